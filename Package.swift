@@ -1,0 +1,54 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+let swift: [SwiftSetting] = [
+    .enableExperimentalFeature("Lifetimes"),  // @_lifetime on span getters; swift-nio ships with it
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .strictMemorySafety(),
+]
+
+let package = Package(
+    name: "q3",
+    platforms: [.macOS(.v26)],
+    products: [
+        .library(name: "Q3Embedding", targets: ["Q3Embedding"]),
+        .library(name: "Q3Reranking", targets: ["Q3Reranking"]),
+        .library(name: "Q3GGUF", targets: ["Q3GGUF"]),
+        .executable(name: "q3", targets: ["q3"]),
+    ],
+    traits: [
+        .trait(name: "OpenMP", description: "Thread team through libomp (Linux); without it one thread computes."),
+        .default(enabledTraits: ["OpenMP"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    ],
+    targets: [
+        .target(
+            name: "CShims", path: "CShims",
+            cSettings: [
+                .unsafeFlags(["-O2"], .when(configuration: .debug)),  // intrinsics at -O0 are ~60 times slower
+                .define("NDEBUG", .when(configuration: .release)),
+                .define("Q3_OPENMP", .when(platforms: [.linux], traits: ["OpenMP"])),
+            ],
+            linkerSettings: [
+                .linkedLibrary("omp5", .when(platforms: [.linux], traits: ["OpenMP"])),
+                .linkedLibrary("m", .when(platforms: [.linux])),
+            ]),
+        .target(name: "Q3GGUF", swiftSettings: swift),
+        .target(name: "Q3Kernels", dependencies: ["CShims"], swiftSettings: swift),
+        .target(name: "Q3Tokenizer", dependencies: ["Q3GGUF"], swiftSettings: swift),
+        .target(name: "Q3Model", dependencies: ["Q3GGUF", "Q3Kernels"], swiftSettings: swift),
+        .target(name: "Q3Embedding", dependencies: ["Q3Model", "Q3Tokenizer"], swiftSettings: swift),
+        .target(name: "Q3Reranking", dependencies: ["Q3Model", "Q3Tokenizer"], swiftSettings: swift),
+        .executableTarget(
+            name: "q3",
+            dependencies: [
+                "Q3Embedding", "Q3Reranking",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: swift),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,2 @@
+import ArgumentParser
+@main struct Q3: ParsableCommand { func run() {} }
