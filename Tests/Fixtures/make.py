@@ -2,12 +2,12 @@
 """Write the model fixtures of the tests: tiny Qwen3 models, what Hugging Face computes for them, and quantized blocks.
 
     pip install torch transformers gguf tokenizers      (made with 2.15.0, 5.23.0, 0.19.0, 0.23.3)
-    Tests/Fixtures/make.py
+    python3 Tests/Fixtures/make.py
 
 Everything comes from this folder and fixed seeds; no file and no network is needed.
 
 `tiny-embed-*.gguf` with `.json`: {"model", "items", "states"}
-    item: {"name", "text", "ids", "embedding"}; queries also have "task" and "query", and their text is the formatted one.
+    item: {"name", "text", "ids", "embedding"}; queries also have "task" and "query", and "text" is their formatted text.
     ids are the text read literally (nothing in it is an added token) and one closing <|endoftext|>;
     embedding is the last token after the final norm, scaled to unit length.
     states: {"file", "item", "nodes": [{"name", "shape": [tokens, width], "offset"}]}: little-endian f32 in `file`,
@@ -36,7 +36,7 @@ from generator.reference import Reference
 from generator.tokenizer import Vocabulary
 
 HERE = pathlib.Path(__file__).resolve().parent
-# Small: heads * head_dim differs from hidden, no dimension repeats. Wide: rows of whole 256-value blocks for the K types.
+# Small: heads * head_dim differs from hidden. Wide: rows of whole 256-value blocks, as the K types need them.
 SMALL = model.Shape(layers=3, hidden=64, heads=4, kv_heads=2, head_dim=32, feed_forward=96)
 SHORT = model.Shape(layers=2, hidden=64, heads=4, kv_heads=2, head_dim=32, feed_forward=96)
 WIDE = model.Shape(layers=2, hidden=256, heads=2, kv_heads=1, head_dim=128, feed_forward=256)

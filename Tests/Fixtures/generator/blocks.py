@@ -1,4 +1,4 @@
-"""Quantized blocks: a plain quantizer for the K types that the gguf package only reads, and random blocks of every type."""
+"""Quantized blocks: a plain quantizer for the K types that the gguf package only reads, and random blocks."""
 
 import gguf
 import numpy as np
@@ -64,7 +64,7 @@ def _divide(a, b):
 def _min_scale(blocks, bits):
     """Q4_K and Q5_K: eight runs of 32 values x = d * scale * q - dmin * min with 6-bit scale and min.
 
-    block = d (f16), dmin (f16), 12 bytes of packed scales and mins, [Q5_K: 32 bytes of fifth bits], 128 bytes of nibbles
+    block = d (f16), dmin (f16), 12 bytes of packed scales and mins, 32 bytes of fifth bits (Q5_K), 128 bytes of nibbles
     """
     n, top = len(blocks), (1 << bits) - 1
     runs = blocks.reshape(n, 8, 32)

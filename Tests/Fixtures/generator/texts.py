@@ -1,11 +1,11 @@
 """The texts of the fixtures: what the tokenizer is trained on, what is embedded, and what is reranked."""
 
-PASSAGE = """A river begins where water first finds a way down. Rain and melting snow gather in small streams, the streams
-meet, and by the time the water reaches the plain it carries sand, clay and the leaves of last autumn. People built their
-first towns on such banks: the river gave them fish, a road and a border, and every spring it took something back. "Is the
-dam safe?" they asked each year, and the answer was yes, and then one year the answer was no. Today 1,200 gauges along the
-valley report the level every 15 minutes; a model of the basin, fitted to 40 years of floods, says how high the crest will
-be and when it will arrive."""
+PASSAGE = """A river begins where water first finds a way down. Rain and melting snow gather in small streams, the
+streams meet, and by the time the water reaches the plain it carries sand, clay and the leaves of last
+autumn. People built their first towns on such banks: the river gave them fish, a road and a border, and
+every spring it took something back. "Is the dam safe?" they asked each year, and the answer was yes, and
+then one year the answer was no. Today 1,200 gauges along the valley report the level every 15 minutes; a
+model of the basin, fitted to 40 years of floods, says how high the crest will be and when it will arrive."""
 
 # (name, text): short ones in many scripts, awkward ones, code, and one of a few hundred tokens.
 TEXTS = [
@@ -76,5 +76,6 @@ SYSTEM = ("Judge whether the Document meets the requirements based on the Query 
 def corpus():
     """Everything above, with yes and no often enough to become tokens of their own."""
     words = " ".join(text for _, text in TEXTS) + " " + " ".join(" ".join(p) for p in PAIRS)
-    return [PASSAGE, words, SYSTEM, *(f"Instruct: {t}\nQuery:{q}" for t, q in QUERIES), "<Instruct>: <Query>: <Document>: ",
+    queries = [f"Instruct: {task}\nQuery:{query}" for task, query in QUERIES]
+    return [PASSAGE, words, SYSTEM, *queries, "<Instruct>: <Query>: <Document>: ",
             "system\nuser\nassistant\n\n", *["yes\nno\n"] * 200]
