@@ -79,6 +79,8 @@ extension GGUFError: CustomStringConvertible {
         case .outOfFile(let tensor, let offset, let byteCount, let fileByteCount):
             "tensor \(tensor.escapedForTerminal) needs \(byteCount) bytes at byte \(offset), "
                 + "but the file ends at \(fileByteCount); download it again"
+        case .wrongByteCount(let tensor, let wanted, let got):
+            "tensor \(tensor.escapedForTerminal) was given \(got) bytes, its shape and type need \(wanted)"
         }
     }
 }

@@ -2,9 +2,8 @@
 
 /// Why a file could not be read or written.
 ///
-/// `at` is a byte offset in the file, except in errors of `GGUFWriter`, which has no file yet and gives 0. Strings are
-/// as they stand in the file; `description` escapes what a terminal would act on. Errors about content do not name the
-/// file: whoever opened it knows the path.
+/// `at` is a byte offset in the file, existing or to be written. Strings are as they stand in the file; `description`
+/// escapes what a terminal would act on. Errors about content do not name the file: whoever opened it knows the path.
 public enum GGUFError: Error, Sendable, Equatable {
     // The file as the system sees it; `code` is the value of errno.
     case cannotOpen(path: String, code: Int32)
@@ -47,11 +46,28 @@ public enum GGUFError: Error, Sendable, Equatable {
     /// The data of the tensor would end beyond the file.
     case outOfFile(tensor: String, offset: Int, byteCount: Int, fileByteCount: Int)
 
-    /// What is wrong with a name in the file.
+    /// The writer was given other bytes than the shape asks for.
+    case wrongByteCount(tensor: String, wanted: Int, got: Int)
+
+    /// What is wrong with a key or a tensor's name.
     public enum TextFault: Sendable, Equatable {
         case empty
-        case tooLong(byteCount: UInt64, limit: Int)
+        case tooLong(byteCount: Int, limit: Int)
         case containsNUL
         case notUTF8
+
+        /// The fault of a name of at most `limit` bytes, nil if it has none.
+        init?(in name: String, limit: Int) {
+            let byteCount = name.utf8.count
+            if byteCount == 0 {
+                self = .empty
+            } else if byteCount > limit {
+                self = .tooLong(byteCount: byteCount, limit: limit)
+            } else if name.utf8.contains(0) {
+                self = .containsNUL
+            } else {
+                return nil
+            }
+        }
     }
 }

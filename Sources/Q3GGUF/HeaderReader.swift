@@ -77,12 +77,9 @@ extension ByteCursor {
     ) throws(GGUFError) -> String {
         let start = offset
         let range = try string(what())
-        guard !range.isEmpty else { throw complaint(.empty, start) }
-        guard range.count <= limit else {
-            throw complaint(.tooLong(byteCount: UInt64(range.count), limit: limit), start)
-        }
+        guard range.count <= limit else { throw complaint(.tooLong(byteCount: range.count, limit: limit), start) }
         guard let text = file.text(in: range) else { throw complaint(.notUTF8, start) }
-        guard !text.utf8.contains(0) else { throw complaint(.containsNUL, start) }
+        if let fault = GGUFError.TextFault(in: text, limit: limit) { throw complaint(fault, start) }
         return text
     }
 }

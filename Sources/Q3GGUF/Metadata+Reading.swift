@@ -70,14 +70,21 @@ extension ByteCursor {
 extension Metadata {
     /// Bytes to whose multiples tensor data is aligned.
     func alignment() throws(GGUFError) -> Int {
-        let key = "general.alignment"
-        switch value(key) {
-        case nil: return 32
-        case .uint32(let value):
-            guard value.nonzeroBitCount == 1, value <= HeaderLimits.alignment else { throw .badAlignment(got: value) }
-            return Int(value)
-        default: throw wrongType(key, wanted: ValueType.uint32.name)
+        guard let value = value(Self.alignmentKey) else { return Self.defaultAlignment }
+        return try Self.alignment(from: value)
+    }
+
+    static let alignmentKey = "general.alignment"
+    static let defaultAlignment = 32
+
+    static func alignment(from value: MetadataValue) throws(GGUFError) -> Int {
+        guard case .uint32(let alignment) = value else {
+            throw .wrongType(key: alignmentKey, wanted: ValueType.uint32.name, got: value.typeName)
         }
+        guard alignment.nonzeroBitCount == 1, alignment <= HeaderLimits.alignment else {
+            throw .badAlignment(got: alignment)
+        }
+        return Int(alignment)
     }
 
     /// Refuses a file that holds only some of a model's tensors.
