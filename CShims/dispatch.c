@@ -64,7 +64,7 @@ bool q3_type_readable(uint32_t type) { return q3_type_in_family(type, Q3_FAMILY_
 /* d · q is exact, so d · q + m rounds once: the same float as (d · scale) · q - dmin · min. */
 #define DEQUANTIZE(id, unpack, unit, block) \
     case id: \
-        for (size_t k = 0; k < w->cols / unit; k++) { \
+        for (size_t k = 0; k < w.cols / unit; k++) { \
             int16_t q[unit]; \
             float d[unit / 32], m[unit / 32]; \
             unpack(row + k * sizeof(block), q, d, m); \
@@ -73,13 +73,13 @@ bool q3_type_readable(uint32_t type) { return q3_type_in_family(type, Q3_FAMILY_
         break;
 #define READ(id, unpack, unit, block) \
     case id: \
-        for (size_t k = 0; k < w->cols / unit; k++) unpack(row + k * sizeof(block), out + k * unit); \
+        for (size_t k = 0; k < w.cols / unit; k++) unpack(row + k * sizeof(block), out + k * unit); \
         break;
 
-void q3_dequantize_rows(const q3_matrix *w, const int32_t *ids, size_t count, float *out) {
-    for (size_t i = 0; i < count; i++, out += w->cols) {
-        const uint8_t *row = (const uint8_t *)w->data + (size_t)ids[i] * w->row_bytes;
-        switch (w->type) { Q3_W16_TYPES(DEQUANTIZE) Q3_F32_TYPES(READ) }
+void q3_dequantize_rows(q3_matrix w, const int32_t *ids, size_t count, float *out) {
+    for (size_t i = 0; i < count; i++, out += w.cols) {
+        const uint8_t *row = (const uint8_t *)w.data + (size_t)ids[i] * w.row_bytes;
+        switch (w.type) { Q3_W16_TYPES(DEQUANTIZE) Q3_F32_TYPES(READ) }
     }
 }
 

@@ -55,7 +55,7 @@ typedef struct {
 bool q3_type_readable(uint32_t type);
 bool q3_type_in_family(uint32_t type, q3_family family);
 /* Writes rows ids[0..<count] of `w` as f32: out[i * cols ..]. Ids are within rows. */
-void q3_dequantize_rows(const q3_matrix *w, const int32_t *ids, size_t count, float *out);
+void q3_dequantize_rows(q3_matrix w, const int32_t *ids, size_t count, float *out);
 /* Bytes of a packed panel of `cols` columns. */
 size_t q3_panel_bytes(q3_family family, size_t cols);
 /* Packs 16 rows from `first_row` on. `panel` is 64-byte aligned. */
@@ -134,10 +134,9 @@ void q3_parallel(unsigned threads, size_t count, void (*body)(void *context, siz
 
 /* === Whole operations on the team === */
 
-/* One product of an operation; several products over the same tokens share the hand-out. */
+/* One product of an operation; several products over the same input share the hand-out. */
 typedef struct {
     q3_matrix weights;
-    const q3_activations *input;
     float *out; /* [tokens, out_stride] */
     size_t out_stride;
     bool add;
@@ -153,15 +152,14 @@ typedef struct {
 
 /* Thread bytes that the products below need for matrices of at most `cols` columns. */
 size_t q3_multiply_scratch_bytes(size_t cols);
-void q3_multiply(const q3_team *team, const q3_product *products, size_t count, size_t tokens);
+void q3_multiply(q3_team team, const q3_product *products, size_t count, q3_activations input, size_t tokens);
 /* out[t, r] = silu(gate·x) · (up·x); gate and up have the same rows. */
-void q3_multiply_swiglu(const q3_team *team, const q3_matrix *gate, const q3_matrix *up, const q3_activations *input, float *out,
-                        size_t tokens);
-/* q3_prepare_row for rows 0..<tokens of x [tokens, a->cols]. */
-void q3_prepare(const q3_team *team, const float *x, const float *gain, float epsilon, size_t tokens, const q3_activations *a);
+void q3_multiply_swiglu(q3_team team, q3_matrix gate, q3_matrix up, q3_activations input, float *out, size_t tokens);
+/* q3_prepare_row for rows 0..<tokens of x [tokens, a.cols]. */
+void q3_prepare(q3_team team, const float *x, const float *gain, float epsilon, size_t tokens, q3_activations a);
 /* q3_norm_rope on every head of x [tokens, heads, head_dim]; cos and sin are [positions, head_dim/2]. */
-void q3_norm_rope_heads(const q3_team *team, float *x, size_t tokens, size_t heads, size_t head_dim, const float *gain, float epsilon,
+void q3_norm_rope_heads(q3_team team, float *x, size_t tokens, size_t heads, size_t head_dim, const float *gain, float epsilon,
                         const int32_t *positions, const float *cos, const float *sin);
-void q3_attend_all(const q3_team *team, const q3_attention *a, const q3_query *queries, size_t count, const float *q, float *out);
+void q3_attend_all(q3_team team, q3_attention a, const q3_query *queries, size_t count, const float *q, float *out);
 
 #endif
