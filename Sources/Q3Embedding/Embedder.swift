@@ -62,6 +62,15 @@ public final class Embedder: Sendable {
     /// Values of a full vector.
     public var dimensions: Int { model.config.hiddenSize }
 
+    /// Values of a vector when so many are asked for; nil asks for all.
+    public func dimensions(requested: Int?) throws(EmbeddingError) -> Int {
+        let requested = requested ?? dimensions
+        guard (1...dimensions).contains(requested) else {
+            throw .dimensions(requested: requested, available: dimensions)
+        }
+        return requested
+    }
+
     /// Most tokens of a text, with the closing `<|endoftext|>`.
     public var tokenLimit: Int { model.config.contextLength }
 
@@ -82,19 +91,17 @@ public final class Embedder: Sendable {
 
     /// The vector of each text or why it has none, in the order of the texts.
     ///
-    /// `progress` gets the count of tokens read so far. Throws for what concerns the whole call: dimensions that the
+    /// `progress` gets the counts of tokens read so far and of all. Throws for what concerns the whole call: dimensions that the
     /// model does not have, `CancellationError`, or a file that changed underneath.
     public func results(
         for texts: [String], as prompt: Prompt = .document, options: EmbeddingOptions = EmbeddingOptions(),
-        progress: (@Sendable (_ tokensDone: Int) -> Void)? = nil
+        progress: (@Sendable (_ tokensDone: Int, _ tokenCount: Int) -> Void)? = nil
     ) async throws -> [Result<Embedding, EmbeddingError>] {
-        let kept = options.dimensions ?? dimensions
-        guard (1...dimensions).contains(kept) else {
-            throw EmbeddingError.dimensions(requested: kept, available: dimensions)
-        }
+        let kept = try dimensions(requested: options.dimensions)
         let inputs = texts.map { input(for: prompt.applied(to: $0), options: options) }
         let lists = inputs.compactMap { try? $0.get().ids }
-        let states = lists.isEmpty ? [] : try await model.lastHiddenStates(of: lists, progress: progress)
+        let tokenCount = lists.reduce(0) { $0 + $1.count }
+        let states = try await model.lastHiddenStates(of: lists) { progress?($0, tokenCount) }
         precondition(states.count == lists.count, "one hidden state per text")
         var next = states.startIndex
         return inputs.map { result in

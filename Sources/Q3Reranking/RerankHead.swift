@@ -1,5 +1,5 @@
 // The last matrix of a reranker, of which only the rows for yes and no are ever needed.
-import Q3GGUF
+public import Q3GGUF
 import Q3Model
 import Q3Tokenizer
 
@@ -34,7 +34,7 @@ public enum RerankHeadSource: Sendable, Equatable {
     private static let untiedHiddenSize = 4096
 
     /// Finds the head, most explicit first, and never guesses the order of labels.
-    init(file: GGUFFile, hiddenSize: Int) throws {
+    public init(file: GGUFFile, hiddenSize: Int) throws {
         if let classifier = file.tensor(named: "cls.output.weight") {
             guard
                 let labels = try file.metadata.optionalStringArray("qwen3.classifier.output_labels")?.makeStrings()

@@ -115,17 +115,18 @@ public final class Reranker: Sendable {
 
     /// The score of each pair or why it has none, in the order of the pairs.
     ///
-    /// `progress` gets the count of tokens read so far. Throws for what concerns the whole call: `CancellationError`, or
+    /// `progress` gets the counts of tokens read so far and of all. Throws for what concerns the whole call: `CancellationError`, or
     /// a file that changed underneath.
     public func results(
         for pairs: [RerankPair], options: RerankOptions = RerankOptions(),
-        progress: (@Sendable (_ tokensDone: Int) -> Void)? = nil
+        progress: (@Sendable (_ tokensDone: Int, _ tokenCount: Int) -> Void)? = nil
     ) async throws -> [Result<RerankScore, RerankError>] {
         let inputs = pairs.map { pair in
             Result { () throws(RerankError) in try input(for: pair, options: options) }
         }
         let lists = inputs.compactMap { try? $0.get().ids }
-        let states = lists.isEmpty ? [] : try await model.lastHiddenStates(of: lists, progress: progress)
+        let tokenCount = lists.reduce(0) { $0 + $1.count }
+        let states = try await model.lastHiddenStates(of: lists) { progress?($0, tokenCount) }
         precondition(states.count == lists.count, "one hidden state per pair")
         var next = states.startIndex
         return inputs.enumerated().map { index, result in
