@@ -6,9 +6,10 @@ import Synchronization
 
 /// How activations are rounded before they meet quantized weights.
 public enum Precision: String, Sendable, CaseIterable {
-    /// 4-bit and 5-bit weights take activations of 8 bits with one scale per 32; all others as `exact`.
+    /// Integer products: activations of 8 bits with one scale per 32 for Q4_K, Q5_K, Q4_0 and Q4_1, of 15 bits with one
+    /// scale per row for the other quantized types. F32, F16, BF16 and Q2_K weights are computed in f32.
     case fast
-    /// Activations of 15 bits with one scale per row, or f32: about a thousandth of the error of `fast`.
+    /// Weights dequantized and everything computed in f32, at the speed of an F32 file.
     case exact
 }
 
