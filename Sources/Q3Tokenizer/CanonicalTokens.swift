@@ -10,58 +10,69 @@
 /// time, and it is enough to walk both spines upwards in that order and to see that no pair on the way merges before one of
 /// the two grows.
 struct CanonicalTokens {
-    /// The merge that makes a token, or -1 for single bytes; `unproven` if not known to be canonical.
-    private var ranks: [Int]
-    private var lefts: [Int32]
-    private var rights: [Int32]
-    private static let unproven = Int.max
+    /// How a canonical token is made.
+    private struct Making {
+        /// Of the merge; -1 for single bytes, `unproven` if the token is not known to be canonical.
+        var rank = CanonicalTokens.unproven
+        var left: Int32 = -1
+        var right: Int32 = -1
+    }
+
+    private static let unproven = Int32.max
+
+    /// By token id.
+    private var makings: [Making]
 
     init(vocabulary: borrowing Vocabulary, merges: [Merge], table: MergeTable) {
-        ranks = [Int](repeating: Self.unproven, count: vocabulary.count)
-        lefts = [Int32](repeating: -1, count: vocabulary.count)
-        rights = lefts
-        for id in vocabulary.byteTokens { ranks[Int(id)] = -1 }
+        makings = [Making](repeating: Making(), count: vocabulary.count)
+        for id in vocabulary.byteTokens { makings[Int(id)].rank = -1 }
 
         var spines = Spines()
-        for (rank, merge) in merges.enumerated() {
-            let result = Int(merge.result)
-            guard ranks[result] == Self.unproven, contains(merge.left), contains(merge.right) else { continue }
-            spines.left.removeAll(keepingCapacity: true)
-            spines.right.removeAll(keepingCapacity: true)
-            appendSpine(of: merge.left, child: rights, to: &spines.left)
-            appendSpine(of: merge.right, child: lefts, to: &spines.right)
-            guard !isCrossed(spines, table) else { continue }
-            ranks[result] = rank
-            lefts[result] = merge.left
-            rights[result] = merge.right
+        for (rank, merge) in merges.enumerated() where !contains(merge.result) {
+            guard contains(merge.left), contains(merge.right) else { continue }
+            appendSpine(of: merge.left, to: &spines.left, child: \.right)
+            appendSpine(of: merge.right, to: &spines.right, child: \.left)
+            if !isCrossed(spines, table) {
+                makings[Int(merge.result)] = Making(rank: Int32(rank), left: merge.left, right: merge.right)
+            }
         }
     }
 
-    func contains(_ id: Int32) -> Bool { ranks[Int(id)] != Self.unproven }
+    func contains(_ id: Int32) -> Bool { makings[Int(id)].rank != Self.unproven }
 
     /// The tokens on each side of the boundary, whole part first, single byte last.
     private struct Spines {
-        var left: [Int32] = []
-        var right: [Int32] = []
+        var left: [Tip] = []
+        var right: [Tip] = []
     }
 
-    private func appendSpine(of id: Int32, child: borrowing [Int32], to spine: inout [Int32]) {
+    private struct Tip {
+        let id: Int32
+        let rank: Int32
+    }
+
+    @inline(__always)
+    private func appendSpine(of id: Int32, to spine: inout [Tip], child: (Making) -> Int32) {
+        spine.removeAll(keepingCapacity: true)
         var id = id
         while id >= 0 {
-            spine.append(id)
-            id = child[Int(id)]
+            let making = makings[Int(id)]
+            spine.append(Tip(id: id, rank: making.rank))
+            id = child(making)
         }
     }
 
     private func isCrossed(_ spines: borrowing Spines, _ table: borrowing MergeTable) -> Bool {
         var (i, j) = (spines.left.count - 1, spines.right.count - 1)
         while i > 0 || j > 0 {
-            let leftGrows = i > 0 ? ranks[Int(spines.left[i - 1])] : Int.max
-            let rightGrows = j > 0 ? ranks[Int(spines.right[j - 1])] : Int.max
-            let candidate = table.candidate(spines.left[i], spines.right[j])
-            let crosses = candidate == MergeTable.none ? Int.max : Int(candidate >> 32)
+            let leftGrows = i > 0 ? spines.left[i - 1].rank : Int32.max
+            let rightGrows = j > 0 ? spines.right[j - 1].rank : Int32.max
+            let candidate = table.candidate(spines.left[i].id, spines.right[j].id)
             // Of equal ranks the leftmost goes first: after l's own merge, before r's.
-            if crosses != Int.max, crosses < leftGrows, crosses <= rightGrows { return true }
+            if candidate != MergeTable.none {
+                let crosses = Int32(candidate >> 32)
+                if crosses < leftGrows, crosses <= rightGrows { return true }
+            }
             if leftGrows <= rightGrows { i -= 1 } else { j -= 1 }
         }
         return false

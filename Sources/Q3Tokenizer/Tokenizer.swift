@@ -20,7 +20,7 @@ public final class Tokenizer: Sendable {
     public let endOfTextID: Int32?
 
     let vocabulary: Vocabulary
-    private let merges: MergeTable
+    private let merger: BytePairMerger
 
     /// Reads and checks the whole tokenizer.
     ///
@@ -35,7 +35,7 @@ public final class Tokenizer: Sendable {
         var vocabulary = try Vocabulary(
             tokens: metadata.stringArray(TokenizerKey.tokens), types: metadata.int32Array(TokenizerKey.tokenTypes))
         let list = try Merge.resolve(metadata.stringArray(TokenizerKey.merges), in: vocabulary)
-        let merges = try MergeTable(list)
+        let merges = try MergeTable(list, byteTokens: vocabulary.byteTokens)
         let canonical = CanonicalTokens(vocabulary: vocabulary, merges: list, table: merges)
         vocabulary.flagNormalTokens(canonical.contains)
 
@@ -52,7 +52,7 @@ public final class Tokenizer: Sendable {
         let endOfText = vocabulary.token("<|endoftext|>".utf8.span)
         endOfTextID = endOfText.flatMap { vocabulary.kinds[Int($0)].isAdded ? $0 : nil }
         self.vocabulary = vocabulary
-        self.merges = merges
+        merger = BytePairMerger(table: merges, byteTokens: vocabulary.byteTokens)
     }
 
     /// The number of tokens; ids are 0 to one less.
@@ -88,7 +88,7 @@ public final class Tokenizer: Sendable {
         _ text: Span<UInt8>, parseSpecial: Bool, into ids: inout [Int32],
         body: (ArraySlice<Int32>, Int, [NormalizedText.Edit]) -> Void
     ) {
-        var merger = BytePairMerger(table: merges, byteTokens: vocabulary.byteTokens)
+        var scratch: [BytePairMerger.Node] = []
         var start = 0
         while start < text.count {
             let match = parseSpecial ? vocabulary.added.firstMatch(in: text, from: start) : nil
@@ -97,9 +97,9 @@ public final class Tokenizer: Sendable {
                 let (first, section) = (ids.count, text.extracting(start..<end))
                 let normalized = Normalizer.normalize(section)
                 if let normalized {
-                    encodePieces(of: normalized.bytes.span, with: &merger, into: &ids)
+                    encodePieces(of: normalized.bytes.span, scratch: &scratch, into: &ids)
                 } else {
-                    encodePieces(of: section, with: &merger, into: &ids)
+                    encodePieces(of: section, scratch: &scratch, into: &ids)
                 }
                 body(ids[first...], start, normalized?.edits ?? [])
             }
@@ -110,14 +110,14 @@ public final class Tokenizer: Sendable {
         }
     }
 
-    private func encodePieces(of text: Span<UInt8>, with merger: inout BytePairMerger, into ids: inout [Int32]) {
+    private func encodePieces(of text: Span<UInt8>, scratch: inout [BytePairMerger.Node], into ids: inout [Int32]) {
         var preTokenizer = PreTokenizer(text)
         while let range = preTokenizer.next() {
             let piece = text.extracting(range)
             if let token = vocabulary.normalToken(piece), token.isFlagged {
                 ids.append(token.id)
             } else {
-                merger.merge(piece, into: &ids)
+                merger.merge(piece, scratch: &scratch, into: &ids)
             }
         }
     }

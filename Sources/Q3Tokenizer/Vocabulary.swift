@@ -64,6 +64,11 @@ struct Vocabulary: Sendable {
         guard store.count == kinds.count else {
             throw .tokenTypeCount(types: kinds.count, tokens: store.count)
         }
+        // A pass of its own: the table then waits on memory for many tokens at once.
+        for id in Int32(0)..<Int32(count) {
+            let first = kinds[Int(id)] == .normal ? normal.insert(id, of: store) : verbatim.insert(id, of: store)
+            if let first { throw .duplicateToken(id: id, first: first) }
+        }
         try checkAddedTokensAreNotNormal()
         for byte in UInt8.min...UInt8.max {
             let one: [UInt8] = [byte]
@@ -88,8 +93,6 @@ struct Vocabulary: Sendable {
                 for index in text.indices { bytes.append(text[index]) }
             }
         }
-        let first = kind == .normal ? normal.insert(id, of: store) : verbatim.insert(id, of: store)
-        if let first { throw .duplicateToken(id: id, first: first) }
         if kind.isAdded { added.insert(text, id: id) }
     }
 
@@ -108,6 +111,12 @@ struct Vocabulary: Sendable {
     @inline(__always)
     func normalToken(_ piece: Span<UInt8>) -> PieceTable.Entry? {
         normal.find(piece, in: store)
+    }
+
+    /// The normal token that is exactly these bytes; a right guess saves the search.
+    func normalToken(_ piece: Span<UInt8>, guess: Int32) -> Int32? {
+        if guess < count, kinds[Int(guess)] == .normal, store.isEqual(guess, piece) { return guess }
+        return normalToken(piece)?.id
     }
 
     func token(_ piece: Span<UInt8>) -> Int32? {
