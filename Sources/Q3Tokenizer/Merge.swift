@@ -18,10 +18,10 @@ struct Merge {
             let whole = text.bytes.span.extracting(start..<line.end)
             let left = whole.extracting(..<(line.split - start))
             let right = whole.extracting((line.split - start)...)
-            guard let leftID = vocabulary.normalToken(left)?.id else {
+            guard let leftID = vocabulary.normalToken(left) else {
                 throw .unknownMergePart(rank: rank, part: String(copying: left))
             }
-            guard let rightID = vocabulary.normalToken(right)?.id else {
+            guard let rightID = vocabulary.normalToken(right) else {
                 throw .unknownMergePart(rank: rank, part: String(copying: right))
             }
             // Files list results in the order of their merges, so the token after the last result is nearly always it.

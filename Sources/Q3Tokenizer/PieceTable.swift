@@ -35,18 +35,18 @@ struct PieceStore: Sendable {
 /// eight bytes is the bytes themselves, so that finding one of the short tokens, of which text is made, is one visit to
 /// memory; the key of more is a hash, and the bytes are compared.
 struct PieceTable: Sendable {
-    /// A token and the mark that `setFlags` gave it, in one word: id, flag (bit 32), length in bytes (from bit 33).
-    struct Entry {
-        fileprivate static let flag: UInt64 = 1 << 32
-        fileprivate var word: UInt64
+    /// What a slot's second word says.
+    private struct Entry {
+        /// No token is empty, so no entry is 0.
+        static let none = Entry(word: 0)
 
+        /// `length in bytes << 32 | id`
+        let word: UInt64
+
+        var isNone: Bool { word == 0 }
         var id: Int32 { Int32(truncatingIfNeeded: word) }
-        var isFlagged: Bool { word & Self.flag != 0 }
-        fileprivate var byteCount: Int { Int(word >> 33) }
+        var byteCount: Int { Int(word >> 32) }
     }
-
-    /// No token is empty, so no entry is 0.
-    private static let empty: UInt64 = 0
 
     private var slots: [UInt64]
     private let shift: Int
@@ -55,14 +55,14 @@ struct PieceTable: Sendable {
     init(capacity: Int) {
         var bitCount = 4
         while 1 << bitCount < capacity * 3 / 2 { bitCount += 1 }
-        slots = [UInt64](repeating: Self.empty, count: 2 << bitCount)
+        slots = [UInt64](repeating: Entry.none.word, count: 2 << bitCount)
         shift = 64 - bitCount
     }
 
     @inline(__always)
-    func find(_ piece: Span<UInt8>, in store: borrowing PieceStore) -> Entry? {
+    func find(_ piece: Span<UInt8>, in store: borrowing PieceStore) -> Int32? {
         let entry = Entry(word: slots[slot(of: piece, key: Self.key(piece), in: store) + 1])
-        return entry.word == Self.empty ? nil : entry
+        return entry.isNone ? nil : entry.id
     }
 
     /// Inserts a token of the store.
@@ -72,17 +72,11 @@ struct PieceTable: Sendable {
         let piece = store.bytes.span.extracting(store.range(of: id))
         let key = Self.key(piece)
         let slot = slot(of: piece, key: key, in: store)
-        guard slots[slot + 1] == Self.empty else { return Entry(word: slots[slot + 1]).id }
+        let entry = Entry(word: slots[slot + 1])
+        guard entry.isNone else { return entry.id }
         slots[slot] = key
-        slots[slot + 1] = UInt64(piece.count) << 33 | UInt64(id)
+        slots[slot + 1] = UInt64(piece.count) << 32 | UInt64(id)
         return nil
-    }
-
-    /// Flags the tokens for which `isFlagged` says so.
-    mutating func setFlags(_ isFlagged: (Int32) -> Bool) {
-        for index in stride(from: 1, to: slots.count, by: 2) where slots[index] != Self.empty {
-            if isFlagged(Entry(word: slots[index]).id) { slots[index] |= Entry.flag }
-        }
     }
 
     /// Index of the first word of the slot that holds `piece` or would hold it.
@@ -90,16 +84,16 @@ struct PieceTable: Sendable {
     private func slot(of piece: Span<UInt8>, key: UInt64, in store: borrowing PieceStore) -> Int {
         let mask = slots.count - 1
         var index = Int(truncatingIfNeeded: ((key ^ key >> 32) &* 0x9E37_79B9_7F4A_7C15) >> shift) * 2
-        while slots[index + 1] != Self.empty {
+        while true {
             let entry = Entry(word: slots[index + 1])
+            if entry.isNone { return index }
             if slots[index] == key, entry.byteCount == piece.count,
                 piece.count <= 8 || store.isEqual(entry.id, piece)
             {
-                break
+                return index
             }
             index = (index + 2) & mask
         }
-        return index
     }
 
     /// The bytes as an integer, or their FNV-1a hash.

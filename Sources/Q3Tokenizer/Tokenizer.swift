@@ -4,8 +4,8 @@ public import Q3GGUF
 
 /// The byte-level BPE tokenizer of the Qwen3 family.
 ///
-/// Text is put into NFC, cut into pieces by Qwen2's pattern, and each piece's bytes are merged by rank. A tokenizer is
-/// immutable: any number of threads may use it at once, and no call leaves anything behind.
+/// Text is put into NFC, cut into pieces by Qwen2's pattern, and each piece's bytes are merged by rank. Any number of
+/// threads may use a tokenizer at once; its memory does not grow.
 ///
 ///     let file = try GGUFFile(path: "Qwen3-Embedding-0.6B-Q8_0.gguf")
 ///     let tokenizer = try Tokenizer(metadata: file.metadata)
@@ -21,6 +21,7 @@ public final class Tokenizer: Sendable {
 
     let vocabulary: Vocabulary
     private let merger: BytePairMerger
+    private let knownTokens = KnownTokens()
 
     /// Reads and checks the whole tokenizer.
     ///
@@ -32,12 +33,10 @@ public final class Tokenizer: Sendable {
         let preTokenizer = try metadata.optionalString(TokenizerKey.preTokenizer)
         guard preTokenizer == "qwen2" else { throw TokenizerError.unsupportedPreTokenizer(preTokenizer) }
 
-        var vocabulary = try Vocabulary(
+        let vocabulary = try Vocabulary(
             tokens: metadata.stringArray(TokenizerKey.tokens), types: metadata.int32Array(TokenizerKey.tokenTypes))
         let list = try Merge.resolve(metadata.stringArray(TokenizerKey.merges), in: vocabulary)
         let merges = try MergeTable(list, byteTokens: vocabulary.byteTokens)
-        let canonical = CanonicalTokens(vocabulary: vocabulary, merges: list, table: merges)
-        vocabulary.flagNormalTokens(canonical.contains)
 
         let size = vocabulary.count
         func optionalID(_ key: String) throws -> Int32? {
@@ -114,11 +113,14 @@ public final class Tokenizer: Sendable {
         var preTokenizer = PreTokenizer(text)
         while let range = preTokenizer.next() {
             let piece = text.extracting(range)
-            if let token = vocabulary.normalToken(piece), token.isFlagged {
-                ids.append(token.id)
-            } else {
-                merger.merge(piece, scratch: &scratch, into: &ids)
+            let token = vocabulary.normalToken(piece)
+            if let token, knownTokens.contains(token) {
+                ids.append(token)
+                continue
             }
+            let first = ids.count
+            merger.merge(piece, scratch: &scratch, into: &ids)
+            if let token, ids.count - first == 1 { knownTokens.insert(token) }
         }
     }
 }

@@ -30,7 +30,7 @@ struct Vocabulary: Sendable {
     private(set) var added = AddedTokens()
     /// The token that is one byte, by byte.
     private(set) var byteTokens: [Int32] = []
-    /// Tokens of the kind `normal`; flagged when their bytes are known to encode to them alone.
+    /// Tokens of the kind `normal`.
     private var normal: PieceTable
     /// All others.
     private var verbatim: PieceTable
@@ -72,8 +72,8 @@ struct Vocabulary: Sendable {
         try checkAddedTokensAreNotNormal()
         for byte in UInt8.min...UInt8.max {
             let one: [UInt8] = [byte]
-            guard let entry = normal.find(one.span, in: store) else { throw .missingByte(byte) }
-            byteTokens.append(entry.id)
+            guard let id = normal.find(one.span, in: store) else { throw .missingByte(byte) }
+            byteTokens.append(id)
         }
     }
 
@@ -101,29 +101,25 @@ struct Vocabulary: Sendable {
         for id in kinds.indices where kinds[id] != .normal {
             var decoded: [UInt8] = []
             let text = store.bytes.span.extracting(store.range(of: Int32(id)))
-            if ByteLevelAlphabet.decode(text, into: &decoded) == nil, let entry = normal.find(decoded.span, in: store) {
-                throw .duplicateToken(id: max(Int32(id), entry.id), first: min(Int32(id), entry.id))
+            if ByteLevelAlphabet.decode(text, into: &decoded) == nil, let twin = normal.find(decoded.span, in: store) {
+                throw .duplicateToken(id: max(Int32(id), twin), first: min(Int32(id), twin))
             }
         }
     }
 
-    /// The normal token that is exactly these bytes; flagged if encoding them is known to give that token alone.
+    /// The normal token that is exactly these bytes.
     @inline(__always)
-    func normalToken(_ piece: Span<UInt8>) -> PieceTable.Entry? {
+    func normalToken(_ piece: Span<UInt8>) -> Int32? {
         normal.find(piece, in: store)
     }
 
     /// The normal token that is exactly these bytes; a right guess saves the search.
     func normalToken(_ piece: Span<UInt8>, guess: Int32) -> Int32? {
         if guess < count, kinds[Int(guess)] == .normal, store.isEqual(guess, piece) { return guess }
-        return normalToken(piece)?.id
+        return normalToken(piece)
     }
 
     func token(_ piece: Span<UInt8>) -> Int32? {
-        normal.find(piece, in: store)?.id ?? verbatim.find(piece, in: store)?.id
-    }
-
-    mutating func flagNormalTokens(_ isFlagged: (Int32) -> Bool) {
-        normal.setFlags(isFlagged)
+        normal.find(piece, in: store) ?? verbatim.find(piece, in: store)
     }
 }
