@@ -35,6 +35,8 @@ public enum TensorType: UInt32, Sendable, CaseIterable {
     case tq1_0 = 34
     case tq2_0 = 35
     case mxfp4 = 39
+    case nvfp4 = 40
+    case q1_0 = 41
 }
 
 extension TensorType {
@@ -87,6 +89,8 @@ extension TensorType {
         case .tq1_0: BlockLayout("TQ1_0", 256, 54)
         case .tq2_0: BlockLayout("TQ2_0", 256, 66)
         case .mxfp4: BlockLayout("MXFP4", 32, 17)
+        case .nvfp4: BlockLayout("NVFP4", 64, 36)
+        case .q1_0: BlockLayout("Q1_0", 128, 18)
         }
     }
 
