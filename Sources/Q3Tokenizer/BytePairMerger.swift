@@ -1,8 +1,8 @@
 // Byte pair encoding of one piece of text: merges the pair of lowest rank, leftmost first, until no pair merges.
 
-/// Tokens are a doubly linked list over the positions of their first bytes. In a short piece, as nearly all are, the pair
-/// to merge next is found by looking at all of them, in a long one by a queue, so that the time for a piece of megabytes is
-/// near linear.
+/// Tokens are a doubly linked list over the positions of their first bytes. In a short piece, as nearly all are, the
+/// pair to merge next is found by looking at all of them, in a long one by a queue, so that the time for a piece of
+/// megabytes is near linear.
 struct BytePairMerger: Sendable {
     /// Up to here, looking at all pairs beats keeping a queue of them.
     static let shortPieceByteLimit = 128
@@ -25,8 +25,8 @@ struct BytePairMerger: Sendable {
         self.byteTokens = byteTokens
     }
 
-    /// Appends the tokens of a piece. What `nodes` holds before and after is of no meaning; one array for all pieces of a
-    /// text saves allocating one for each.
+    /// Appends the tokens of a piece. What `nodes` holds before and after is of no meaning; one array for all pieces
+    /// of a text saves allocating one for each.
     func merge(_ piece: Span<UInt8>, scratch nodes: inout [Node], into output: inout [Int32]) {
         nodes.removeAll(keepingCapacity: true)
         for index in piece.indices {
@@ -66,8 +66,8 @@ struct BytePairMerger: Sendable {
             queue.insert(rank: UInt32(nodes[position].candidate >> 32), position: Int32(position))
         }
         while let pair = queue.popFirst() {
-            // The queue may hold pairs that are gone. A rank belongs to one pair of tokens, and a token at a position only
-            // grows, so a pair of the same rank is the same pair.
+            // The queue may hold pairs that are gone. A rank belongs to one pair of tokens, and a token at a
+            // position only grows, so a pair of the same rank is the same pair.
             let position = Int(pair.position)
             guard nodes[position].candidate >> 32 == UInt64(pair.rank) else { continue }
             mergePair(at: position, of: &nodes)

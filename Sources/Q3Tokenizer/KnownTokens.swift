@@ -3,9 +3,11 @@
 import Synchronization
 
 /// A bit for each token, set once BPE has been seen to make that token of its bytes. Nearly all tokens of a trained
-/// vocabulary are so, and a piece of text that is one then needs no merging; nearly all are not all, so each is tried first.
+/// vocabulary are so, and a piece of text that is one then needs no merging; nearly all are not all, so each is
+/// tried first.
 ///
-/// The result of encoding does not depend on what is remembered, only its speed, so the bits need no order among threads.
+/// The result of encoding does not depend on what is remembered, only its speed, so the bits need no order among
+/// threads.
 final class KnownTokens: Sendable {
     /// Bits by token id; tokens above are merged each time. Qwen3 has 151,669.
     private let words = InlineArray<4096, Atomic<UInt64>> { _ in Atomic(0) }

@@ -2,7 +2,8 @@
 
 import Q3GGUF
 
-/// One line of the file's merges: `left` and `right` become `result`. Its place in the list is its rank; low ranks go first.
+/// One line of the file's merges: `left` and `right` become `result`. Its place in the list is its rank; low ranks
+/// go first.
 struct Merge {
     let left: Int32
     let right: Int32
@@ -24,7 +25,8 @@ struct Merge {
             guard let rightID = vocabulary.normalToken(right) else {
                 throw .unknownMergePart(rank: rank, part: String(copying: right))
             }
-            // Files list results in the order of their merges, so the token after the last result is nearly always it.
+            // Files list results in the order of their merges, so the token after the last result is nearly always
+            // it.
             guard let result = vocabulary.normalToken(whole, guess: (merges.last?.result ?? 0) + 1) else {
                 throw .unknownMergeResult(rank: rank, result: String(copying: whole))
             }
@@ -35,8 +37,8 @@ struct Merge {
     }
 }
 
-/// The lines' bytes, decoded from the byte-level alphabet. A pass of its own: the searches that follow then wait on memory
-/// for many lines at once.
+/// The lines' bytes, decoded from the byte-level alphabet. A pass of its own: the searches that follow then wait on
+/// memory for many lines at once.
 private struct MergeLines {
     struct Line {
         /// Where in `bytes` the left part ends, and the right one.

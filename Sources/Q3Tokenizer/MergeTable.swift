@@ -1,8 +1,8 @@
 // Says which pairs of tokens BPE merges, in which order, and into what.
 
-/// Merges by pair of tokens. Look-ups are most of the work of encoding and wait on memory, so there are three tables, each
-/// asked before the next larger one: all pairs of bytes, which begin every piece; a bit per hash that tells most pairs that
-/// do not merge; and all merges.
+/// Merges by pair of tokens. Look-ups are most of the work of encoding and wait on memory, so there are three
+/// tables, each asked before the next larger one: all pairs of bytes, which begin every piece; a bit per hash that
+/// tells most pairs that do not merge; and all merges.
 struct MergeTable: Sendable {
     /// What a pair merges into: `rank << 32 | result`, so the smallest candidate is the one to merge first.
     typealias Candidate = UInt64

@@ -13,8 +13,8 @@ struct NormalizedText {
     var edits: [Edit] = []
 }
 
-/// NFC by segments: an inert scalar begins a segment, the marks and other unstable scalars behind it belong to it, and no
-/// segment depends on another. Most text has no segment that needs work, and then nothing is copied.
+/// NFC by segments: an inert scalar begins a segment, the marks and other unstable scalars behind it belong to it,
+/// and no segment depends on another. Most text has no segment that needs work, and then nothing is copied.
 struct Normalizer: ~Escapable {
     private let text: Span<UInt8>
     private let characters = CharacterTable.shared

@@ -31,9 +31,9 @@ struct PieceStore: Sendable {
     }
 }
 
-/// Token ids by the tokens' bytes, by open addressing. A slot is two words side by side, key and entry. The key of up to
-/// eight bytes is the bytes themselves, so that finding one of the short tokens, of which text is made, is one visit to
-/// memory; the key of more is a hash, and the bytes are compared.
+/// Token ids by the tokens' bytes, by open addressing. A slot is two words side by side, key and entry. The key of
+/// up to eight bytes is the bytes themselves, so that finding one of the short tokens, of which text is made, is one
+/// visit to memory; the key of more is a hash, and the bytes are compared.
 struct PieceTable: Sendable {
     /// What a slot's second word says.
     private struct Entry {

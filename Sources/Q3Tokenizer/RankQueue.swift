@@ -1,8 +1,8 @@
 // A priority queue of pairs by rank, then position, that is nearly a plain list when many pairs have the same rank.
 
-/// A binary heap of runs instead of pairs. A run is a list of pairs of one rank in ascending order of position. BPE visits
-/// the pairs of one rank from left to right, so what it inserts for another rank meanwhile is mostly one run too, and the
-/// millions of pairs of a long piece are some thousands of runs, of repetitive text a few dozen.
+/// A binary heap of runs instead of pairs. A run is a list of pairs of one rank in ascending order of position. BPE
+/// visits the pairs of one rank from left to right, so what it inserts for another rank meanwhile is mostly one run
+/// too, and the millions of pairs of a long piece are some thousands of runs, of repetitive text a few dozen.
 struct RankQueue {
     private struct Pair {
         let position: Int32
@@ -91,10 +91,10 @@ struct RankQueue {
     private mutating func siftDown() {
         var parent = 0
         while true {
+            let child = 2 * parent + 1
             var least = parent
-            for child in (2 * parent + 1)...(2 * parent + 2) where child < heap.count && heap[child].key < heap[least].key {
-                least = child
-            }
+            if child < heap.count, heap[child].key < heap[least].key { least = child }
+            if child + 1 < heap.count, heap[child + 1].key < heap[least].key { least = child + 1 }
             guard least != parent else { return }
             heap.swapAt(parent, least)
             parent = least

@@ -16,7 +16,8 @@ public final class Tokenizer: Sendable {
     public let padTokenID: Int32?
     /// Whether the file asks for the EOS token behind every text; nil if it does not say. `encode` never appends it.
     public let addsEOS: Bool?
-    /// The id of `<|endoftext|>`, which closes every text of the embedding models; nil if there is no such added token.
+    /// The id of `<|endoftext|>`, which closes every text of the embedding models; nil if there is no such added
+    /// token.
     public let endOfTextID: Int32?
 
     let vocabulary: Vocabulary
@@ -25,8 +26,8 @@ public final class Tokenizer: Sendable {
 
     /// Reads and checks the whole tokenizer.
     ///
-    /// - Throws: `TokenizerError` for a tokenizer of another kind or a damaged one, `GGUFError` for metadata that is missing
-    ///   or has another type.
+    /// - Throws: `TokenizerError` for a tokenizer of another kind or a damaged one, `GGUFError` for metadata that is
+    ///   missing or has another type.
     public init(metadata: Metadata) throws {
         let model = try metadata.string(TokenizerKey.model)
         guard model == "gpt2" else { throw TokenizerError.unsupportedModel(model) }
@@ -59,8 +60,9 @@ public final class Tokenizer: Sendable {
 
     /// The tokens of a text; nothing is added before or behind them.
     ///
-    /// - Parameter parseSpecial: Whether added tokens such as `<|im_end|>` in the text become those tokens, the leftmost and
-    ///   longest first. Without it they are text like any other, so that text from outside cannot carry control tokens.
+    /// - Parameter parseSpecial: Whether added tokens such as `<|im_end|>` in the text become those tokens, the leftmost
+    ///   and longest first. Without it they are text like any other, so that text from outside cannot carry control
+    ///   tokens.
     public func encode(_ text: String, parseSpecial: Bool = false) -> [Int32] {
         var ids: [Int32] = []
         ids.reserveCapacity(text.utf8.count / 3)
@@ -81,8 +83,8 @@ public final class Tokenizer: Sendable {
         return pieces
     }
 
-    /// Encodes section by section: added tokens, and the text between them. Calls `body` after each with its ids, where it
-    /// begins in `text`, and where NFC changed it.
+    /// Encodes section by section: added tokens, and the text between them. Calls `body` after each with its ids,
+    /// where it begins in `text`, and where NFC changed it.
     private func encode(
         _ text: Span<UInt8>, parseSpecial: Bool, into ids: inout [Int32],
         body: (ArraySlice<Int32>, Int, [NormalizedText.Edit]) -> Void

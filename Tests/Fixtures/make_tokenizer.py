@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the tokenizer fixtures of the tests: a small vocabulary, and what Hugging Face `tokenizers` makes of texts with it.
+"""Write the tokenizer fixtures of the tests: a small vocabulary, and what Hugging Face `tokenizers` makes of texts.
 
     pip install tokenizers gguf      (made with 0.23.3, 0.19.0)
     python3 Tests/Fixtures/make_tokenizer.py
@@ -8,8 +8,8 @@ Everything comes from this folder and fixed seeds; no file and no network is nee
 
 `tokenizer.gguf`: metadata only, a byte-level BPE trained on the texts below, with Qwen3's added tokens.
 `tokenizer.jsonl`: one text a line: {"group", "text", "ids", "special"?, "pieces"}.
-    ids: the text read literally (nothing in it is an added token); special: with added tokens matched, where that differs;
-    pieces: lengths in bytes of what the pre-tokenizer makes of the text in NFC, read literally.
+    ids: the text read literally (nothing in it is an added token); special: with added tokens matched, where that
+    differs; pieces: lengths in bytes of what the pre-tokenizer makes of the text in NFC, read literally.
 `tokenizer-runs.jsonl`: long texts of one repeated unit: {"unit", "count", "lead", "runs": [[[id, ...], times], ...]}.
     The text is lead + unit * count.
 """
@@ -30,17 +30,26 @@ BASE_TOKENS = 1600
 SEED = 20260
 
 PROSE = """
-The lighthouse keeper wrote down the weather every morning, and every evening he wrote down the ships. Nobody had asked him
-to do the second thing. When the harbour office finally read the books, they found forty years of trade between towns that
-swore they had never traded. I'll say it wasn't what they'd hoped for; they've been arguing ever since, and we're told it's
-not over. Measure twice, cut once: 3.14159, 2.71828, 1,000,000 and -40 degrees (which is the same in both scales).
-Die Bäckerei öffnet um sechs Uhr, aber der Duft von frischem Brot zieht schon vorher durch die ganze Straße. Übermorgen
-müssen wir früher aufstehen, weil die Züge während der Bauarbeiten häufig ausfallen. Größere Städte hätten längst Busse.
-Les élèves répètent la leçon à voix haute; où qu'on aille, on entend les mêmes phrases. C'était déjà ainsi l'année dernière.
+The lighthouse keeper wrote down the weather every morning, and every evening he wrote down the ships. Nobody
+had asked him
+to do the second thing. When the harbour office finally read the books, they found forty years of trade between
+towns that
+swore they had never traded. I'll say it wasn't what they'd hoped for; they've been arguing ever since, and
+we're told it's
+not over. Measure twice, cut once: 3.14159, 2.71828, 1,000,000 and -40 degrees (which is the same in both
+scales).
+Die Bäckerei öffnet um sechs Uhr, aber der Duft von frischem Brot zieht schon vorher durch die ganze Straße.
+Übermorgen
+müssen wir früher aufstehen, weil die Züge während der Bauarbeiten häufig ausfallen. Größere Städte hätten
+längst Busse.
+Les élèves répètent la leçon à voix haute; où qu'on aille, on entend les mêmes phrases. C'était déjà ainsi
+l'année dernière.
 El señor Núñez vendió la montaña más pequeña por un cigüeñal usado. ¿Quién lo habría dicho? ¡Qué vergüenza!
-A manhã começou com chuva, mas à tarde o sol voltou e as crianças correram até a praça. Não há pão como o de São João.
+A manhã começou com chuva, mas à tarde o sol voltou e as crianças correram até a praça. Não há pão como o de São
+João.
 Příliš žluťoučký kůň úpěl ďábelské ódy. Zażółć gęślą jaźń. Árvíztűrő tükörfúrógép. Şişli'de ılık bir akşamüstü.
-Старый мельник каждое утро проверял уровень воды и записывал его в тетрадь. Через сорок лет тетрадь стала важнее мельницы.
+Старый мельник каждое утро проверял уровень воды и записывал его в тетрадь. Через сорок лет тетрадь стала важнее
+мельницы.
 Ο φάρος άναβε κάθε βράδυ την ίδια ώρα, και οι ψαράδες ρύθμιζαν τα ρολόγια τους με το φως του.
 كان حارس المنارة يكتب حالة الطقس كل صباح، وفي المساء كان يكتب أسماء السفن. השומר כתב את מזג האוויר בכל בוקר.
 हर सुबह वह मौसम लिखता था और हर शाम जहाज़ों के नाम। कोई नहीं जानता था कि वह ऐसा क्यों करता है।
@@ -80,32 +89,36 @@ SELECT id, count(*) FROM ships WHERE harbour = 'north' GROUP BY id HAVING count(
 """
 
 EDGES = [
-    "", " ", "  ", "\n", "\n\n", "\r\n", "\t", " \n ", "\n \n", "  \n\n  x", " \r\n\r\n a", "a \t\n", "Hello world", " Hello  world ",
-    "I'll we've THEY'RE it'S don't 'tis 'Twas o'clock'd", "'ſa It'ſ 'Sx 'REx 'rx 'lx 'llx 'VEx", "''s '' 'é", "x'", "'",
-    "3.14159 1234567890 ½ Ⅷ ² ① ٣٤ 一二", "a1b2 c3", " 1 2", "naïve café", "cafe\u0301 nai\u0308ve",
+    "", " ", "  ", "\n", "\n\n", "\r\n", "\t", " \n ", "\n \n", "  \n\n  x", " \r\n\r\n a", "a \t\n", "Hello world",
+    " Hello  world ", "I'll we've THEY'RE it'S don't 'tis 'Twas o'clock'd", "'ſa It'ſ 'Sx 'REx 'rx 'lx 'llx 'VEx",
+    "''s '' 'é", "x'", "'", "3.14159 1234567890 ½ Ⅷ ² ① ٣٤ 一二", "a1b2 c3", " 1 2", "naïve café",
+    "cafe\u0301 nai\u0308ve",
     "\u212b \u0958 \ufb1d \u1112\u1161\u11ab \u1100\u1161 \uac00\u11a8 \u0344 \u0374 \u2126 \uf900 \U0002f800 \U0001d15e",
-    "q\u0307\u0323 q\u0323\u0307 \u1e0b\u0323 d\u0307\u0323 a\u0315\u0300\u05ae\u0062", "\u0301", "\u0301a\u0301", "\u0345\u0301\u0334",
-    "\u0f71\u0f72\u0f74 \u0fb2\u0f81", "\u09c7\u09be \u0dd9\u0dcf\u0dca", "\U00011131\U00011127 \U00011935\U00011930",
-    "\u1100\u1161\u11a7 \u1100\u1161\u11a8\u11a8 \uac01\u11a8 \u1113\u1161", "👩‍👩‍👧‍👦🏳️‍🌈🇩🇪👍🏽", "a\u200bb\u200dc\ufeffd", "\u200f\u202eabc\u202c",
-    "a\u00a0b\u2003c\u2028d\u2029e\u0085f\u180eg\u3000h", "\ufeffBOM first", "in \ufeff side", "a\rb\r\rc\r\n", "\x00\x01\x1f nul a\x00b", "a\x00b",
-    "\ufffe\uffff \U0010ffff \ue000 \ufdd0", "!?" * 9, "x=-1;\n\n\ny", "#!/bin/sh\r\n\r\n", "a.\n b", "…\n\n", "　全角　スペース　",
-    "ß'ẞ ŉ ΐ İi", "\u1d79 \u1c89 \U000105c0 \U0001e4f0 \U00016d70 \u0897",
+    "q\u0307\u0323 q\u0323\u0307 \u1e0b\u0323 d\u0307\u0323 a\u0315\u0300\u05ae\u0062", "\u0301", "\u0301a\u0301",
+    "\u0345\u0301\u0334", "\u0f71\u0f72\u0f74 \u0fb2\u0f81", "\u09c7\u09be \u0dd9\u0dcf\u0dca",
+    "\U00011131\U00011127 \U00011935\U00011930",
+    "\u1100\u1161\u11a7 \u1100\u1161\u11a8\u11a8 \uac01\u11a8 \u1113\u1161", "👩‍👩‍👧‍👦🏳️‍🌈🇩🇪👍🏽",
+    "a\u200bb\u200dc\ufeffd", "\u200f\u202eabc\u202c", "a\u00a0b\u2003c\u2028d\u2029e\u0085f\u180eg\u3000h",
+    "\ufeffBOM first", "in \ufeff side", "a\rb\r\rc\r\n", "\x00\x01\x1f nul a\x00b", "a\x00b",
+    "\ufffe\uffff \U0010ffff \ue000 \ufdd0", "!?" * 9, "x=-1;\n\n\ny", "#!/bin/sh\r\n\r\n", "a.\n b", "…\n\n",
+    "　全角　スペース　", "ß'ẞ ŉ ΐ İi", "\u1d79 \u1c89 \U000105c0 \U0001e4f0 \U00016d70 \u0897",
 ]
 
 ALPHABETS = [
-    "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789", " \t\n\r", "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
-    "äöüßéèêçñøåæ", "абвгдежзийклмн", "αβγδεζηθ", "的一是不了人我在有他这", "のにはをたがでて", "가나다라마바사", "ابتثجحخد", "अआइईउऊकखग",
-    "กขคงจ", "\u0301\u0308\u0327\u200d\u200b\ufe0f", "😀🎉🚀🏳🇫🇷", "’“”…—–•", "\u00a0\u2003\u3000",
+    "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789", " \t\n\r",
+    "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", "äöüßéèêçñøåæ", "абвгдежзийклмн", "αβγδεζηθ", "的一是不了人我在有他这", "のにはをたがでて",
+    "가나다라마바사", "ابتثجحخد", "अआइईउऊकखग", "กขคงจ", "\u0301\u0308\u0327\u200d\u200b\ufe0f", "😀🎉🚀🏳🇫🇷", "’“”…—–•",
+    "\u00a0\u2003\u3000",
 ]
 
 
 def character(rng):
-    c = rng.choice([rng.randrange(1, 0x80), rng.randrange(1, 0x800), rng.randrange(1, 0x10000), rng.randrange(1, 0x110000)])
+    c = rng.randrange(1, rng.choice([0x80, 0x800, 0x10000, 0x110000]))
     return chr(c) if not 0xD800 <= c < 0xE000 else "?"
 
 
 def generators(vocabulary, sample):
-    """Name -> one random text. The kinds follow llama.cpp's tests/test-tokenizer-random.py."""
+    """Name -> (what makes one random text, how many). The kinds follow llama.cpp's tests/test-tokenizer-random.py."""
     added = vocabulary.tokens[BASE_TOKENS:]
     words = [w for w in vocabulary.literal.decode_batch([[i] for i in range(BASE_TOKENS)]) if "\ufffd" not in w]
     characters = sorted(set("".join(words)))
@@ -131,26 +144,35 @@ def generators(vocabulary, sample):
     def added_broken(r):
         token = r.choice(added)
         cut = r.randrange(len(token))
-        return r.choice([token[:cut], token[cut:], token[:cut] + token, token[:cut] + " " + token[cut:], "<" + token + ">"])
+        head, tail = token[:cut], token[cut:]
+        return r.choice([head, tail, head + token, head + " " + tail, "<" + token + ">"])
 
     def mixed(r):
         groups = r.sample(ALPHABETS, r.randint(1, 5))
         extra = [" the", "ing", "'s", " don't", "\n\n", "  ", " 2024"]
-        return "".join(r.choice(r.choice(groups)) if r.random() < .8 else r.choice(extra) for _ in range(r.choice([3, 8, 20, 60])))
+        count = r.choice([3, 8, 20, 60])
+        return "".join(r.choice(r.choice(groups)) if r.random() < .8 else r.choice(extra) for _ in range(count))
 
     def slice_of_sample(r):
         start = r.randrange(len(sample) - 60)
         return sample[start : start + r.randint(5, 60)]
 
     def nfc(r):
-        return "".join(r.choice(unstable) if r.random() < .7 else r.choice("aeo\u0439\u1100") for _ in range(r.randint(2, 8)))
+        count = r.randint(2, 8)
+        return "".join(r.choice(unstable) if r.random() < .7 else r.choice("aeo\u0439\u1100") for _ in range(count))
 
     return {
-        "sample": (slice_of_sample, 60), "ascii stripped": (ascii_stripped, 40), "apostrophe": (apostrophe, 40),
-        "added stripped": (added_stripped, 30), "added broken": (added_broken, 30), "mixed": (mixed, 60),
-        "unicode": (joined(character, 2, 12), 50), "vocabulary characters": (joined(lambda r: r.choice(characters), 2, 30), 40),
+        "sample": (slice_of_sample, 60),
+        "ascii stripped": (ascii_stripped, 40),
+        "apostrophe": (apostrophe, 40),
+        "added stripped": (added_stripped, 30),
+        "added broken": (added_broken, 30),
+        "mixed": (mixed, 60),
+        "unicode": (joined(character, 2, 12), 50),
+        "vocabulary characters": (joined(lambda r: r.choice(characters), 2, 30), 40),
         "vocabulary words": (joined(lambda r: r.choice(words), 2, 12), 50),
-        "words": (joined(lambda r: r.choice(sample_words), 2, 8, (" ", "  ", "\n", "")), 40), "nfc": (nfc, 80),
+        "words": (joined(lambda r: r.choice(sample_words), 2, 8, (" ", "  ", "\n", "")), 40),
+        "nfc": (nfc, 80),
         "long piece": (joined(lambda r: r.choice("abcdeinorst"), 100, 300), 12),
     }
 
@@ -180,14 +202,16 @@ def run_record(lead, unit, count, vocabulary):
 
 
 def write_lines(name, records):
-    lines = [json.dumps(r, ensure_ascii=False, separators=(",", ":")) for r in records]
+    text = "".join(json.dumps(r, ensure_ascii=False, separators=(",", ":")) + "\n" for r in records)
     # Line separators that JSON allows in strings but a reader of lines may not.
-    text = "\n".join(line.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\u0085", "\\u0085") for line in lines)
-    (HERE / name).write_text(text + "\n", encoding="utf-8", newline="\n")
+    for separator in "\u0085\u2028\u2029":
+        text = text.replace(separator, f"\\u{ord(separator):04x}")
+    (HERE / name).write_text(text, encoding="utf-8", newline="\n")
 
 
 def main():
-    corpus = texts.corpus() + PROSE.split("\n") * 3 + CODE.split("\n") * 2 + ["=" * 64, " " * 32, "A" * 16, "\n" * 8] * 40
+    runs = ["=" * 64, " " * 32, "A" * 16, "\n" * 8]
+    corpus = texts.corpus() + PROSE.split("\n") * 3 + CODE.split("\n") * 2 + runs * 40
     vocabulary = Vocabulary(corpus, BASE_TOKENS)
 
     writer = gguf.GGUFWriter(HERE / "tokenizer.gguf", "qwen3")
@@ -212,10 +236,13 @@ def main():
         records += [record(group, generate(rng), vocabulary) for _ in range(count)]
     write_lines("tokenizer.jsonl", records)
 
-    runs = [("", "A", 43_000), ("", "Z", 26_000), ("", "Z", 131_072), ("", "\n", 100_000), ("", " ", 100_001), ("x", "=", 50_000),
-            ("", "1", 10_000), ("", "é", 30_000), ("", "😀", 10_000), ("", "ab", 50_000), ("", "the", 33_333), ("a", "\u0301", 100_000),
-            ("a", "\u0301\u0327\u0334", 30_000), ("", "e\u0301", 20_000), ("", "\u1112\u1161\u11ab", 10_000), ("", "\r\n", 10_000)]
-    write_lines("tokenizer-runs.jsonl", [run_record(*run, vocabulary) for run in runs])
+    long = [
+        ("", "A", 43_000), ("", "Z", 26_000), ("", "Z", 131_072), ("", "\n", 100_000), ("", " ", 100_001),
+        ("x", "=", 50_000), ("", "1", 10_000), ("", "é", 30_000), ("", "😀", 10_000), ("", "ab", 50_000),
+        ("", "the", 33_333), ("a", "\u0301", 100_000), ("a", "\u0301\u0327\u0334", 30_000), ("", "e\u0301", 20_000),
+        ("", "\u1112\u1161\u11ab", 10_000), ("", "\r\n", 10_000),
+    ]
+    write_lines("tokenizer-runs.jsonl", [run_record(*run, vocabulary) for run in long])
 
 
 if __name__ == "__main__":

@@ -76,7 +76,8 @@ import Testing
                 let pair = queue.popFirst()
                 #expect(pair.map { UInt64($0.rank) << 32 | UInt64($0.position) } == expected.popLast())
             } else {
-                let (rank, position) = (UInt32.random(in: 0..<500, using: &random), Int32.random(in: 0..<1000, using: &random))
+                let rank = UInt32.random(in: 0..<500, using: &random)
+                let position = Int32.random(in: 0..<1000, using: &random)
                 queue.insert(rank: rank, position: position)
                 expected.append(UInt64(rank) << 32 | UInt64(position))
             }

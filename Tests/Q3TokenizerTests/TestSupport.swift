@@ -39,8 +39,8 @@ struct GoldenText: Decodable {
     let pieces: [Int]
 }
 
-/// The metadata of a tokenizer, to be changed by a test. As it stands it is a good one: the 256 bytes, two merges' results
-/// and two added tokens.
+/// The metadata of a tokenizer, to be changed by a test. As it stands it is a good one: the 256 bytes, two merges'
+/// results and two added tokens.
 struct HandMade {
     var model: String? = "gpt2"
     var preTokenizer: String? = "qwen2"

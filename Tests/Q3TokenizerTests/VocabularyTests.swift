@@ -30,7 +30,7 @@ import Testing
         Damage("empty token", .emptyToken(id: 257)) { $0.tokens![257] = "" },
         Damage("long token", .tokenTooLong(id: 256, byteCount: 1025, limit: 1024)) { $0.tokens![256] = long },
         Damage("token with a space", .tokenNotByteLevel(id: 256, byteOffset: 1)) { $0.tokens![256] = "a b" },
-        Damage("token with a character above", .tokenNotByteLevel(id: 256, byteOffset: 0)) { $0.tokens![256] = "\u{144}" },
+        Damage("token with U+0144", .tokenNotByteLevel(id: 256, byteOffset: 0)) { $0.tokens![256] = "\u{144}" },
         Damage("token with a long character", .tokenNotByteLevel(id: 256, byteOffset: 0)) { $0.tokens![256] = "中" },
         Damage("token with a soft hyphen", .tokenNotByteLevel(id: 256, byteOffset: 0)) { $0.tokens![256] = "\u{AD}" },
         Damage("token twice", .duplicateToken(id: 257, first: 256)) { $0.tokens![257] = "ab" },
