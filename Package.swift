@@ -49,6 +49,7 @@ let package = Package(
                 "Q3Embedding", "Q3Reranking",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
+        .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,6 +1,165 @@
+/* CShims: the kernels of q3.
+ *
+ * Every product is out[t, r] = Σ_k weight[r, k] · activation[t, k]. Weights stay as the GGUF file has them and are packed, 16 rows
+ * at a time, into a panel that one core keeps in its caches while all tokens pass over it. Three panel families exist:
+ *
+ *   U8   weights 0..31 as bytes, activations int8 with one scale per 32      (Q4_K Q5_K Q4_0 Q4_1, `fast`)
+ *   W16  weights int16 with integer sub-scales folded in, activations ±16383 with one scale per row   (quantized types but Q2_K)
+ *   F32  weights and activations f32                                        (every type)
+ *
+ * All families walk K in blocks of 32 in file order, whatever the tile, the thread or the instruction set, and round at the same
+ * places: a result's bits depend on its own row and token only. Matrices are row-major, last axis fastest. Nothing here allocates,
+ * fails or keeps state; callers have checked sizes (cols a multiple of 32, rows a multiple of 16) and hand in all memory.
+ */
 #ifndef CSHIMS_H
 #define CSHIMS_H
-#include <stdint.h>
+
+#include <stdbool.h>
 #include <stddef.h>
-int q3_placeholder(void);
+#include <stdint.h>
+
+enum {
+    Q3_BLOCK = 32,       /* K per panel block */
+    Q3_PANEL_ROWS = 16,  /* weight rows per panel */
+    Q3_TOKEN_GROUP = 8,  /* tokens that integer activations interleave */
+    Q3_KEY_BLOCK = 64,   /* keys that attention visits together, aligned to absolute position */
+    Q3_QUERY_ROWS = 128, /* query rows (tokens × heads of one K/V group) per attention item */
+    Q3_TOKEN_CHUNK = 64, /* tokens per SwiGLU tile */
+};
+
+/* === Instruction sets === */
+
+typedef enum { Q3_ISA_SCALAR, Q3_ISA_AVX2, Q3_ISA_AVX512VNNI, Q3_ISA_NEON, Q3_ISA_COUNT } q3_isa;
+
+/* Whether this build has the kernels and this machine runs them. */
+bool q3_isa_available(q3_isa isa);
+/* The fastest available one. */
+q3_isa q3_isa_best(void);
+const char *q3_isa_name(q3_isa isa);
+
+/* === Weights === */
+
+typedef enum { Q3_FAMILY_U8, Q3_FAMILY_W16, Q3_FAMILY_F32 } q3_family;
+
+/* A weight matrix as it lies in the mapped file. */
+typedef struct {
+    const void *data;   /* first row; any alignment */
+    uint32_t type;      /* GGUF tensor type id */
+    q3_family family;   /* how to compute with it */
+    size_t rows;        /* outputs, a multiple of 16 for products */
+    size_t cols;        /* inputs, a multiple of 32 */
+    size_t row_bytes;
+} q3_matrix;
+
+/* Whether `type` can be read, and whether it can be computed in `family`. */
+bool q3_type_readable(uint32_t type);
+bool q3_type_in_family(uint32_t type, q3_family family);
+/* Writes rows ids[0..<count] of `w` as f32: out[i * cols ..]. Ids are within rows. */
+void q3_dequantize_rows(q3_matrix w, const int32_t *ids, size_t count, float *out);
+/* Bytes of a packed panel of `cols` columns. */
+size_t q3_panel_bytes(q3_family family, size_t cols);
+/* Packs 16 rows from `first_row` on. `panel` is 64-byte aligned. */
+void q3_pack(q3_isa isa, const q3_matrix *w, size_t first_row, void *panel);
+
+/* === Activations === */
+
+/* A block of token rows in the formats that the next product needs; absent ones are NULL.
+ * The integer formats interleave 8 tokens, [tokens/8, cols/32, 8, 32], so that a tile of tokens reads one stream. */
+typedef struct {
+    size_t cols;
+    float *f32;       /* [tokens, cols] */
+    int8_t *i8;       /* [tokens/8, cols/32, 8, 32] */
+    float *i8_scale;  /* [tokens/8, cols/32, 8] */
+    float *i8_sum;    /* like i8_scale: scale · Σ i8 */
+    int16_t *i16;     /* [tokens/8, cols/32, 8, 32] */
+    float *i16_sum;   /* [tokens/8, cols/32, 8]: Σ i16 */
+    float *i16_scale; /* [tokens] */
+} q3_activations;
+
+/* x [cols], normalized by RMS and `gain` when gain is not NULL, becomes row `row` of every format that `a` holds. A row with a NaN
+ * or an infinity gets NaN scales, so that no integer hides it. `work` is [cols]. */
+void q3_prepare_row(q3_isa isa, const float *x, const float *gain, float epsilon, size_t row, const q3_activations *a, float *work);
+/* y = x / rms(x) · gain over n values (a multiple of 16). */
+void q3_rms_norm(q3_isa isa, const float *x, const float *gain, float epsilon, size_t n, float *y);
+
+/* === Products === */
+
+/* out[t, r] = (add ? out[t, r] : 0) + Σ_k panel[r, k] · a[t, k], r in 0..<16, t in first..<first + tokens; first is a multiple of 8,
+ * out[0] belongs to token `first`. */
+void q3_multiply_panel(q3_isa isa, q3_family family, const void *panel, const q3_activations *a, size_t first, size_t tokens,
+                       float *out, size_t out_stride, bool add);
+/* gate = silu(gate) · up over n values (a multiple of 16). */
+void q3_swiglu(q3_isa isa, float *gate, const float *up, size_t n);
+/* RMS norm with `gain`, then rotary embedding of one head in place: pairs (i, i + n/2); cos and sin are [n/2]. */
+void q3_norm_rope(q3_isa isa, float *head, const float *gain, float epsilon, const float *cos, const float *sin, size_t n);
+/* y[i] = exp(x[i]) for x ≤ 0; relative error at most 2^-22, 0 below -87.33. n a multiple of 16. */
+void q3_exp(q3_isa isa, const float *x, float *y, size_t n);
+
+/* === Attention === */
+
+/* A run of consecutive tokens of the batch trie. Its keys are its own rows and those of its ancestors. */
+typedef struct {
+    int32_t parent;   /* run that holds the token before `position`; -1 at the root */
+    int32_t position; /* absolute position of the first token */
+    int32_t row;      /* first row in K and V */
+    int32_t count;
+} q3_run;
+
+typedef struct {
+    const q3_run *runs;
+    const float *keys;   /* [rows, kv_heads, head_dim], rotated */
+    const float *values; /* [rows, kv_heads, head_dim] */
+    size_t heads, kv_heads, head_dim; /* head_dim a multiple of 16, at most 256 */
+    float scale;         /* 1/sqrt(head_dim) */
+} q3_attention;
+
+/* Tokens of one run that ask: [first, first + count) within the run; their queries and outputs lie in rows from `row` on. */
+typedef struct {
+    int32_t run, first, count, row;
+} q3_query;
+
+/* Bytes of scratch for one thread. */
+size_t q3_attention_scratch_bytes(size_t head_dim);
+/* Causal attention of `query` over K/V head `kv_head`; queries and out are [rows, heads, head_dim].
+ * query.count · heads/kv_heads is at most Q3_QUERY_ROWS. Keys are visited in blocks of 64 from the newest to the oldest. */
+void q3_attend(q3_isa isa, const q3_attention *a, q3_query query, size_t kv_head, const float *queries, float *out, void *scratch);
+
+/* === Thread team === */
+
+/* Processors that this process may use. */
+unsigned q3_processor_count(void);
+/* Runs body(context, item, thread) for items 0..<count on at most `threads` threads, handing items out one by one.
+ * To be entered by one thread only: libomp keeps a team for every caller. */
+void q3_parallel(unsigned threads, size_t count, void (*body)(void *context, size_t item, unsigned thread), void *context);
+
+/* === Whole operations on the team === */
+
+/* One product of an operation; several products over the same input share the hand-out. */
+typedef struct {
+    q3_matrix weights;
+    float *out; /* [tokens, out_stride] */
+    size_t out_stride;
+    bool add;
+} q3_product;
+
+/* Work memory: `thread_bytes` for each of `threads` threads, 64-byte aligned. */
+typedef struct {
+    q3_isa isa;
+    unsigned threads;
+    void *scratch;
+    size_t thread_bytes;
+} q3_team;
+
+/* Thread bytes that the products below need for matrices of at most `cols` columns. */
+size_t q3_multiply_scratch_bytes(size_t cols);
+void q3_multiply(q3_team team, const q3_product *products, size_t count, q3_activations input, size_t tokens);
+/* out[t, r] = silu(gate·x) · (up·x); gate and up have the same rows. */
+void q3_multiply_swiglu(q3_team team, q3_matrix gate, q3_matrix up, q3_activations input, float *out, size_t tokens);
+/* q3_prepare_row for rows 0..<tokens of x [tokens, a.cols]. */
+void q3_prepare(q3_team team, const float *x, const float *gain, float epsilon, size_t tokens, q3_activations a);
+/* q3_norm_rope on every head of x [tokens, heads, head_dim]; cos and sin are [positions, head_dim/2]. */
+void q3_norm_rope_heads(q3_team team, float *x, size_t tokens, size_t heads, size_t head_dim, const float *gain, float epsilon,
+                        const int32_t *positions, const float *cos, const float *sin);
+void q3_attend_all(q3_team team, q3_attention a, const q3_query *queries, size_t count, const float *q, float *out);
+
 #endif

@@ -1,5 +1,55 @@
-/// One GGUF file, mapped and checked.  (contract; the reader is being written)
+// One GGUF file, mapped and checked: metadata, tensor table, and the bytes of each tensor in place.
+
+/// A GGUF model file of version 2 or 3, mapped into memory.
+///
+/// Opening checks the whole header, so everything that this type returns lies inside the file; no tensor is read until
+/// its bytes are touched. The map is released with the last reference to the file, its metadata or its string arrays.
+///
+///     let file = try GGUFFile(path: "Qwen3-Embedding-0.6B-Q8_0.gguf")
+///     let layers = try file.metadata.uint32("qwen3.block_count")
+///     let matrix = file.tensor(named: "token_embd.weight")
 public final class GGUFFile: Sendable {
-    public init(path: String) throws(GGUFError) { fatalError("not written yet") }
+    public let path: String
+    public let byteCount: Int
+    /// Version of the container format.
+    public let version: UInt32
+    /// Bytes to whose multiples tensor data is aligned in the file; a power of two, down to 1.
+    public let alignment: Int
+    public let metadata: Metadata
+    /// The tensor table, in file order.
+    public let tensors: [TensorInfo]
+
+    private let mapping: MappedFile
+    private let indexOfTensor: [String: Int]
+
+    /// Opens a regular file and checks it. Throws `GGUFError`.
+    public init(path: String) throws(GGUFError) {
+        mapping = try MappedFile(path: path)
+        let header = try Header(of: mapping)
+        self.path = path
+        byteCount = mapping.byteCount
+        version = header.version
+        alignment = header.alignment
+        metadata = header.metadata
+        tensors = header.tensorTable.tensors
+        indexOfTensor = header.tensorTable.indexOfName
+    }
+
+    /// The tensor of that name, nil if there is none.
+    public func tensor(named name: String) -> TensorInfo? {
+        indexOfTensor[name].map { tensors[$0] }
+    }
+
+    /// The bytes of one of this file's own tensors, in the map: valid while the file lives, and aligned only as
+    /// `alignment` promises.
+    @unsafe public func bytes(of tensor: TensorInfo) -> UnsafeRawBufferPointer {
+        unsafe mapping.bytes(in: tensor.offset..<tensor.offset + tensor.byteCount)
+    }
+
+    /// Throws `changed` if the file was written or cut since it was opened. One system call: call it once per batch,
+    /// since a cut file reads as zeros or kills the process. A file replaced or deleted by name is still whole here.
+    /// A writer that restores size and modification time stays unnoticed: do not map files that others may write.
+    public func checkUnchanged() throws(GGUFError) {
+        try mapping.checkUnchanged()
+    }
 }
-public enum GGUFError: Error { case notWritten }

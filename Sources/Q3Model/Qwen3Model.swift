@@ -1,70 +1,187 @@
-// The contract that the heads are written against; bodies follow.
-public import Q3GGUF
+// The model as its users see it: token lists in, final hidden states out.
 
-/// The sizes and constants of one Qwen3 checkpoint, read from the file's metadata.
-public struct Qwen3Config: Sendable, Equatable {
-    public let layerCount: Int
-    public let hiddenSize: Int
-    public let heads: Int
-    public let kvHeads: Int
-    public let headDim: Int
-    public let ffnSize: Int
-    /// Rows of `token_embd.weight`.
-    public let vocabularySize: Int
-    /// Positions the checkpoint was made for, in tokens.
-    public let contextLength: Int
-    public let ropeTheta: Float
-    public let rmsNormEpsilon: Float
+public import Q3GGUF
+package import Q3Kernels
+import Synchronization
+
+/// How activations are rounded before they meet quantized weights.
+public enum Precision: String, Sendable, CaseIterable {
+    /// Integer products: activations of 8 bits with one scale per 32 for Q4_K, Q5_K, Q4_0 and Q4_1, of 15 bits with one
+    /// scale per row for the other quantized types. F32, F16, BF16 and Q2_K weights are computed in f32.
+    case fast
+    /// Weights dequantized and everything computed in f32, at the speed of an F32 file.
+    case exact
 }
 
-public enum Precision: String, Sendable, CaseIterable { case fast, exact }
-
 public struct ModelOptions: Sendable {
-    public var precision: Precision = .fast
-    /// Threads of the team; nil takes one per core.
-    public var threads: Int? = nil
-    /// Most distinct tokens that one pass computes together.
-    public var batchTokens: Int = 4096
-    /// Whether texts of one batch that begin alike share that work.
-    public var sharesPrefixes: Bool = true
+    /// Most threads that make sense to ask for.
+    public static let threadLimit = 512
+
+    public var precision = Precision.fast
+    /// Threads of the team; nil takes one per processor.
+    public var threads: Int?
+    /// Most distinct tokens that one pass computes together; a longer text is a pass of its own.
+    public var batchTokens = 4096
+    /// Whether texts of one batch that begin alike share that work. Results are the same bits either way.
+    public var sharesPrefixes = true
+
     public init() {}
 }
 
-/// Bytes that a pass over a given number of tokens needs, announced before it runs.
-public struct MemoryPlan: Sendable {
-    public let tokenCount: Int
-    /// Bytes of the file that a pass touches (mapped, shared with other processes).
-    public let weightBytes: Int
-    public let residualBytes: Int
-    public let keyValueBytes: Int
-    public let scratchBytes: Int
-    public var totalBytes: Int { weightBytes + residualBytes + keyValueBytes + scratchBytes }
-}
-
 /// A Qwen3 checkpoint ready to run.
+///
+/// A text's hidden state has the same bits alone, in any batch, in any order, with any number of threads and with
+/// prefix sharing on or off.
 public final class Qwen3Model: Sendable {
     public let file: GGUFFile
     public let config: Qwen3Config
     public let options: ModelOptions
+    private let layerByteCount: Int
+    private let executor: Confined<Executor>
 
-    public init(file: GGUFFile, options: ModelOptions = ModelOptions()) throws {
-        fatalError("not written yet")
+    /// Checks the file against what the architecture needs; no weight but the norms is read.
+    /// Throws `GGUFError` or `ModelError`.
+    public convenience init(file: GGUFFile, options: ModelOptions = ModelOptions()) throws {
+        try self.init(file: file, options: options, isa: .best)
+    }
+
+    /// With a chosen instruction set, for comparisons.
+    package init(file: GGUFFile, options: ModelOptions, isa: ISA) throws {
+        let threads = options.threads ?? processorCount
+        guard 1...ModelOptions.threadLimit ~= threads else { throw ModelError.badThreadCount(threads) }
+        config = try Qwen3Config(file: file)
+        let weights = try Qwen3Weights(file: file, config: config, precision: options.precision)
+        self.file = file
+        self.options = options
+        layerByteCount = weights.layerByteCount
+        executor = Confined(Executor(config: config, weights: weights, isa: isa, threads: threads))
     }
 
     /// The hidden state of each list's last token after the final norm, in input order; every row has `hiddenSize` values.
     ///
-    /// Lists are batched, sorted and prefix-shared inside. `progress` gets the count of input tokens finished so far.
-    /// Throws `CancellationError` between layers when the task is cancelled, `ModelError` for an id outside the
-    /// vocabulary, an empty list or a list longer than the context.
+    /// Lists are sorted, batched and prefix-shared inside. `progress` gets the count of input tokens finished so far.
+    /// Throws `CancellationError` between layers when the task is cancelled, `ModelError` for an empty list, an id outside
+    /// the vocabulary or a list longer than the context, `GGUFError.changed` when the file was written meanwhile.
     public func lastHiddenStates(
-        of tokenLists: [[Int32]], progress: (@Sendable (_ tokensDone: Int) -> Void)? = nil
+        of lists: [[Int32]], progress: (@Sendable (_ tokensDone: Int) -> Void)? = nil
     ) async throws -> [[Float]] {
-        fatalError("not written yet")
+        try check(lists)
+        var states = [[Float]](repeating: [], count: lists.count)
+        let sharing = options.sharesPrefixes
+        var done = 0
+        for group in MicroBatches(lists, tokenLimit: options.batchTokens, sharing: sharing).groups {
+            let batch = group.map { lists[$0] }
+            let (before, size) = (done, batch.reduce(0) { $0 + $1.count })
+            let rows = try await run(batch, sharing: sharing) { fraction in
+                progress?(before + Int(fraction * Double(size)))
+            }
+            for (index, row) in zip(group, rows) { states[index] = row }
+            done += size
+            progress?(done)
+        }
+        return states
     }
 
-    /// One row of a weight matrix as f32 (`token_embd.weight`, `output.weight`, `cls.output.weight`), [hiddenSize]; nil without such a tensor.
-    public func dequantizedRow(_ row: Int, of tensorName: String) throws -> [Float]? { fatalError("not written yet") }
+    /// One micro-batch on the inference thread.
+    private func run(
+        _ batch: [[Int32]], sharing: Bool, progress: @escaping @Sendable (Double) -> Void
+    ) async throws -> [[Float]] {
+        let cancelled = Flag()
+        return try await withTaskCancellationHandler {
+            try await InferenceThread.shared.run { [self] in
+                try file.checkUnchanged()
+                let trie = BatchTrie(batch.map { $0[...] }, sharing: sharing)
+                let layerCount = Double(config.layerCount)
+                return try executor.value.run(trie) { layersDone in
+                    if cancelled.isSet { throw CancellationError() }
+                    progress(Double(layersDone) / layerCount)
+                }
+            }
+        } onCancel: {
+            cancelled.set()
+        }
+    }
+
+    private func check(_ lists: [[Int32]]) throws {
+        for (index, list) in lists.enumerated() {
+            if list.isEmpty { throw ModelError.emptyInput(index: index) }
+            if list.count > config.contextLength {
+                throw ModelError.inputTooLong(index: index, tokenCount: list.count, limit: config.contextLength)
+            }
+            if let token = list.first(where: { !(0..<config.vocabularySize ~= Int($0)) }) {
+                throw ModelError.tokenOutOfRange(index: index, token: token, vocabularySize: config.vocabularySize)
+            }
+        }
+    }
+
+    /// One row of a weight matrix as f32, [hiddenSize]: `token_embd.weight`, `output.weight` or `cls.output.weight`.
+    /// Nil without such a tensor. Throws `ModelError` when it has another shape or type, or no such row.
+    public func dequantizedRow(_ row: Int, of tensorName: String) throws -> [Float]? {
+        guard let tensor = file.tensor(named: tensorName) else { return nil }
+        guard tensor.shape.count == 2, tensor.shape[0] == config.hiddenSize, 0..<tensor.rowCount ~= row else {
+            throw ModelError.badShape(
+                tensor: tensorName, got: tensor.shape, wanted: [config.hiddenSize, max(row + 1, tensor.rowCount)])
+        }
+        return try Matrix(tensor, in: file, exact: true).dequantizedRow(row)
+    }
 
     /// What a pass over one text of `tokenCount` tokens takes.
-    public func memoryPlan(tokenCount: Int) -> MemoryPlan { fatalError("not written yet") }
+    public func memoryPlan(tokenCount: Int) -> MemoryPlan {
+        let rows = max(1, tokenCount)
+        let plan = executor.value.plan(rows: rows, pooledRows: 1)
+        let rotationBytes = 2 * rows * config.headDim / 2 * MemoryLayout<Float>.stride
+        let embeddingRow = (file.tensor(named: "token_embd.weight")?.rowByteCount ?? 0) * min(rows, config.vocabularySize)
+        return MemoryPlan(
+            tokenCount: rows, weightBytes: layerByteCount + embeddingRow, residualBytes: plan.residualByteCount,
+            keyValueBytes: plan.keyValueByteCount,
+            scratchBytes: plan.byteCount - plan.residualByteCount - plan.keyValueByteCount + rotationBytes)
+    }
+
+    /// Runs `lists` as one batch and calls `observer` with the layer, the node's name and its output after every node.
+    package func observe(_ lists: [[Int32]], observer: @escaping @Sendable (Int, String, [Float]?) -> Void) async throws {
+        try await runObserved(lists) { layer, node, output in observer(layer, node.name, output?.values()) }
+    }
+
+    /// Runs `lists` as one batch and returns the seconds that each node of the graph took over all layers, in graph order.
+    package func profile(_ lists: [[Int32]]) async throws -> [(node: String, seconds: Double)] {
+        let profile = Mutex<(names: [String], seconds: [String: Double])>(([], [:]))
+        let last = Mutex(ContinuousClock.now)
+        try await runObserved(lists) { _, node, _ in
+            let now = ContinuousClock.now
+            let taken = last.withLock { last in
+                defer { last = now }
+                return now - last
+            }
+            profile.withLock {
+                if $0.seconds[node.name] == nil { $0.names.append(node.name) }
+                $0.seconds[node.name, default: 0] += taken / .seconds(1)
+            }
+        }
+        return profile.withLock { profile in profile.names.map { ($0, profile.seconds[$0]!) } }
+    }
+
+    private func runObserved(
+        _ lists: [[Int32]], _ observer: @escaping @Sendable (Int, Qwen3Graph.Node, FloatMatrix?) -> Void
+    ) async throws {
+        try check(lists)
+        let sorted = lists.sorted { $0.lexicographicallyPrecedes($1) }
+        try await InferenceThread.shared.run { [self] in
+            executor.value.observer = observer
+            defer { executor.value.observer = nil }
+            _ = try executor.value.run(BatchTrie(sorted.map { $0[...] }, sharing: options.sharesPrefixes)) { _ in }
+        }
+    }
+}
+
+/// A value that only the inference thread changes; planning reads what never changes.
+@safe private struct Confined<Value>: @unchecked Sendable {
+    let value: Value
+    init(_ value: Value) { self.value = value }
+}
+
+/// A switch that is thrown once.
+private final class Flag: Sendable {
+    private let value = Atomic(false)
+    var isSet: Bool { value.load(ordering: .relaxed) }
+    func set() { value.store(true, ordering: .relaxed) }
 }

@@ -1,1 +1,158 @@
-import Q3Model
+// From a query and documents to scores: prompt, model, the two rows of the head.
+public import Q3GGUF
+public import Q3Model
+public import Q3Tokenizer
+
+/// What to do with the pairs of one call.
+public struct RerankOptions: Sendable, Equatable {
+    public var style: PromptStyle
+    /// What counts as relevant, in a sentence; nil takes the style's default.
+    public var instruction: String?
+    /// Whether a document too long for the context loses its end; otherwise it is an error.
+    public var truncate: Bool
+
+    public init(style: PromptStyle = .card, instruction: String? = nil, truncate: Bool = false) {
+        self.style = style
+        self.instruction = instruction
+        self.truncate = truncate
+    }
+}
+
+/// A document to judge for a query.
+public struct RerankPair: Sendable, Equatable {
+    public var query: String
+    public var document: String
+    /// This pair's own instruction; nil takes the call's.
+    public var instruction: String?
+
+    public init(query: String, document: String, instruction: String? = nil) {
+        self.query = query
+        self.document = document
+        self.instruction = instruction
+    }
+}
+
+/// How well one document answers its query.
+public struct RerankScore: Sendable, Equatable {
+    /// Position of the document in the list that was given.
+    public let index: Int
+    /// Probability of yes against no, 0...1. Saturates near both ends; `margin` does not.
+    public let score: Float
+    /// Logit of yes minus logit of no.
+    public let margin: Float
+    /// Tokens of the whole prompt.
+    public let tokenCount: Int
+    /// Whether the end of the document was cut away to fit the context.
+    public let truncated: Bool
+}
+
+/// A Qwen3-Reranker model, from any of the three kinds of file: converted with a classifier, or a causal language model
+/// with or without an output matrix of its own.
+///
+///     let reranker = try Reranker(path: "qwen3-reranker-0.6b-q8_0.gguf")
+///     let scores = try await reranker.rerank("capital of China", documents: ["Beijing.", "Bread and salt."])
+///     print(scores[0].index, scores[0].score)
+///
+/// Texts cannot change the prompt: whatever looks like a control token in them is read as plain letters.
+public final class Reranker: Sendable {
+    public let model: Qwen3Model
+    public let tokenizer: Tokenizer
+    /// Where the answer is read from.
+    public var headSource: RerankHeadSource { head.source }
+    private let head: RerankHead
+    private let cardPrompt: RerankPrompt
+    private let evalPrompt: RerankPrompt
+
+    /// Opens a GGUF file.
+    ///
+    /// Throws `GGUFError`, `TokenizerError` or `ModelError` for a file that cannot be read or is no Qwen3 model, and
+    /// `RerankError` for a Qwen3 model that gives no scores.
+    public convenience init(path: String, options: ModelOptions = ModelOptions()) throws {
+        try self.init(file: GGUFFile(path: path), options: options)
+    }
+
+    /// Uses a file that is open already.
+    public init(file: GGUFFile, options: ModelOptions = ModelOptions()) throws {
+        // 4 is rank; a file that names any pooling of vectors was not trained to answer.
+        if let pooling = try file.metadata.optionalUInt32("qwen3.pooling_type"), (1...3).contains(pooling) {
+            throw RerankError.embeddingModel(path: file.path, evidence: "qwen3.pooling_type is \(pooling)")
+        }
+        let tokenizer = try Tokenizer(metadata: file.metadata)
+        self.tokenizer = tokenizer
+        cardPrompt = try RerankPrompt(style: .card, tokenizer: tokenizer)
+        evalPrompt = try RerankPrompt(style: .eval, tokenizer: tokenizer)
+        model = try Qwen3Model(file: file, options: options)
+        head = try RerankHead(model: model, tokenizer: tokenizer)
+    }
+
+    /// Most tokens of a whole prompt.
+    public var tokenLimit: Int { model.config.contextLength }
+
+    /// Scores of all documents for one query, best first; equal scores keep the order of the documents.
+    ///
+    /// Throws `RerankError.pair` for the first document that has no score; `results` gives the others all the same.
+    public func rerank(
+        _ query: String, documents: [String], options: RerankOptions = RerankOptions()
+    ) async throws -> [RerankScore] {
+        try await score(documents.map { RerankPair(query: query, document: $0) }, options: options)
+            .sorted { $0.margin > $1.margin }
+    }
+
+    /// Scores of all pairs, in their order.
+    ///
+    /// Throws `RerankError.pair` for the first pair that has no score; `results` gives the others all the same.
+    public func score(
+        _ pairs: [RerankPair], options: RerankOptions = RerankOptions()
+    ) async throws -> [RerankScore] {
+        try await results(for: pairs, options: options).enumerated().map { index, result in
+            do throws(RerankError) {
+                return try result.get()
+            } catch {
+                throw RerankError.pair(index: index, error)
+            }
+        }
+    }
+
+    /// The score of each pair or why it has none, in the order of the pairs.
+    ///
+    /// `progress` gets the counts of tokens read so far and of all. Throws for what concerns the whole call: `CancellationError`, or
+    /// a file that changed underneath.
+    public func results(
+        for pairs: [RerankPair], options: RerankOptions = RerankOptions(),
+        progress: (@Sendable (_ tokensDone: Int, _ tokenCount: Int) -> Void)? = nil
+    ) async throws -> [Result<RerankScore, RerankError>] {
+        let inputs = pairs.map { pair in
+            Result { () throws(RerankError) in try input(for: pair, options: options) }
+        }
+        let lists = inputs.compactMap { try? $0.get().ids }
+        let tokenCount = lists.reduce(0) { $0 + $1.count }
+        let states = try await model.lastHiddenStates(of: lists) { progress?($0, tokenCount) }
+        precondition(states.count == lists.count, "one hidden state per pair")
+        var next = states.startIndex
+        return inputs.enumerated().map { index, result in
+            Result { () throws(RerankError) in
+                let input = try result.get()
+                defer { next += 1 }
+                let margin = try head.margin(states[next])
+                return RerankScore(
+                    index: index, score: probability(ofMargin: margin), margin: margin,
+                    tokenCount: input.ids.count, truncated: input.truncated)
+            }
+        }
+    }
+
+    /// The ids that the model reads for a pair.
+    public func tokenIDs(for pair: RerankPair, options: RerankOptions = RerankOptions()) throws(RerankError) -> [Int32] {
+        try input(for: pair, options: options).ids
+    }
+
+    private func input(for pair: RerankPair, options: RerankOptions) throws(RerankError) -> RerankPrompt.Input {
+        let prompt = switch options.style {
+        case .card: cardPrompt
+        case .eval: evalPrompt
+        }
+        var pair = pair
+        pair.instruction = pair.instruction ?? options.instruction
+        return try prompt.input(for: pair, tokenizer: tokenizer, limit: tokenLimit, truncate: options.truncate)
+    }
+}

@@ -1,2 +1,78 @@
+// The command line tool: parses, runs one command, and turns every failure into one line and an exit status.
 import ArgumentParser
-@main struct Q3: ParsableCommand { func run() {} }
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+@main
+enum Q3 {
+    static func main() {
+        Interruption.blockSignals()
+        Task.detached { exit(await run().rawValue) }
+        Interruption.waitForSignal()
+    }
+
+    private static func run() async -> ExitStatus {
+        do {
+            var command = try RootCommand.parseAsRoot()
+            do {
+                if var command = command as? any AsyncParsableCommand {
+                    try await command.run()
+                } else {
+                    try command.run()
+                }
+            } catch where RootCommand.exitCode(for: error) == .success {
+                throw error  // `q3 help` and a bare `q3` ask for help only when they run
+            } catch {
+                return report(Failure(error))
+            }
+            return .success
+        } catch {
+            return report(argumentError: error)
+        }
+    }
+
+    private static func report(_ failure: Failure) -> ExitStatus {
+        if let message = failure.message { Terminal.say("error: \(message)") }
+        return failure.status
+    }
+
+    /// Help and version go to stdout; what is wrong with the arguments is one line and where to read on.
+    private static func report(argumentError error: any Error) -> ExitStatus {
+        guard RootCommand.exitCode(for: error) != .success else {
+            return Terminal.print(RootCommand.fullMessage(for: error)) ? .success : .brokenPipe
+        }
+        // The parser lists the values of an option on lines of their own.
+        let message = RootCommand.message(for: error).replacing("\n  -", with: "").replacing("\n", with: " ")
+        return report(Failure(.usage, "\(message); see 'q3 --help' and 'q3 COMMAND --help'"))
+    }
+}
+
+struct RootCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "q3",
+        abstract: "Embeds and ranks text with Qwen3-Embedding and Qwen3-Reranker models in GGUF files, on the CPU.",
+        discussion: """
+            EXAMPLES
+              q3 embed -m embedding.gguf "Beijing is the capital of China."
+              q3 embed -m embedding.gguf -i lines.txt --format npy -o vectors.npy
+              q3 rerank -m reranker.gguf --query "capital of China" "Beijing." "Bread."
+              q3 info -m embedding.gguf
+
+            EXIT STATUS
+               0  done
+              64  wrong usage               65  bad model or input
+              66  no such input             70  the model gave no finite numbers
+              71  out of memory or files    73  cannot create the output
+              74  reading or writing failed 75  done but for rejected records
+              77  not permitted            130  interrupted (143: terminated)
+             141  nobody reads the output
+            """,
+        version: "0.1.0",
+        subcommands: [EmbedCommand.self, RerankCommand.self, TokenizeCommand.self, InfoCommand.self])
+}

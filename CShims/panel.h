@@ -1,0 +1,60 @@
+/* The packed form of 16 weight rows, and what every instruction set offers. */
+#ifndef Q3_PANEL_H
+#define Q3_PANEL_H
+
+#include "CShims.h"
+
+/* A panel is this header and cols/32 blocks of its family. */
+typedef struct {
+    _Alignas(64) uint32_t blocks;
+    uint32_t minimums; /* whether any m ≠ 0 */
+    uint32_t wide;     /* whether U8 weights exceed 15 */
+} panel_header;
+
+/* Dword g of row r stands at [g][r]: a vector load brings the same K of 16 rows. */
+typedef struct { uint8_t w[8][16][4]; float d[16], m[16]; } block_u8;    /* K = 4 per dword */
+typedef struct { int16_t w[16][16][2]; float d[16], m[16]; } block_w16;  /* K = 2 per dword */
+typedef struct { float w[32][16]; } block_f32;
+
+typedef struct {
+    void (*pack)(const q3_matrix *w, size_t first_row, void *panel);
+    void (*multiply_panel)(q3_family family, const void *panel, const q3_activations *a, size_t first, size_t tokens, float *out,
+                           size_t out_stride, bool add);
+    void (*prepare_row)(const float *x, const float *gain, float epsilon, size_t row, const q3_activations *a, float *work);
+    void (*rms_norm)(const float *x, const float *gain, float epsilon, size_t n, float *y);
+    void (*swiglu)(float *gate, const float *up, size_t n);
+    void (*norm_rope)(float *head, const float *gain, float epsilon, const float *cos, const float *sin, size_t n);
+    void (*exp)(const float *x, float *y, size_t n);
+    void (*attend)(const q3_attention *a, q3_query query, size_t kv_head, const float *queries, float *out, void *scratch);
+} q3_kernels;
+
+/* Where K block j of token t stands in the interleaved activations, in blocks. */
+static inline size_t q3_slot(const q3_activations *a, size_t t, size_t j) {
+    return (t / Q3_TOKEN_GROUP * (a->cols / Q3_BLOCK) + j) * Q3_TOKEN_GROUP + t % Q3_TOKEN_GROUP;
+}
+
+extern const q3_kernels q3_kernels_scalar;
+#if defined(__x86_64__)
+extern const q3_kernels q3_kernels_avx2, q3_kernels_avx512vnni;
+#elif defined(__aarch64__)
+extern const q3_kernels q3_kernels_neon;
+#endif
+
+/* === Constants of the shared arithmetic, the same in the scalar truth and the vectors === */
+
+#define Q3_I8_MAX 127.0f
+#define Q3_I16_MAX 16383.0f          /* 32 · 4096 · 16383 < 2^31: a block's sum fits int32 for every W16 type */
+#define Q3_ROUND 12582912.0f         /* 1.5 · 2^23: x + R - R rounds |x| < 2^22 to the nearest even integer */
+#define Q3_EXP_MIN -87.33f           /* below it exp is set to 0; e^x would leave the normal floats at -87.336 */
+#define Q3_LOG2E 1.44269504088896341f
+#define Q3_LN2_HIGH 0.693359375f     /* 10 bits: n · LN2_HIGH is exact */
+#define Q3_LN2_LOW -2.12194440e-4f   /* ln 2 - LN2_HIGH */
+/* e^r on |r| ≤ ln(2)/2 as 1 + r + r²·p(r): minimax coefficients of Cephes expf. */
+#define Q3_EXP_P5 1.9875691500e-4f
+#define Q3_EXP_P4 1.3981999507e-3f
+#define Q3_EXP_P3 8.3334519073e-3f
+#define Q3_EXP_P2 4.1665795894e-2f
+#define Q3_EXP_P1 1.6666665459e-1f
+#define Q3_EXP_P0 5.0000001201e-1f
+
+#endif

@@ -1,0 +1,74 @@
+/* The thread team: one region per operation, items handed out one by one so that a slow core holds nobody up. */
+#ifdef __linux__
+#define _GNU_SOURCE
+#include <sched.h>
+#endif
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "CShims.h"
+
+typedef struct {
+    _Atomic size_t next;
+    size_t count;
+    void (*body)(void *, size_t, unsigned);
+    void *context;
+} hand_out;
+
+static void work(hand_out *h, unsigned thread) {
+    for (size_t i; (i = atomic_fetch_add_explicit(&h->next, 1, memory_order_relaxed)) < h->count;) h->body(h->context, i, thread);
+}
+
+unsigned q3_processor_count(void) {
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return (unsigned)CPU_COUNT(&set);
+#endif
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (unsigned)count : 1;
+}
+
+#if defined(Q3_OPENMP)
+
+/* libomp exports these two interfaces (gcc's and its own); neither <omp.h> nor -fopenmp is needed to call them. */
+extern void GOMP_parallel(void (*body)(void *), void *data, unsigned threads, unsigned flags);
+extern int omp_get_thread_num(void);
+extern void kmp_set_blocktime(int milliseconds);
+
+static void enter(void *h) { work(h, (unsigned)omp_get_thread_num()); }
+
+void q3_parallel(unsigned threads, size_t count, void (*body)(void *context, size_t item, unsigned thread), void *context) {
+    hand_out h = {0, count, body, context};
+    if (threads < 2 || count < 2) {
+        work(&h, 0);
+        return;
+    }
+    /* Between two operations threads spin for a moment; after the last they sleep. */
+    static _Thread_local bool set;
+    if (!set) {
+        kmp_set_blocktime(1);
+        set = true;
+    }
+    GOMP_parallel(enter, &h, threads, 0);
+}
+
+#elif defined(__APPLE__)
+
+#include <dispatch/dispatch.h>
+
+static void enter(void *h, size_t thread) { work(h, (unsigned)thread); }
+
+void q3_parallel(unsigned threads, size_t count, void (*body)(void *context, size_t item, unsigned thread), void *context) {
+    hand_out h = {0, count, body, context};
+    dispatch_apply_f(threads, DISPATCH_APPLY_AUTO, &h, enter);
+}
+
+#else
+
+void q3_parallel(unsigned threads, size_t count, void (*body)(void *context, size_t item, unsigned thread), void *context) {
+    (void)threads;
+    hand_out h = {0, count, body, context};
+    work(&h, 0);
+}
+
+#endif

@@ -1,0 +1,285 @@
+/* Quantized blocks to integers: what each GGUF type means, once, for every instruction set.
+ *
+ * A weight is d · q + m. `unpack16_*` fold the integer sub-scales into q (|q| ≤ 4096) and leave one d and one m for each 32
+ * weights; `unpack8_*` keep q as an unsigned byte (0..31) and fold the sub-scale into d. Both are exact: d · scale · q needs at
+ * most 24 bits. `unpackf_*` give f32. Plain loops over 16 or 32 items that the compiler turns into the vectors of the file that
+ * includes this one. */
+#ifndef Q3_UNPACK_H
+#define Q3_UNPACK_H
+
+#include <string.h>
+
+#include "blocks.h"
+
+#define Q3_INLINE static inline __attribute__((always_inline))
+
+#if defined(Q3_HARDWARE_HALF)
+Q3_INLINE float half_to_float(uint16_t h) {
+    _Float16 x;
+    memcpy(&x, &h, 2);
+    return (float)x;
+}
+#else
+/* f16: 1 sign, 5 exponent (bias 15), 10 fraction bits. */
+Q3_INLINE float half_to_float(uint16_t h) {
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = (h >> 10) & 31, fraction = h & 1023, bits;
+    if (exponent == 0) {
+        float tiny = (float)fraction * 0x1p-24f; /* zero and subnormals */
+        memcpy(&bits, &tiny, 4);
+    } else {
+        bits = (exponent == 31 ? 255u << 23 : (exponent + 112) << 23) | fraction << 13;
+    }
+    bits |= sign;
+    float x;
+    memcpy(&x, &bits, 4);
+    return x;
+}
+#endif
+
+static const int8_t iq4_codebook[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+
+/* Sub-block j of Q4_K and Q5_K: eight 6-bit scales and minimums in 12 bytes. Bytes 0-3 hold scales 0-3, bytes 4-7 minimums 0-3,
+ * their top two bits the top bits of scales and minimums 4-7; bytes 8-11 the low nibbles of those, scale low, minimum high. */
+Q3_INLINE void k_scale_min(const uint8_t *s, int j, int *scale, int *min) {
+    if (j < 4) {
+        *scale = s[j] & 63;
+        *min = s[j + 4] & 63;
+    } else {
+        *scale = (s[j + 4] & 15) | (s[j - 4] >> 6) << 4;
+        *min = s[j + 4] >> 4 | (s[j] >> 6) << 4;
+    }
+}
+
+/* === 32-weight blocks: w[32], d[1], m[1] === */
+
+Q3_INLINE void unpack8_q4_0(const void *p, uint8_t *w, float *d, float *m) {
+    const block_q4_0 *b = p;
+    *d = half_to_float(b->d);
+    *m = -8 * *d;
+    for (int i = 0; i < 16; i++) w[i] = b->qs[i] & 15;
+    for (int i = 0; i < 16; i++) w[i + 16] = b->qs[i] >> 4;
+}
+
+Q3_INLINE void unpack8_q4_1(const void *p, uint8_t *w, float *d, float *m) {
+    const block_q4_1 *b = p;
+    *d = half_to_float(b->d);
+    *m = half_to_float(b->m);
+    for (int i = 0; i < 16; i++) w[i] = b->qs[i] & 15;
+    for (int i = 0; i < 16; i++) w[i + 16] = b->qs[i] >> 4;
+}
+
+Q3_INLINE void unpack16_q4_0(const void *p, int16_t *w, float *d, float *m) {
+    const block_q4_0 *b = p;
+    *d = half_to_float(b->d);
+    *m = 0;
+    for (int i = 0; i < 16; i++) w[i] = (b->qs[i] & 15) - 8;
+    for (int i = 0; i < 16; i++) w[i + 16] = (b->qs[i] >> 4) - 8;
+}
+
+Q3_INLINE void unpack16_q4_1(const void *p, int16_t *w, float *d, float *m) {
+    const block_q4_1 *b = p;
+    *d = half_to_float(b->d);
+    *m = half_to_float(b->m);
+    for (int i = 0; i < 16; i++) w[i] = b->qs[i] & 15;
+    for (int i = 0; i < 16; i++) w[i + 16] = b->qs[i] >> 4;
+}
+
+Q3_INLINE void five_bits(const uint8_t *qh, const uint8_t *qs, int offset, int16_t *w) {
+    uint32_t high;
+    memcpy(&high, qh, 4);
+    for (int i = 0; i < 16; i++) w[i] = (int16_t)(((qs[i] & 15) | (int)((high >> i) & 1) << 4) - offset);
+    for (int i = 0; i < 16; i++) w[i + 16] = (int16_t)((qs[i] >> 4 | (int)((high >> (i + 16)) & 1) << 4) - offset);
+}
+
+Q3_INLINE void unpack16_q5_0(const void *p, int16_t *w, float *d, float *m) {
+    const block_q5_0 *b = p;
+    *d = half_to_float(b->d);
+    *m = 0;
+    five_bits(b->qh, b->qs, 16, w);
+}
+
+Q3_INLINE void unpack16_q5_1(const void *p, int16_t *w, float *d, float *m) {
+    const block_q5_1 *b = p;
+    *d = half_to_float(b->d);
+    *m = half_to_float(b->m);
+    five_bits(b->qh, b->qs, 0, w);
+}
+
+Q3_INLINE void unpack16_q8_0(const void *p, int16_t *w, float *d, float *m) {
+    const block_q8_0 *b = p;
+    *d = half_to_float(b->d);
+    *m = 0;
+    for (int i = 0; i < 32; i++) w[i] = (int8_t)b->qs[i];
+}
+
+Q3_INLINE void unpack16_iq4_nl(const void *p, int16_t *w, float *d, float *m) {
+    const block_iq4_nl *b = p;
+    *d = half_to_float(b->d);
+    *m = 0;
+    for (int i = 0; i < 16; i++) w[i] = iq4_codebook[b->qs[i] & 15];
+    for (int i = 0; i < 16; i++) w[i + 16] = iq4_codebook[b->qs[i] >> 4];
+}
+
+/* === 256-weight blocks: w[256], d[8], m[8] === */
+
+Q3_INLINE void k_scales(uint16_t d16, uint16_t dmin16, const uint8_t *s, int fold, float *d, float *m, int *scale) {
+    float base = half_to_float(d16), base_min = half_to_float(dmin16);
+    for (int j = 0; j < 8; j++) {
+        int min;
+        k_scale_min(s, j, &scale[j], &min);
+        d[j] = fold ? base * (float)scale[j] : base;
+        m[j] = -base_min * (float)min;
+    }
+}
+
+Q3_INLINE void unpack8_q4_K(const void *p, uint8_t *w, float *d, float *m) {
+    const block_q4_K *b = p;
+    int scale[8];
+    k_scales(b->d, b->dmin, b->scales, 1, d, m, scale);
+    for (int c = 0; c < 4; c++) {
+        for (int i = 0; i < 32; i++) w[64 * c + i] = b->qs[32 * c + i] & 15;
+        for (int i = 0; i < 32; i++) w[64 * c + 32 + i] = b->qs[32 * c + i] >> 4;
+    }
+}
+
+Q3_INLINE void unpack16_q4_K(const void *p, int16_t *w, float *d, float *m) {
+    const block_q4_K *b = p;
+    int scale[8];
+    k_scales(b->d, b->dmin, b->scales, 0, d, m, scale);
+    for (int c = 0; c < 4; c++) {
+        int16_t low = (int16_t)scale[2 * c], high = (int16_t)scale[2 * c + 1];
+        for (int i = 0; i < 32; i++) w[64 * c + i] = (int16_t)((b->qs[32 * c + i] & 15) * low);
+        for (int i = 0; i < 32; i++) w[64 * c + 32 + i] = (int16_t)((b->qs[32 * c + i] >> 4) * high);
+    }
+}
+
+Q3_INLINE void unpack8_q5_K(const void *p, uint8_t *w, float *d, float *m) {
+    const block_q5_K *b = p;
+    int scale[8];
+    k_scales(b->d, b->dmin, b->scales, 1, d, m, scale);
+    for (int c = 0; c < 4; c++) { /* bit 2c of qh[i] belongs to the low nibble, bit 2c + 1 to the high one */
+        for (int i = 0; i < 32; i++) w[64 * c + i] = (b->qs[32 * c + i] & 15) | (uint8_t)(((b->qh[i] >> (2 * c)) & 1) << 4);
+        for (int i = 0; i < 32; i++) w[64 * c + 32 + i] = b->qs[32 * c + i] >> 4 | (uint8_t)(((b->qh[i] >> (2 * c + 1)) & 1) << 4);
+    }
+}
+
+Q3_INLINE void unpack16_q5_K(const void *p, int16_t *w, float *d, float *m) {
+    const block_q5_K *b = p;
+    int scale[8];
+    uint8_t q[256];
+    unpack8_q5_K(p, q, d, m);
+    k_scales(b->d, b->dmin, b->scales, 0, d, m, scale);
+    for (int j = 0; j < 8; j++) {
+        for (int i = 0; i < 32; i++) w[32 * j + i] = (int16_t)(q[32 * j + i] * (int16_t)scale[j]);
+    }
+}
+
+Q3_INLINE void unpack16_q6_K(const void *p, int16_t *w, float *d, float *m) {
+    const block_q6_K *b = p;
+    int8_t q[256];
+    for (int n = 0; n < 2; n++) { /* 128 weights: low nibbles in ql[0..63], two high bits each in qh[0..31] */
+        const uint8_t *l = b->ql + 64 * n, *h = b->qh + 32 * n;
+        int8_t *o = q + 128 * n;
+        for (int i = 0; i < 32; i++) o[i] = (int8_t)(((l[i] & 15) | (h[i] & 3) << 4) - 32);
+        for (int i = 0; i < 32; i++) o[i + 32] = (int8_t)(((l[i + 32] & 15) | ((h[i] >> 2) & 3) << 4) - 32);
+        for (int i = 0; i < 32; i++) o[i + 64] = (int8_t)((l[i] >> 4 | ((h[i] >> 4) & 3) << 4) - 32);
+        for (int i = 0; i < 32; i++) o[i + 96] = (int8_t)((l[i + 32] >> 4 | (h[i] >> 6) << 4) - 32);
+    }
+    float base = half_to_float(b->d);
+    for (int j = 0; j < 8; j++) d[j] = base, m[j] = 0;
+    for (int j = 0; j < 16; j++) {
+        int16_t scale = b->scales[j];
+        for (int i = 0; i < 16; i++) w[16 * j + i] = (int16_t)(q[16 * j + i] * scale);
+    }
+}
+
+Q3_INLINE void unpack16_q3_K(const void *p, int16_t *w, float *d, float *m) {
+    const block_q3_K *b = p;
+    float base = half_to_float(b->d);
+    for (int j = 0; j < 8; j++) d[j] = base, m[j] = 0;
+    for (int j = 0; j < 16; j++) { /* scale j: 4 low bits in nibble j/8 of byte j%8, 2 high bits in byte 8 + j%4 */
+        int low = (b->scales[j % 8] >> (4 * (j / 8))) & 15, high = (b->scales[8 + j % 4] >> (2 * (j / 4))) & 3;
+        int16_t scale = (int16_t)((low | high << 4) - 32);
+        int plane = j / 2, first = 16 * (j % 2); /* plane of 32 weights: two bits of qs, one of hmask */
+        const uint8_t *qs = b->qs + 32 * (plane / 4) + first, *mask = b->hmask + first;
+        for (int i = 0; i < 16; i++) {
+            int q = ((qs[i] >> (2 * (plane % 4))) & 3) - (((mask[i] >> plane) & 1) ? 0 : 4);
+            w[16 * j + i] = (int16_t)(q * scale);
+        }
+    }
+}
+
+Q3_INLINE void unpack16_iq4_xs(const void *p, int16_t *w, float *d, float *m) {
+    const block_iq4_xs *b = p;
+    float base = half_to_float(b->d);
+    for (int j = 0; j < 8; j++) {
+        int low = (b->scales_l[j / 2] >> (4 * (j % 2))) & 15, high = (b->scales_h >> (2 * j)) & 3;
+        int16_t scale = (int16_t)((low | high << 4) - 32);
+        d[j] = base, m[j] = 0;
+        for (int i = 0; i < 16; i++) w[32 * j + i] = (int16_t)(iq4_codebook[b->qs[16 * j + i] & 15] * scale);
+        for (int i = 0; i < 16; i++) w[32 * j + 16 + i] = (int16_t)(iq4_codebook[b->qs[16 * j + i] >> 4] * scale);
+    }
+}
+
+/* === To f32: 32 weights, or 256 of Q2_K === */
+
+Q3_INLINE void unpackf_f32(const void *p, float *w) { memcpy(w, p, 32 * sizeof(float)); }
+
+Q3_INLINE void unpackf_f16(const void *p, float *w) {
+    uint16_t h[32];
+    memcpy(h, p, sizeof h);
+    for (int i = 0; i < 32; i++) w[i] = half_to_float(h[i]);
+}
+
+Q3_INLINE void unpackf_bf16(const void *p, float *w) {
+    uint16_t h[32];
+    uint32_t bits[32];
+    memcpy(h, p, sizeof h);
+    for (int i = 0; i < 32; i++) bits[i] = (uint32_t)h[i] << 16;
+    memcpy(w, bits, sizeof bits);
+}
+
+Q3_INLINE void unpackf_q2_K(const void *p, float *w) {
+    const block_q2_K *b = p;
+    float base = half_to_float(b->d), base_min = half_to_float(b->dmin);
+    for (int j = 0; j < 16; j++) { /* one minimum for 16 weights, which the integer panels have no place for */
+        float d = base * (float)(b->scales[j] & 15), m = base_min * (float)(b->scales[j] >> 4);
+        int plane = j / 2;
+        const uint8_t *qs = b->qs + 32 * (plane / 4) + 16 * (j % 2);
+        for (int i = 0; i < 16; i++) w[16 * j + i] = d * (float)((qs[i] >> (2 * (plane % 4))) & 3) - m;
+    }
+}
+
+/* === The table: X(id, unpack, weights per block, block) for each family === */
+
+#define Q3_W16_TYPES(X) \
+    X(Q3_Q8_0, unpack16_q8_0, 32, block_q8_0) \
+    X(Q3_Q4_0, unpack16_q4_0, 32, block_q4_0) \
+    X(Q3_Q4_1, unpack16_q4_1, 32, block_q4_1) \
+    X(Q3_Q5_0, unpack16_q5_0, 32, block_q5_0) \
+    X(Q3_Q5_1, unpack16_q5_1, 32, block_q5_1) \
+    X(Q3_IQ4_NL, unpack16_iq4_nl, 32, block_iq4_nl) \
+    X(Q3_Q3_K, unpack16_q3_K, 256, block_q3_K) \
+    X(Q3_Q4_K, unpack16_q4_K, 256, block_q4_K) \
+    X(Q3_Q5_K, unpack16_q5_K, 256, block_q5_K) \
+    X(Q3_Q6_K, unpack16_q6_K, 256, block_q6_K) \
+    X(Q3_IQ4_XS, unpack16_iq4_xs, 256, block_iq4_xs)
+
+#define Q3_U8_TYPES(X) \
+    X(Q3_Q4_0, unpack8_q4_0, 32, block_q4_0) \
+    X(Q3_Q4_1, unpack8_q4_1, 32, block_q4_1) \
+    X(Q3_Q4_K, unpack8_q4_K, 256, block_q4_K) \
+    X(Q3_Q5_K, unpack8_q5_K, 256, block_q5_K)
+
+#define Q3_F32_TYPES(X) \
+    X(Q3_F32, unpackf_f32, 32, float[32]) \
+    X(Q3_F16, unpackf_f16, 32, uint16_t[32]) \
+    X(Q3_BF16, unpackf_bf16, 32, uint16_t[32]) \
+    X(Q3_Q2_K, unpackf_q2_K, 256, block_q2_K)
+
+/* Whether weights of `type` have minimums (m ≠ 0) in `family`. */
+Q3_INLINE int q3_has_minimums(uint32_t type, int u8) {
+    return type == Q3_Q4_1 || type == Q3_Q5_1 || type == Q3_Q4_K || type == Q3_Q5_K || (u8 && type == Q3_Q4_0);
+}
+
+#endif

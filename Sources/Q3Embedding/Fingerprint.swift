@@ -1,0 +1,70 @@
+// A short name for a vector space, so that an index can refuse vectors that were made another way.
+import Q3GGUF
+public import Q3Model
+
+/// Two models with equal fingerprints give vectors that may be compared; with unequal ones, do not mix their vectors.
+///
+/// It covers everything that the direction of a vector depends on: the weights (name, shape, type and every byte), the
+/// constants of the architecture, the vocabulary and its merges, the prompt, pooling and normalization rules of this
+/// package, the precision, and the version of the kernels' arithmetic. It does not cover what leaves the space the same:
+/// the file's name and other metadata, the longest input, threads and batches. Keep beside it what is chosen per index:
+/// the dimensions and the type of the stored values.
+///
+/// Computing it reads the whole file once, at the speed of memory when the file is cached. It tells models apart; it
+/// is no protection against somebody who makes a file to collide.
+public struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
+    public let value: UInt64
+
+    /// To be raised with any change that gives another vector for the same text, beyond rounding.
+    private static let rulesVersion: UInt64 = 1
+    private static let rules = "nfc, text literal, one <|endoftext|>, last token, output norm, cut, l2"
+
+    /// Computes the fingerprint of a model.
+    public init(of model: Qwen3Model) throws {
+        var hash = SpaceHash()
+        hash.combine(Self.rulesVersion)
+        hash.combine(Self.rules)
+        hash.combine(Prompt.queryTemplate)
+        hash.combine(model.options.precision.rawValue)
+        hash.combine(model.config)
+
+        let metadata = model.file.metadata
+        hash.combine(try metadata.string("tokenizer.ggml.pre"))
+        for type in try metadata.int32Array("tokenizer.ggml.token_type") {
+            hash.combine(UInt64(bitPattern: Int64(type)))
+        }
+        for key in ["tokenizer.ggml.tokens", "tokenizer.ggml.merges"] {
+            let strings = try metadata.stringArray(key)
+            hash.combine(UInt64(strings.count))
+            unsafe strings.forEach { _, bytes in unsafe hash.combine(bytes) }
+        }
+
+        // By name, because converters differ in the order in which they write tensors.
+        for tensor in model.file.tensors.sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
+            hash.combine(tensor.name)
+            hash.combine(tensor.type.name)
+            for extent in tensor.shape { hash.combine(UInt64(extent)) }
+            unsafe hash.combine(model.file.bytes(of: tensor))
+        }
+        value = hash.finish()
+    }
+
+    /// Sixteen hexadecimal digits.
+    public var description: String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}
+
+extension SpaceHash {
+    /// The constants that a hidden state depends on; the context length only decides what is refused.
+    fileprivate mutating func combine(_ config: Qwen3Config) {
+        let sizes = [
+            config.layerCount, config.hiddenSize, config.heads, config.kvHeads, config.headDim, config.ffnSize,
+            config.vocabularySize,
+        ]
+        for size in sizes { combine(UInt64(size)) }
+        combine(UInt64(config.ropeTheta.bitPattern))
+        combine(UInt64(config.rmsNormEpsilon.bitPattern))
+    }
+}

@@ -1,0 +1,95 @@
+// A regular file mapped read-only into memory: the only place that calls open and mmap for reading.
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// A file's bytes, paged in on first touch and shared with every process that maps the same file.
+@safe final class MappedFile: Sendable {
+    let path: String
+    let byteCount: Int
+    private let descriptor: CInt
+    private let identity: Identity
+    private nonisolated(unsafe) let base: UnsafeMutableRawPointer
+
+    /// What tells that a file is still the one that was opened.
+    private struct Identity: Equatable {
+        let device: UInt64
+        let inode: UInt64
+        let byteCount: Int
+        let modifiedSeconds: Int
+        let modifiedNanoseconds: Int
+
+        init(_ status: stat) {
+            device = UInt64(truncatingIfNeeded: status.st_dev)
+            inode = UInt64(status.st_ino)
+            byteCount = Int(status.st_size)
+            #if canImport(Darwin)
+                let modified = status.st_mtimespec
+            #else
+                let modified = status.st_mtim
+            #endif
+            modifiedSeconds = Int(modified.tv_sec)
+            modifiedNanoseconds = Int(modified.tv_nsec)
+        }
+    }
+
+    /// Opens and maps a regular file that is not empty. Without O_NONBLOCK opening a FIFO would wait for a writer.
+    init(path: String) throws(GGUFError) {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw .cannotOpen(path: path, code: errno) }
+        var isKept = false
+        defer { if !isKept { close(descriptor) } }
+
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { throw .cannotOpen(path: path, code: errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegularFile(path: path) }
+        let identity = Identity(status)
+        guard identity.byteCount > 0 else { throw .empty(path: path) }
+        let mapping = unsafe mmap(nil, identity.byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0)
+        guard let base = unsafe mapping, unsafe base != MAP_FAILED else {
+            throw .cannotMap(path: path, byteCount: identity.byteCount, code: errno)
+        }
+        isKept = true
+        self.path = path
+        self.byteCount = identity.byteCount
+        self.descriptor = descriptor
+        self.identity = identity
+        unsafe self.base = unsafe base
+    }
+
+    deinit {
+        unsafe munmap(base, byteCount)
+        close(descriptor)
+    }
+
+    /// All bytes; valid while the file lives.
+    @unsafe var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: byteCount) }
+
+    /// The bytes of a range inside the file; valid while the file lives.
+    @unsafe func bytes(in range: Range<Int>) -> UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(rebasing: bytes[range])
+    }
+
+    /// A value at any offset inside the file, aligned or not.
+    func load<T: BitwiseCopyable>(at offset: Int, as type: T.Type = T.self) -> T {
+        unsafe bytes.loadUnaligned(fromByteOffset: offset, as: type)
+    }
+
+    /// The text in a range inside the file, nil if it is not UTF-8.
+    func text(in range: Range<Int>) -> String? {
+        unsafe String(validating: bytes(in: range), as: UTF8.self)
+    }
+
+    /// Throws `changed` when the file was cut, grown or written since it was opened: pages past a new end raise SIGBUS,
+    /// the rest of the last page reads as zeros. A file that was replaced or deleted by name stays whole under its map.
+    func checkUnchanged() throws(GGUFError) {
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { throw .cannotOpen(path: path, code: errno) }
+        guard Identity(status) == identity else { throw .changed(path: path) }
+    }
+}

@@ -1,0 +1,67 @@
+// A weight matrix where it lies in the mapped file, and the family of panels that computes with it.
+
+internal import CShims
+
+/// How products with a matrix are computed; see CShims.h.
+public enum PanelFamily: UInt32, Sendable, CaseIterable {
+    /// Weights 0...31 as bytes, activations int8 with one scale per 32 values.
+    case u8
+    /// Weights int16, activations of 15 bits with one scale per row.
+    case w16
+    /// Weights and activations f32.
+    case f32
+
+    var raw: q3_family { q3_family(rawValue) }
+
+    /// Whether matrices of a GGUF tensor type can be computed in this family.
+    public func supports(typeID: UInt32) -> Bool { q3_type_in_family(typeID, raw) }
+
+    /// The fastest family for a type, `exact` without any rounding of activations; nil for an unreadable type.
+    public static func forType(_ typeID: UInt32, exact: Bool) -> PanelFamily? {
+        let order: [PanelFamily] = exact ? [.f32] : [.u8, .w16, .f32]
+        return order.first { $0.supports(typeID: typeID) }
+    }
+}
+
+/// A quantized or float matrix [rows, cols], row-major, that somebody else keeps in memory.
+@safe public struct Matrix: @unchecked Sendable {
+    public let rows: Int
+    public let cols: Int
+    public let typeID: UInt32
+    public let family: PanelFamily
+    let raw: q3_matrix
+
+    /// Panels have 16 rows and blocks of 32 columns.
+    public static let rowMultiple = Int(Q3_PANEL_ROWS)
+    public static let colMultiple = Int(Q3_BLOCK)
+
+    /// A view of `bytes`, which must outlive every use; nil if they do not hold rows · cols values, the columns do not
+    /// fill blocks of 32, or the family cannot compute the type.
+    @unsafe public init?(bytes: UnsafeRawBufferPointer, typeID: UInt32, rows: Int, cols: Int, family: PanelFamily) {
+        guard family.supports(typeID: typeID), rows > 0, cols > 0, cols.isMultiple(of: Self.colMultiple),
+            let base = bytes.baseAddress, bytes.count.isMultiple(of: rows)
+        else { return nil }
+        self.rows = rows
+        self.cols = cols
+        self.typeID = typeID
+        self.family = family
+        unsafe raw = q3_matrix(
+            data: base, type: typeID, family: family.raw, rows: rows, cols: cols, row_bytes: bytes.count / rows)
+    }
+
+    /// Writes the rows `ids` as f32 into the first rows of `output`. Ids are within 0..<rows.
+    public func dequantize(rows ids: [Int32], into output: FloatMatrix) {
+        precondition(ids.count <= output.rows && output.cols == cols)
+        precondition(ids.allSatisfy { 0..<rows ~= Int($0) })
+        unsafe q3_dequantize_rows(raw, ids, ids.count, output.base)
+    }
+
+    /// One row as f32, [cols].
+    public func dequantizedRow(_ row: Int) -> [Float] {
+        precondition(0..<rows ~= row)
+        return unsafe [Float](unsafeUninitializedCapacity: cols) { buffer, count in
+            unsafe q3_dequantize_rows(raw, [Int32(row)], 1, buffer.baseAddress!)
+            count = cols
+        }
+    }
+}

@@ -1,0 +1,193 @@
+// Walks the graph: layer by layer over a whole micro-batch, block by block within a layer.
+
+import Q3Kernels
+
+/// Runs micro-batches. Belongs to the inference thread.
+final class Executor {
+    /// Called after every node with the layer, the node and what it wrote (nil for rounded inputs).
+    typealias Observer = (_ layer: Int, _ node: Qwen3Graph.Node, _ output: FloatMatrix?) -> Void
+
+    /// Tokens of one block: enough to make packing a panel cheap, few enough that activations stay in the caches.
+    static let blockRows = 512
+
+    let config: Qwen3Config
+    private let weights: Qwen3Weights
+    private let graph = Qwen3Graph()
+    private let isa: ISA
+    private let threads: Int
+    private var arena: Arena?
+    private var rotations: Rotations
+    var observer: Observer?
+
+    init(config: Qwen3Config, weights: Qwen3Weights, isa: ISA, threads: Int) {
+        self.config = config
+        self.weights = weights
+        self.isa = isa
+        self.threads = threads
+        rotations = Rotations(positions: 0, headDim: config.headDim, theta: config.ropeTheta)
+    }
+
+    func plan(rows: Int, pooledRows: Int) -> ScratchPlan {
+        ScratchPlan(
+            config: config, families: weights.families, rows: rows, pooledRows: pooledRows, blockRows: Self.blockRows,
+            threads: threads)
+    }
+
+    /// The hidden state of each list's last token after the final norm, [hiddenSize] each, in the trie's list order.
+    /// `checkpoint` is called between layers with the number of layers done and may throw to stop.
+    func run(_ trie: BatchTrie, checkpoint: (Int) throws -> Void) throws -> [[Float]] {
+        let pooled = trie.pooled.uniqued()
+        let plan = plan(rows: trie.tokens.count, pooledRows: pooled.count)
+        prepareRotations(through: Int(trie.positions.max() ?? 0))
+        let pass = Pass(executor: self, plan: plan, arena: try arena(for: plan), trie: trie)
+        weights.tokenEmbedding.dequantize(rows: trie.tokens, into: pass.residual)
+        for layer in 0..<config.layerCount - 1 {
+            try checkpoint(layer)
+            pass.runBlocks(of: trie, graph.layer, layer: layer)
+        }
+        try checkpoint(config.layerCount - 1)
+        pass.runBlocks(of: trie, graph.lastKeys, layer: config.layerCount - 1)
+        pass.runPooled(pooled, graph.lastPooled, layer: config.layerCount - 1)
+        let row = Dictionary(uniqueKeysWithValues: pooled.enumerated().map { ($1.row, $0) })
+        return trie.pooled.map { token in
+            rmsNorm(
+                pass.lastResidual.row(row[token.row]!), gain: weights.outputNorm, epsilon: config.rmsNormEpsilon, isa: isa)
+        }
+    }
+
+    /// Grows the table in powers of two, so that a stream of growing texts does not rebuild it each time.
+    private func prepareRotations(through position: Int) {
+        guard position >= rotations.positions else { return }
+        var positions = 512
+        while positions <= position { positions *= 2 }
+        rotations = Rotations(positions: positions, headDim: config.headDim, theta: config.ropeTheta)
+    }
+
+    /// The last arena again if it is large enough and not far too large.
+    private func arena(for plan: ScratchPlan) throws -> Arena {
+        if let arena, plan.byteCount...max(4 * plan.byteCount, 64 << 20) ~= arena.byteCount { return arena }
+        arena = nil
+        guard let fresh = Arena(byteCount: plan.byteCount) else {
+            throw ModelError.outOfMemory(byteCount: plan.byteCount)
+        }
+        arena = fresh
+        return fresh
+    }
+
+    /// The views of one micro-batch.
+    private struct Pass {
+        let executor: Executor
+        let plan: ScratchPlan
+        let arena: Arena
+        let team: Team
+        let runs: [TokenRun]
+        let residual, keys, values, lastResidual: FloatMatrix
+
+        init(executor: Executor, plan: ScratchPlan, arena: Arena, trie: BatchTrie) {
+            let config = executor.config
+            self.executor = executor
+            self.plan = plan
+            self.arena = arena
+            team = Team(
+                isa: executor.isa, threads: executor.threads, scratch: plan.threads, in: arena,
+                widest: config.widestInput, headDim: config.headDim)
+            runs = trie.runs
+            residual = arena.matrix(plan.residual, rows: plan.rows, cols: config.hiddenSize)
+            lastResidual = arena.matrix(plan.lastResidual, rows: plan.pooledRows, cols: config.hiddenSize)
+            keys = arena.matrix(plan.keys, rows: plan.rows, cols: config.keyWidth)
+            values = arena.matrix(plan.values, rows: plan.rows, cols: config.keyWidth)
+        }
+
+        /// All rows of the batch, a block at a time; a block attends only to itself and to earlier ones.
+        func runBlocks(of trie: BatchTrie, _ nodes: [Qwen3Graph.Node], layer: Int) {
+            let limit = Team.queryTokens(group: executor.config.group)
+            for first in stride(from: 0, to: plan.rows, by: plan.blockRows) {
+                let rows = first..<min(first + plan.blockRows, plan.rows)
+                let block = Block(
+                    pass: self, layer: layer, residual: residual.rows(rows), keys: keys.rows(rows),
+                    values: values.rows(rows), positions: trie.positions[rows],
+                    queries: trie.queries(in: rows, limit: limit))
+                nodes.forEach(block.run)
+            }
+        }
+
+        /// The pooled tokens only; keys and values of the layer are there.
+        func runPooled(_ pooled: [BatchTrie.Pooled], _ nodes: [Qwen3Graph.Node], layer: Int) {
+            lastResidual.gather(pooled.map(\.row), of: residual)
+            for first in stride(from: 0, to: pooled.count, by: plan.blockRows) {
+                let rows = first..<min(first + plan.blockRows, pooled.count)
+                let queries = pooled[rows].enumerated().map {
+                    AttentionQuery(run: $1.run, first: $1.offset, count: 1, row: $0)
+                }
+                let positions = pooled[rows].map { Int32(runs[$0.run].position + $0.offset) }
+                let block = Block(
+                    pass: self, layer: layer, residual: lastResidual.rows(rows), keys: keys.rows(0..<0),
+                    values: values.rows(0..<0), positions: positions[...], queries: queries)
+                nodes.forEach(block.run)
+            }
+        }
+    }
+
+    /// The views of one block of tokens in one layer.
+    private struct Block {
+        let pass: Pass
+        let layer: Int
+        let residual, keys, values: FloatMatrix
+        let positions: ArraySlice<Int32>
+        let queries: [AttentionQuery]
+
+        private var config: Qwen3Config { pass.executor.config }
+        private var weights: Qwen3Layer { pass.executor.weights.layers[layer] }
+
+        private func matrix(_ buffer: Qwen3Graph.Buffer) -> FloatMatrix {
+            let (plan, rows) = (pass.plan, positions.count)
+            return switch buffer {
+            case .residual: residual
+            case .keys: keys
+            case .values: values
+            case .queries: pass.arena.matrix(plan.queries, rows: rows, cols: config.queryWidth)
+            case .attended: pass.arena.matrix(plan.attended, rows: rows, cols: config.queryWidth)
+            case .hidden: pass.arena.matrix(plan.hidden, rows: rows, cols: config.ffnSize)
+            }
+        }
+
+        private func input(of readers: [Qwen3Graph.Weight]) -> Activations {
+            Activations(
+                pass.plan.input, in: pass.arena, rows: positions.count, cols: weights[readers[0]].cols,
+                families: Set(readers.map { weights[$0].family }))
+        }
+
+        func run(_ node: Qwen3Graph.Node) {
+            let (team, weights, epsilon) = (pass.team, weights, config.rmsNormEpsilon)
+            switch node.operation {
+            case .prepare(let source, let gain, let readers):
+                team.prepare(
+                    matrix(source), gain: gain.map { weights[$0] }, epsilon: epsilon, into: input(of: readers))
+            case .multiply(let list):
+                let products = list.map {
+                    Product(weights[$0], into: matrix($0.output), adding: $0.output == .residual)
+                }
+                team.multiply(products, input: input(of: list))
+            case .multiplySwiGLU:
+                team.multiplySwiGLU(
+                    gate: weights.gate, up: weights.up, input: input(of: [.gate, .up]), into: matrix(.hidden))
+            case .normalizeAndRotate(let buffer, let gain):
+                team.normalizeAndRotate(
+                    matrix(buffer), headDim: config.headDim, gain: weights[gain], epsilon: epsilon,
+                    positions: positions, rotations: pass.executor.rotations)
+            case .attend:
+                team.attend(
+                    queries, runs: pass.runs, queries: matrix(.queries), keys: pass.keys, values: pass.values,
+                    headDim: config.headDim, into: matrix(.attended))
+            }
+            pass.executor.observer?(layer, node, node.output.map(matrix))
+        }
+    }
+}
+
+extension [BatchTrie.Pooled] {
+    /// Each pooled token once; equal ones stand together, as equal lists do.
+    fileprivate func uniqued() -> Self {
+        reduce(into: []) { if $0.last != $1 { $0.append($1) } }
+    }
+}

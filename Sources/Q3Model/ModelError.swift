@@ -1,0 +1,53 @@
+// Why a file cannot be run as a Qwen3 model, or a text not through it.
+
+public import Q3GGUF
+
+/// Errors of loading and running a model. Texts from the file are escaped by `GGUFError`'s rules before they are shown.
+public enum ModelError: Error, Sendable, Equatable {
+    case unsupportedArchitecture(String)
+    /// A number that no Qwen3 model can have, or one that this build does not compute.
+    case badValue(key: String, value: String, wanted: String)
+    case missingTensor(String)
+    /// Shapes with the fastest axis first, as in the file.
+    case badShape(tensor: String, got: [Int], wanted: [Int])
+    case unsupportedType(tensor: String, type: TensorType, wanted: String)
+    /// A tensor that a plain Qwen3 model does not have, so leaving it out would change the results.
+    case unknownTensor(String)
+    case nonFiniteWeight(tensor: String, index: Int)
+    case emptyInput(index: Int)
+    case tokenOutOfRange(index: Int, token: Int32, vocabularySize: Int)
+    case inputTooLong(index: Int, tokenCount: Int, limit: Int)
+    case outOfMemory(byteCount: Int)
+    case badThreadCount(Int)
+}
+
+extension ModelError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .unsupportedArchitecture(let name):
+            "general.architecture is \"\(name)\", but only qwen3 models can be run"
+        case .badValue(let key, let value, let wanted):
+            "\(key) is \(value), wanted \(wanted); the file is damaged or made for another program"
+        case .missingTensor(let name):
+            "tensor \(name) is missing; the file is incomplete, convert or download it again"
+        case .badShape(let tensor, let got, let wanted):
+            "tensor \(tensor) has shape \(got), wanted \(wanted) from the metadata"
+        case .unsupportedType(let tensor, let type, let wanted):
+            "tensor \(tensor) has type \(type.name), wanted \(wanted)"
+        case .unknownTensor(let name):
+            "tensor \(name) is not part of a Qwen3 model; results without it would be wrong"
+        case .nonFiniteWeight(let tensor, let index):
+            "tensor \(tensor) holds a NaN or an infinity at \(index); the file is damaged"
+        case .emptyInput(let index):
+            "input \(index) has no tokens"
+        case .tokenOutOfRange(let index, let token, let vocabularySize):
+            "input \(index) has token \(token), outside the vocabulary of \(vocabularySize)"
+        case .inputTooLong(let index, let tokenCount, let limit):
+            "input \(index) has \(tokenCount) tokens, more than the model's \(limit); shorten it or allow truncation"
+        case .outOfMemory(let byteCount):
+            "no memory for \(byteCount) bytes of scratch; use shorter inputs or fewer threads"
+        case .badThreadCount(let count):
+            "\(count) threads asked for, wanted 1 to \(ModelOptions.threadLimit)"
+        }
+    }
+}

@@ -1,0 +1,61 @@
+// Everything that can be wrong with a reranker's file, a pair of texts or a request.
+
+/// Why a pair got no score, or why a file cannot give any.
+public enum RerankError: Error, Sendable, Equatable {
+    /// The file was made for embedding.
+    case embeddingModel(path: String, evidence: String)
+    /// The vocabulary lacks a piece that the prompt or the answer needs as a single token.
+    case missingPiece(String)
+    /// `cls.output.weight` is there, but not which of its rows means yes.
+    case missingLabels
+    /// The classifier's labels are not one yes and one no.
+    case labels([String])
+    /// `cls.output.weight` has another number of rows than there are labels.
+    case classifierRows(rows: Int, labels: Int)
+    /// No tensor that could give the logits of yes and no.
+    case missingHead(hiddenSize: Int)
+    /// A row of the head holds a NaN or an infinity.
+    case nonFiniteHead(tensor: String)
+    /// Query and instruction alone fill the context.
+    case queryTooLong(tokenCount: Int, limit: Int)
+    /// The whole prompt is longer than the context, and truncation was not asked for.
+    case tooLong(tokenCount: Int, limit: Int)
+    /// The hidden state holds a NaN or an infinity.
+    case nonFinite
+    /// What is wrong with one pair of a list, by its index.
+    indirect case pair(index: Int, RerankError)
+}
+
+extension RerankError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .embeddingModel(let path, let evidence):
+            "\(path) is an embedding model (\(evidence)), which cannot answer yes or no; use `q3 embed` or Q3Embedding"
+        case .missingPiece(let piece):
+            "the vocabulary has no single token \"\(piece)\", which the prompt needs; this is no Qwen3 tokenizer"
+        case .missingLabels:
+            "the file has cls.output.weight but no qwen3.classifier.output_labels, so nothing says which row means yes; "
+                + "converters differ in the order, and guessing would turn the ranking upside down"
+        case .labels(let labels):
+            "qwen3.classifier.output_labels is \(labels), but a Qwen3 reranker answers \"yes\" and \"no\""
+        case .classifierRows(let rows, let labels):
+            "cls.output.weight has \(rows) rows for \(labels) labels; a Qwen3 reranker has one for yes and one for no"
+        case .missingHead(let hiddenSize):
+            "the file has neither cls.output.weight nor output.weight, and a model of hidden size \(hiddenSize) does "
+                + "not share the token embeddings with its output, so its scores cannot be computed; convert it again "
+                + "from the original checkpoint"
+        case .nonFiniteHead(let tensor):
+            "\(tensor) holds values that are no finite numbers: the file is damaged"
+        case .queryTooLong(let tokenCount, let limit):
+            "query and instruction make a prompt of \(tokenCount) tokens without any document, but the model takes "
+                + "at most \(limit); only documents are ever cut, so shorten the query"
+        case .tooLong(let tokenCount, let limit):
+            "the prompt has \(tokenCount) tokens, but the model takes at most \(limit); "
+                + "split the document, or ask for truncation (--truncate)"
+        case .nonFinite:
+            "the model gave a value that is no finite number: the weights are damaged, or too large to compute with"
+        case .pair(let index, let error):
+            "pair \(index): \(error)"
+        }
+    }
+}

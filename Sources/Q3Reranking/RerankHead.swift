@@ -1,0 +1,100 @@
+// The last matrix of a reranker, of which only the rows for yes and no are ever needed.
+public import Q3GGUF
+import Q3Model
+import Q3Tokenizer
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Where the logits of yes and no come from, told from the file alone.
+public enum RerankHeadSource: Sendable, Equatable {
+    /// `cls.output.weight`, with the row of each label.
+    case classifier(yesRow: Int, noRow: Int)
+    /// `output.weight`: the language model's own output, at the tokens yes and no.
+    case output
+    /// `token_embd.weight`, which models with tied embeddings use as their output.
+    case tiedEmbeddings
+
+    /// The tensor whose rows are used.
+    public var tensorName: String {
+        switch self {
+        case .classifier: "cls.output.weight"
+        case .output: "output.weight"
+        case .tiedEmbeddings: "token_embd.weight"
+        }
+    }
+
+    /// Hidden size of the one Qwen3 size whose output is not tied. Files made from it by tools that drop the output look
+    /// tied, and nothing else in them tells; scores from their token embeddings would be noise.
+    private static let untiedHiddenSize = 4096
+
+    /// Finds the head, most explicit first, and never guesses the order of labels.
+    public init(file: GGUFFile, hiddenSize: Int) throws {
+        if let classifier = file.tensor(named: "cls.output.weight") {
+            guard
+                let labels = try file.metadata.optionalStringArray("qwen3.classifier.output_labels")?.makeStrings()
+            else { throw RerankError.missingLabels }
+            guard labels.count == 2, let yes = labels.firstIndex(of: "yes"), let no = labels.firstIndex(of: "no") else {
+                throw RerankError.labels(labels)
+            }
+            guard classifier.rowCount == labels.count else {
+                throw RerankError.classifierRows(rows: classifier.rowCount, labels: labels.count)
+            }
+            self = .classifier(yesRow: yes, noRow: no)
+        } else if file.tensor(named: "output.weight") != nil {
+            self = .output
+        } else if hiddenSize != Self.untiedHiddenSize {
+            self = .tiedEmbeddings
+        } else {
+            throw RerankError.missingHead(hiddenSize: hiddenSize)
+        }
+    }
+}
+
+/// The two rows, in f32 whatever the file's type is.
+struct RerankHead: Sendable {
+    let source: RerankHeadSource
+    /// [hiddenSize]
+    let yes: [Float]
+    let no: [Float]
+
+    init(model: Qwen3Model, tokenizer: Tokenizer) throws {
+        source = try RerankHeadSource(file: model.file, hiddenSize: model.config.hiddenSize)
+        let name = source.tensorName
+        func row(_ index: Int) throws -> [Float] {
+            guard let row = try model.dequantizedRow(index, of: name) else {
+                throw RerankError.missingHead(hiddenSize: model.config.hiddenSize)
+            }
+            guard row.allSatisfy(\.isFinite) else { throw RerankError.nonFiniteHead(tensor: name) }
+            return row
+        }
+        func row(of piece: String) throws -> [Float] {
+            guard let id = tokenizer.id(ofPiece: piece) else { throw RerankError.missingPiece(piece) }
+            return try row(Int(id))
+        }
+        switch source {
+        case .classifier(let yesRow, let noRow): (yes, no) = (try row(yesRow), try row(noRow))
+        case .output, .tiedEmbeddings: (yes, no) = (try row(of: "yes"), try row(of: "no"))
+        }
+    }
+
+    /// The logit of yes minus the logit of no at a hidden state, [hiddenSize].
+    func margin(_ hiddenState: [Float]) throws(RerankError) -> Float {
+        var margin = 0.0
+        for (i, value) in hiddenState.enumerated() {
+            margin += Double(value) * (Double(yes[i]) - Double(no[i]))
+        }
+        guard margin.isFinite else { throw .nonFinite }
+        return Float(margin)
+    }
+}
+
+/// The probability of yes against no: the softmax over the two logits, of which only the difference matters.
+func probability(ofMargin margin: Float) -> Float {
+    Float(1 / (1 + exp(-Double(margin))))
+}

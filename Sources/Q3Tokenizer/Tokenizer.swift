@@ -1,0 +1,124 @@
+// Text to token ids and back, as Hugging Face's Qwen2TokenizerFast does it, from the metadata of a GGUF file.
+
+public import Q3GGUF
+
+/// The byte-level BPE tokenizer of the Qwen3 family.
+///
+/// Text is put into NFC, cut into pieces by Qwen2's pattern, and each piece's bytes are merged by rank. A tokenizer is
+/// immutable: any number of threads may use it at once, and no call leaves anything behind.
+///
+///     let file = try GGUFFile(path: "Qwen3-Embedding-0.6B-Q8_0.gguf")
+///     let tokenizer = try Tokenizer(metadata: file.metadata)
+///     tokenizer.encode("Hello world")    // [9707, 1879]
+public final class Tokenizer: Sendable {
+    /// The token that the metadata names as the end of a sequence, of padding; nil if it names none.
+    public let eosTokenID: Int32?
+    public let padTokenID: Int32?
+    /// Whether the file asks for the EOS token behind every text; nil if it does not say. `encode` never appends it.
+    public let addsEOS: Bool?
+    /// The id of `<|endoftext|>`, which closes every text of the embedding models; nil if there is no such added token.
+    public let endOfTextID: Int32?
+
+    let vocabulary: Vocabulary
+    private let merges: MergeTable
+
+    /// Reads and checks the whole tokenizer.
+    ///
+    /// - Throws: `TokenizerError` for a tokenizer of another kind or a damaged one, `GGUFError` for metadata that is missing
+    ///   or has another type.
+    public init(metadata: Metadata) throws {
+        let model = try metadata.string(TokenizerKey.model)
+        guard model == "gpt2" else { throw TokenizerError.unsupportedModel(model) }
+        let preTokenizer = try metadata.optionalString(TokenizerKey.preTokenizer)
+        guard preTokenizer == "qwen2" else { throw TokenizerError.unsupportedPreTokenizer(preTokenizer) }
+
+        var vocabulary = try Vocabulary(
+            tokens: metadata.stringArray(TokenizerKey.tokens), types: metadata.int32Array(TokenizerKey.tokenTypes))
+        let list = try Merge.resolve(metadata.stringArray(TokenizerKey.merges), in: vocabulary)
+        let merges = try MergeTable(list)
+        let canonical = CanonicalTokens(vocabulary: vocabulary, merges: list, table: merges)
+        vocabulary.flagNormalTokens(canonical.contains)
+
+        let size = vocabulary.count
+        func optionalID(_ key: String) throws -> Int32? {
+            guard let id = try metadata.optionalUInt32(key) else { return nil }
+            guard id < size else { throw TokenizerError.idOutOfRange(key: key, id: id, vocabularySize: size) }
+            return Int32(id)
+        }
+        _ = try optionalID(TokenizerKey.bosID)
+        eosTokenID = try optionalID(TokenizerKey.eosID)
+        padTokenID = try optionalID(TokenizerKey.padID)
+        addsEOS = try metadata.optionalBool(TokenizerKey.addsEOS)
+        let endOfText = vocabulary.token("<|endoftext|>".utf8.span)
+        endOfTextID = endOfText.flatMap { vocabulary.kinds[Int($0)].isAdded ? $0 : nil }
+        self.vocabulary = vocabulary
+        self.merges = merges
+    }
+
+    /// The number of tokens; ids are 0 to one less.
+    public var vocabularySize: Int { vocabulary.count }
+
+    /// The tokens of a text; nothing is added before or behind them.
+    ///
+    /// - Parameter parseSpecial: Whether added tokens such as `<|im_end|>` in the text become those tokens, the leftmost and
+    ///   longest first. Without it they are text like any other, so that text from outside cannot carry control tokens.
+    public func encode(_ text: String, parseSpecial: Bool = false) -> [Int32] {
+        var ids: [Int32] = []
+        ids.reserveCapacity(text.utf8.count / 3)
+        encode(text.utf8.span, parseSpecial: parseSpecial, into: &ids) { _, _, _ in }
+        return ids
+    }
+
+    /// The tokens of a text, each with the bytes of the text that it covers.
+    public func encodeWithOffsets(_ text: String, parseSpecial: Bool = false) -> [TokenPiece] {
+        var ids: [Int32] = []
+        var pieces: [TokenPiece] = []
+        encode(text.utf8.span, parseSpecial: parseSpecial, into: &ids) { ids, start, edits in
+            var offsets = OffsetMap(start: start, edits: edits)
+            for id in ids {
+                pieces.append(TokenPiece(id: id, range: offsets.advance(by: vocabulary.store.range(of: id).count)))
+            }
+        }
+        return pieces
+    }
+
+    /// Encodes section by section: added tokens, and the text between them. Calls `body` after each with its ids, where it
+    /// begins in `text`, and where NFC changed it.
+    private func encode(
+        _ text: Span<UInt8>, parseSpecial: Bool, into ids: inout [Int32],
+        body: (ArraySlice<Int32>, Int, [NormalizedText.Edit]) -> Void
+    ) {
+        var merger = BytePairMerger(table: merges, byteTokens: vocabulary.byteTokens)
+        var start = 0
+        while start < text.count {
+            let match = parseSpecial ? vocabulary.added.firstMatch(in: text, from: start) : nil
+            let end = match?.range.lowerBound ?? text.count
+            if start < end {
+                let (first, section) = (ids.count, text.extracting(start..<end))
+                let normalized = Normalizer.normalize(section)
+                if let normalized {
+                    encodePieces(of: normalized.bytes.span, with: &merger, into: &ids)
+                } else {
+                    encodePieces(of: section, with: &merger, into: &ids)
+                }
+                body(ids[first...], start, normalized?.edits ?? [])
+            }
+            guard let match else { return }
+            ids.append(match.id)
+            body(ids[(ids.count - 1)...], match.range.lowerBound, [])
+            start = match.range.upperBound
+        }
+    }
+
+    private func encodePieces(of text: Span<UInt8>, with merger: inout BytePairMerger, into ids: inout [Int32]) {
+        var preTokenizer = PreTokenizer(text)
+        while let range = preTokenizer.next() {
+            let piece = text.extracting(range)
+            if let token = vocabulary.normalToken(piece), token.isFlagged {
+                ids.append(token.id)
+            } else {
+                merger.merge(piece, into: &ids)
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+// What can be wrong with a vocabulary, and what the person who loads it can do about it.
+
+import Q3GGUF
+
+/// A vocabulary that cannot be used, or an id that does not belong to it. Token ids and merge numbers count from 0.
+public enum TokenizerError: Error, Equatable, Sendable {
+    case unsupportedModel(String)
+    case unsupportedPreTokenizer(String?)
+    case noTokens
+    /// More tokens or merges than the tables have room for.
+    case tooMany(key: String, count: Int, limit: Int)
+    case tokenTypeCount(types: Int, tokens: Int)
+    case unknownTokenType(id: Int32, type: Int32)
+    case emptyToken(id: Int32)
+    case tokenTooLong(id: Int32, byteCount: Int, limit: Int)
+    case tokenNotByteLevel(id: Int32, byteOffset: Int)
+    case tokenNotUTF8(id: Int32)
+    case duplicateToken(id: Int32, first: Int32)
+    case missingByte(UInt8)
+    case malformedMerge(rank: Int)
+    case unknownMergePart(rank: Int, part: String)
+    case unknownMergeResult(rank: Int, result: String)
+    case duplicateMerge(rank: Int, first: Int)
+    case idOutOfRange(key: String, id: UInt32, vocabularySize: Int)
+    /// An id given to `decode` that is negative or not below the size of the vocabulary.
+    case unknownID(Int32, vocabularySize: Int)
+}
+
+extension TokenizerError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .unsupportedModel(let model):
+            "\(TokenizerKey.model) is \"\(model.escapedForTerminal)\", but only \"gpt2\" (byte-level BPE) is supported; "
+                + "this is not the tokenizer of a Qwen3 model"
+        case .unsupportedPreTokenizer(let name?):
+            "\(TokenizerKey.preTokenizer) is \"\(name.escapedForTerminal)\", but only \"qwen2\" is supported; "
+                + "this is not the tokenizer of a Qwen3 model"
+        case .unsupportedPreTokenizer(nil):
+            "\(TokenizerKey.preTokenizer) is missing, so text would be cut in ways the model has not seen; "
+                + "convert the model again with a current converter"
+        case .noTokens:
+            "\(TokenizerKey.tokens) is empty; \(Self.convertAgain)"
+        case .tooMany(let key, let count, let limit):
+            "\(key) has \(count) entries, but at most \(limit) are supported; the file is damaged"
+        case .tokenTypeCount(let types, let tokens):
+            "\(TokenizerKey.tokenTypes) has \(types) entries for \(tokens) tokens; \(Self.convertAgain)"
+        case .unknownTokenType(let id, let type):
+            "token \(id) has type \(type), wanted 1 to 6; \(Self.convertAgain)"
+        case .emptyToken(let id):
+            "token \(id) is empty; \(Self.convertAgain)"
+        case .tokenTooLong(let id, let byteCount, let limit):
+            "token \(id) has \(byteCount) bytes, but at most \(limit) are supported; the file is damaged"
+        case .tokenNotByteLevel(let id, let byteOffset):
+            "token \(id), byte \(byteOffset): not a character of the byte-level alphabet; \(Self.convertAgain)"
+        case .tokenNotUTF8(let id):
+            "token \(id) is not UTF-8; \(Self.convertAgain)"
+        case .duplicateToken(let id, let first):
+            "token \(id) is the same as token \(first); \(Self.convertAgain)"
+        case .missingByte(let byte):
+            "no token stands for byte 0x\(String(byte, radix: 16)), so some text has no tokens; \(Self.convertAgain)"
+        case .malformedMerge(let rank):
+            "merge \(rank) is not two tokens with one space between them; \(Self.convertAgain)"
+        case .unknownMergePart(let rank, let part):
+            "merge \(rank): its part \"\(part.escapedForTerminal)\" is not a token; \(Self.convertAgain)"
+        case .unknownMergeResult(let rank, let result):
+            "merge \(rank): its result \"\(result.escapedForTerminal)\" is not a token; \(Self.convertAgain)"
+        case .duplicateMerge(let rank, let first):
+            "merge \(rank) is the same as merge \(first); \(Self.convertAgain)"
+        case .idOutOfRange(let key, let id, let vocabularySize):
+            "\(key) is \(id), but the vocabulary has \(vocabularySize) tokens; \(Self.convertAgain)"
+        case .unknownID(let id, let vocabularySize):
+            "token id \(id) is outside the vocabulary (0 to \(vocabularySize - 1))"
+        }
+    }
+
+    private static let convertAgain = "download the file or convert the model again"
+}
+
+/// Metadata keys of the tokenizer.
+enum TokenizerKey {
+    static let model = "tokenizer.ggml.model"
+    static let preTokenizer = "tokenizer.ggml.pre"
+    static let tokens = "tokenizer.ggml.tokens"
+    static let tokenTypes = "tokenizer.ggml.token_type"
+    static let merges = "tokenizer.ggml.merges"
+    static let bosID = "tokenizer.ggml.bos_token_id"
+    static let eosID = "tokenizer.ggml.eos_token_id"
+    static let padID = "tokenizer.ggml.padding_token_id"
+    static let addsEOS = "tokenizer.ggml.add_eos_token"
+}

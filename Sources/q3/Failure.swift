@@ -1,0 +1,110 @@
+// What can end a command, and the exit status that tells scripts which it was.
+import Q3Embedding
+import Q3GGUF
+import Q3Reranking
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Exit statuses; the numbers up to 77 are those of sysexits.h.
+enum ExitStatus: Int32 {
+    case success = 0
+    case usage = 64
+    case badData = 65
+    case noInput = 66
+    /// The model computed something that is no answer, or we made a mistake.
+    case software = 70
+    case system = 71
+    case cannotCreate = 73
+    case inputOutput = 74
+    /// Everything was done but the records listed on stderr.
+    case someRejected = 75
+    case notPermitted = 77
+    case interrupted = 130
+    case brokenPipe = 141
+    case terminated = 143
+}
+
+/// An error with its exit status; without a message it ends the command quietly.
+struct Failure: Error {
+    let status: ExitStatus
+    let message: String?
+
+    init(_ status: ExitStatus, _ message: String?) {
+        self.status = status
+        self.message = message
+    }
+
+    /// A failed system call on a file.
+    init(_ status: ExitStatus, _ what: String, errno code: CInt) {
+        let status: ExitStatus =
+            switch code {
+            case EACCES, EPERM, EROFS: status == .cannotCreate ? .cannotCreate : .notPermitted
+            case ENOMEM, EMFILE, ENFILE: .system
+            default: status
+            }
+        self.init(status, "\(what): \(unsafe String(cString: strerror(code)))")
+    }
+
+    /// What went wrong in the libraries; `path` names the model where the error does not.
+    init(_ error: any Error, model path: String? = nil) {
+        let named = path.map { "\($0): \(error)" } ?? "\(error)"
+        switch error {
+        case let failure as Failure: self = failure
+        case let error as GGUFError: self.init(error.exitStatus, error.namesItsFile ? "\(error)" : named)
+        case let error as EmbeddingError: self.init(error.exitStatus, "\(error)")
+        case let error as RerankError: self.init(error.exitStatus, "\(error)")
+        default: self.init(.badData, named)
+        }
+    }
+}
+
+extension GGUFError {
+    fileprivate var exitStatus: ExitStatus {
+        switch self {
+        case .cannotOpen(_, let code):
+            switch code {
+            case EACCES, EPERM: .notPermitted
+            case ENOMEM, EMFILE, ENFILE: .system
+            default: .noInput
+            }
+        case .notRegularFile: .noInput
+        case .cannotMap: .system
+        case .changed, .cannotWrite: .inputOutput
+        default: .badData
+        }
+    }
+
+    fileprivate var namesItsFile: Bool {
+        switch self {
+        case .cannotOpen, .notRegularFile, .empty, .cannotMap, .changed, .cannotWrite: true
+        default: false
+        }
+    }
+}
+
+extension EmbeddingError {
+    var exitStatus: ExitStatus {
+        switch self {
+        case .nonFinite, .zeroNorm: .software
+        case .dimensions, .unevenBits: .usage
+        case .text(_, let error): error.exitStatus
+        default: .badData
+        }
+    }
+}
+
+extension RerankError {
+    var exitStatus: ExitStatus {
+        switch self {
+        case .nonFinite: .software
+        case .pair(_, let error): error.exitStatus
+        default: .badData
+        }
+    }
+}

@@ -1,0 +1,53 @@
+// What Ctrl-C does: the record being written is finished, an unfinished output file is removed, the process ends.
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// SIGINT and SIGTERM are waited for by the main thread, because a thread may do what a signal handler must not: wait
+/// until no record is half written, and delete a file. The work is done by other threads.
+enum Interruption {
+    /// The unfinished output file, locked while output is written.
+    private static let unfinishedFile = Mutex<String?>(nil)
+
+    /// Must run before any other thread exists, since threads inherit the set of blocked signals.
+    static func blockSignals() {
+        signal(SIGPIPE, SIG_IGN)  // a closed pipe is an error of write instead
+        var signals = awaited
+        unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+    }
+
+    /// Waits until a signal asks for the end, and ends the process once no output is being written; after a second, in
+    /// which nobody read the output, anyway.
+    static func waitForSignal() -> Never {
+        var signals = awaited
+        var received: CInt = 0
+        while unsafe sigwait(&signals, &received) != 0 {}
+        for _ in 0..<100 {
+            let removed: Void? = unfinishedFile.withLockIfAvailable { path in
+                if let path { unsafe unlink(path) }
+            }
+            if removed != nil { break }
+            usleep(10_000)
+        }
+        _exit(received == SIGTERM ? ExitStatus.terminated.rawValue : ExitStatus.interrupted.rawValue)
+    }
+
+    /// Runs `body` while no signal ends the process. The body is given the unfinished file's path to set or clear.
+    static func deferred<R, E: Error>(_ body: (inout sending String?) throws(E) -> sending R) throws(E) -> sending R {
+        try unfinishedFile.withLock(body)
+    }
+
+    private static var awaited: sigset_t {
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        unsafe sigaddset(&signals, SIGINT)
+        unsafe sigaddset(&signals, SIGTERM)
+        return signals
+    }
+}

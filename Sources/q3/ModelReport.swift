@@ -1,0 +1,167 @@
+// What q3 info tells, as lines for a person and as JSON for a program.
+import Q3Embedding
+import Q3GGUF
+import Q3Model
+import Q3Reranking
+import Q3Tokenizer
+
+struct ModelReport {
+    private struct TypeShare {
+        let type: String
+        let tensorCount: Int
+        let byteCount: Int
+    }
+
+    private let model: Qwen3Model
+    private let tokenizer: Tokenizer
+    private let role: ModelRole
+    private let fingerprint: Fingerprint
+    private let memory: MemoryPlan
+    private let types: [TypeShare]
+    private let head: Result<RerankHeadSource, any Error>
+    private let mergeCount: Int
+
+    init(model: Qwen3Model, tokenizer: Tokenizer, context: Int) throws {
+        self.model = model
+        self.tokenizer = tokenizer
+        role = try ModelRole(of: model.file)
+        fingerprint = try Fingerprint(of: model)
+        memory = model.memoryPlan(tokenCount: context)
+        types = Dictionary(grouping: model.file.tensors, by: \.type.name)
+            .map { TypeShare(type: $0, tensorCount: $1.count, byteCount: $1.reduce(0) { $0 + $1.byteCount }) }
+            .sorted { ($1.byteCount, $0.type) < ($0.byteCount, $1.type) }
+        head = Result { try RerankHeadSource(file: model.file, hiddenSize: model.config.hiddenSize) }
+        mergeCount = try model.file.metadata.stringArray("tokenizer.ggml.merges").count
+    }
+
+    private var name: String? { try? model.file.metadata.optionalString("general.name") }
+
+    // MARK: - For a person
+
+    var text: String {
+        let config = model.config
+        let mix = types.map { "\($0.type) \($0.tensorCount) (\(megabytes($0.byteCount)))" }.joined(separator: ", ")
+        var rows = [
+            ("file", "\(model.file.path), \(megabytes(model.file.byteCount)), GGUF v\(model.file.version)"),
+            ("name", (name ?? "none").escapedForTerminal),
+            ("role", "\(role.kind.rawValue) (\(role.evidence))"),
+            (
+                "architecture",
+                "qwen3: \(config.layerCount) layers, hidden \(config.hiddenSize), \(config.heads) heads "
+                    + "(\(config.kvHeads) for keys and values) of \(config.headDim), feed-forward \(config.ffnSize)"
+            ),
+            (
+                "context",
+                "\(config.contextLength) tokens, rope theta \(config.ropeTheta), norm epsilon \(config.rmsNormEpsilon)"
+            ),
+            ("tensors", "\(model.file.tensors.count): \(mix)"),
+            ("tokenizer", "byte-level BPE (qwen2), NFC, \(tokenizer.vocabularySize) tokens, \(mergeCount) merges"),
+        ]
+        if role.kind != .reranker {
+            rows += [
+                ("pooling", "last token, after the output norm, unit length"),
+                ("end of text", endOfText),
+                ("dimensions", "1 to \(config.hiddenSize), trained from 32"),
+                ("prompt", "documents as they are; queries \(JSONText.quoted(Prompt.queryTemplate))"),
+            ]
+        }
+        if role.kind != .embedding {
+            rows += [
+                ("head", headText),
+                ("prompt (card)", JSONText.quoted(PromptStyle.card.template)),
+                ("prompt (eval)", JSONText.quoted(PromptStyle.eval.template)),
+            ]
+        }
+        rows += [
+            ("fingerprint", "\(fingerprint) (precision \(model.options.precision.rawValue))"),
+            (
+                "memory",
+                "\(megabytes(memory.totalBytes)) for \(memory.tokenCount) tokens: weights \(megabytes(memory.weightBytes)) "
+                    + "(mapped), residual \(megabytes(memory.residualBytes)), keys and values "
+                    + "\(megabytes(memory.keyValueBytes)), scratch \(megabytes(memory.scratchBytes))"
+            ),
+        ]
+        return rows.map { key, value in
+            key + String(repeating: " ", count: max(1, 15 - key.count)) + value + "\n"
+        }.joined()
+    }
+
+    private var endOfText: String {
+        guard let id = tokenizer.endOfTextID else { return "the vocabulary has no <|endoftext|>: no embeddings" }
+        let asked =
+            switch tokenizer.addsEOS {
+            case true?: "the file asks for it"
+            case false?: "the file asks for none, which is ignored"
+            case nil: "the file does not say"
+            }
+        return "exactly one <|endoftext|> (\(id)) after every text; \(asked)"
+    }
+
+    private var headText: String {
+        switch head {
+        case .success(.classifier(let yes, let no)): "cls.output.weight, row \(yes) for yes, row \(no) for no"
+        case .success(let source): "\(source.tensorName), rows of the tokens yes and no"
+        case .failure(let error): "none: \(error)"
+        }
+    }
+
+    private func megabytes(_ byteCount: Int) -> String {
+        let tenths = (byteCount + 50_000) / 100_000
+        return "\(tenths / 10).\(tenths % 10) MB"
+    }
+
+    // MARK: - For a program
+
+    var json: String {
+        let config = model.config
+        var object = JSONObject()
+        object.add("file", quoted: model.file.path)
+        object.add("bytes", model.file.byteCount)
+        object.add("gguf_version", model.file.version)
+        if let name { object.add("name", quoted: name) }
+        object.add("role", quoted: role.kind.rawValue)
+        object.add("role_evidence", quoted: role.evidence)
+        object.add("architecture", quoted: "qwen3")
+        object.add("layers", config.layerCount)
+        object.add("hidden_size", config.hiddenSize)
+        object.add("heads", config.heads)
+        object.add("kv_heads", config.kvHeads)
+        object.add("head_dim", config.headDim)
+        object.add("feed_forward", config.ffnSize)
+        object.add("context_length", config.contextLength)
+        object.add("rope_theta", config.ropeTheta)
+        object.add("rms_norm_epsilon", config.rmsNormEpsilon)
+        object.add("tensors", list: types.map { share in
+            var object = JSONObject()
+            object.add("type", quoted: share.type)
+            object.add("count", share.tensorCount)
+            object.add("bytes", share.byteCount)
+            return object
+        })
+        object.add("tokenizer", quoted: "qwen2")
+        object.add("vocabulary", tokenizer.vocabularySize)
+        object.add("merges", mergeCount)
+        if role.kind != .reranker {
+            object.add("pooling", quoted: "last")
+            if let id = tokenizer.endOfTextID { object.add("end_of_text", id) }
+            object.add("query_prompt", quoted: Prompt.queryTemplate)
+            object.add("default_task", quoted: Prompt.defaultTask)
+        }
+        if role.kind != .embedding {
+            object.add("head", quoted: headText)
+            object.add("card_prompt", quoted: PromptStyle.card.template)
+            object.add("eval_prompt", quoted: PromptStyle.eval.template)
+        }
+        object.add("fingerprint", quoted: "\(fingerprint)")
+        object.add("precision", quoted: model.options.precision.rawValue)
+        var plan = JSONObject()
+        plan.add("tokens", memory.tokenCount)
+        plan.add("weights", memory.weightBytes)
+        plan.add("residual", memory.residualBytes)
+        plan.add("keys_and_values", memory.keyValueBytes)
+        plan.add("scratch", memory.scratchBytes)
+        plan.add("total", memory.totalBytes)
+        object.add("memory_bytes", plan)
+        return "\(object)\n"
+    }
+}

@@ -1,0 +1,56 @@
+// Options that several commands share.
+public import ArgumentParser
+public import Q3Embedding
+import Q3GGUF
+public import Q3Model
+public import Q3Reranking
+
+struct ModelArguments: ParsableArguments {
+    @Option(name: .shortAndLong, help: "The GGUF file of the model.")
+    var model: String
+
+    @Option(help: "Threads that compute. (default: one per core)")
+    var threads: Int?
+
+    @Option(help: "fast, or exact for results within 1e-6 of the reference in f32.")
+    var precision: Precision = .fast
+
+    func validate() throws {
+        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1") }
+    }
+
+    var options: ModelOptions {
+        var options = ModelOptions()
+        options.precision = precision
+        options.threads = threads
+        return options
+    }
+}
+
+struct InputArguments: ParsableArguments {
+    @Option(
+        name: .shortAndLong,
+        help: "A .txt file with a text per line, a .jsonl file with an object per line, or - for lines on stdin.")
+    var input: String?
+
+    @Flag(help: "Stop at the first record that cannot be used, instead of leaving it out.")
+    var strict = false
+}
+
+struct OutputArguments: ParsableArguments {
+    @Option(name: .shortAndLong, help: "Write to this file, which appears when it is complete. (default: stdout)")
+    var output: String?
+}
+
+extension EmbeddingType: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
+extension PromptStyle: ExpressibleByArgument {}
+
+/// Opens a model; whatever is wrong with it names the file.
+func opening<Model>(_ path: String, _ open: (GGUFFile) throws -> Model) throws -> Model {
+    do {
+        return try open(GGUFFile(path: path))
+    } catch {
+        throw Failure(error, model: path)
+    }
+}

@@ -1,0 +1,62 @@
+// A line on stderr that shows how far a long run is; nothing for short ones, nor where no person looks.
+import Synchronization
+
+/// Rate and time left, redrawn at most five times a second once a run has taken two seconds.
+final class Progress: Sendable {
+    private struct State {
+        /// Tokens and records of finished windows.
+        var tokensDone = 0
+        var recordsDone = 0
+        var lastDrawn: ContinuousClock.Instant?
+    }
+
+    private let state = Mutex(State())
+    private let start = ContinuousClock.now
+    private let isShown = Terminal.isInteractive(2)
+
+    /// Draws the state within a window; `span` is the part of the whole input that the window is, nil if unknown.
+    func show(tokensDone: Int, of tokenCount: Int, in span: ClosedRange<Double>?) {
+        guard isShown else { return }
+        let fraction = span.map { span in
+            span.lowerBound + (span.upperBound - span.lowerBound) * Double(tokensDone) / Double(max(tokenCount, 1))
+        }
+        state.withLock { state in
+            let now = ContinuousClock.now
+            guard now - start > .seconds(2), state.lastDrawn.map({ now - $0 > .milliseconds(200) }) ?? true else { return }
+            state.lastDrawn = now
+            Terminal.redraw(
+                Self.line(
+                    records: state.recordsDone, tokens: state.tokensDone + tokensDone, elapsed: now - start,
+                    fraction: fraction))
+        }
+    }
+
+    /// Counts a finished window.
+    func finishWindow(records: Int, tokens: Int) {
+        state.withLock { state in
+            state.recordsDone += records
+            state.tokensDone += tokens
+        }
+    }
+
+    /// Clears the line.
+    func finish() {
+        if state.withLock({ $0.lastDrawn != nil }) { Terminal.redraw("") }
+    }
+
+    static func line(records: Int, tokens: Int, elapsed: Duration, fraction: Double?) -> String {
+        let seconds = elapsed / .seconds(1)
+        let rate = Int(Double(tokens) / seconds)
+        let counts = "\(records) done, \(tokens) tokens, \(rate) tokens/s"
+        guard let fraction, fraction > 0.001 else { return counts }
+        return "\(counts), \(Int(fraction * 100)) %, \(time(seconds / fraction - seconds)) left"
+    }
+
+    /// "0:42", "12:05" or "3:01:59".
+    static func time(_ seconds: Double) -> String {
+        let total = Int(min(max(seconds, 0), 3_600_000).rounded(.up))
+        let (hours, minutes) = (total / 3600, total / 60 % 60)
+        let padded = { (value: Int) in value < 10 ? "0\(value)" : "\(value)" }
+        return hours > 0 ? "\(hours):\(padded(minutes)):\(padded(total % 60))" : "\(minutes):\(padded(total % 60))"
+    }
+}

@@ -1,0 +1,162 @@
+// What is opened is released, what changes is noticed, and what is not a file is refused.
+
+import FoundationEssentials
+import Testing
+
+@testable import Q3GGUF
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+@Suite struct LifetimeTests {
+    /// Runs in a process of its own, where no other test opens files.
+    @Test func thousandLoadsLeakNothing() async {
+        await #expect(processExitsWith: .success) {
+            let folder = try TemporaryFolder()
+            let good = try folder.write(RawFile.tiny.bytes, to: "good.gguf")
+            var badFile = RawFile.tiny
+            badFile.rows[2].offset = 0
+            let bad = try folder.write(badFile.bytes, to: "bad.gguf")
+            func load() {
+                touchEverything(of: try! GGUFFile(path: good))
+                #expect(throws: GGUFError.self) { try GGUFFile(path: bad) }
+                #expect(throws: GGUFError.self) { try GGUFFile(path: folder.path) }
+            }
+            load()
+            let before = try openThings()
+            for _ in 0..<1000 { load() }
+            #expect(try openThings() == before)
+            #expect(try mapCount(of: folder.path) == 0)
+        }
+    }
+
+    /// 4 M empty strings in 32 MiB of holes: the view costs nothing per string.
+    @Test func hugeArraysCostNoMemory() async {
+        await #expect(processExitsWith: .success) {
+            let folder = try TemporaryFolder()
+            let count = 1 << 22
+            var file = RawFile()
+            file.pairs = [
+                .init("unknown.bytes", .array, array(.uint8, 1, [1])),
+                .init("unknown.strings", .array, array(.string, UInt64(count), [])),
+            ]
+            let path = try folder.write(file.bytes)
+            let headerByteCount = file.bytes.count
+            #expect(unsafe truncate(path, headerByteCount + count * 8) == 0)
+            let before = try anonymousKilobytes()
+            let strings = try GGUFFile(path: path).metadata.stringArray("unknown.strings")
+            var visited = 0
+            unsafe strings.forEach { _, bytes in visited += unsafe bytes.isEmpty ? 1 : 0 }
+            #expect(visited == count)
+            #expect(try anonymousKilobytes() - before < 4096)
+            #expect(unsafe truncate(path, headerByteCount + count * 8 - 1) == 0)
+            #expect(throws: GGUFError.self) { try GGUFFile(path: path) }
+        }
+    }
+
+    @Test func stringArrayKeepsTheMap() throws {
+        let tokens = try { try openFile(RawFile.tiny.bytes).metadata.stringArray("tokenizer.ggml.tokens") }()
+        #expect(tokens.makeStrings() == ["a", "", "Ġb"])
+    }
+
+    // MARK: - Changes behind our back
+
+    private static let changes: [(name: String, change: @Sendable (String) throws -> Bool)] = [
+        ("cut to a page", { unsafe truncate($0, 4096) == 0 }),
+        ("cut by a byte", { unsafe truncate($0, RawFile.tiny.bytes.count - 1) == 0 }),
+        ("grown", { unsafe truncate($0, 1 << 20) == 0 }),
+        (
+            "touched",
+            {
+                var times = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)]
+                return unsafe utimensat(AT_FDCWD, $0, &times, 0) == 0
+            }
+        ),
+    ]
+
+    @Test(arguments: changes.indices) func changesAreNoticed(_ index: Int) throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write(RawFile.tiny.bytes)
+        let file = try GGUFFile(path: path)
+        try file.checkUnchanged()
+        #expect(try Self.changes[index].change(path))
+        #expect(throws: GGUFError.changed(path: path)) { try file.checkUnchanged() }
+    }
+
+    @Test func replacedOrDeletedFilesStayWhole() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write(RawFile.tiny.bytes)
+        let file = try GGUFFile(path: path)
+        let sum = touchEverything(of: file)
+        let other = try folder.write([UInt8](repeating: 9, count: 9), to: "other")
+        #expect(unsafe rename(other, path) == 0)
+        try file.checkUnchanged()
+        #expect(touchEverything(of: file) == sum)
+        #expect(unsafe unlink(path) == 0)
+        try file.checkUnchanged()
+        #expect(touchEverything(of: file) == sum)
+    }
+
+    // MARK: - Not a file
+
+    @Test(arguments: ["folder", "fifo", "device", "missing", "link to nothing"])
+    func onlyRegularFiles(_ kind: String) throws {
+        let folder = try TemporaryFolder()
+        let path = kind == "device" ? "/dev/zero" : "\(folder.path)/x"
+        switch kind {
+        case "folder": #expect(unsafe mkdir(path, 0o700) == 0)
+        case "fifo": #expect(unsafe mkfifo(path, 0o600) == 0)
+        case "link to nothing": #expect(unsafe symlink("\(folder.path)/y", path) == 0)
+        default: break
+        }
+        let wanted: GGUFError =
+            ["missing", "link to nothing"].contains(kind)
+            ? .cannotOpen(path: path, code: ENOENT) : .notRegularFile(path: path)
+        #expect(throws: wanted) { try GGUFFile(path: path) }
+    }
+
+    /// Root may read everything, so there the file opens.
+    @Test func withoutPermission() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write(RawFile.tiny.bytes)
+        #expect(unsafe chmod(path, 0) == 0)
+        if getuid() == 0 {
+            #expect(throws: Never.self) { try GGUFFile(path: path) }
+        } else {
+            #expect(throws: GGUFError.cannotOpen(path: path, code: EACCES)) { try GGUFFile(path: path) }
+        }
+    }
+}
+
+/// Open files of this process.
+private func openThings() throws -> Int {
+    try FileManager.default.contentsOfDirectory(atPath: "/dev/fd").count
+}
+
+/// Maps of files under a path; 0 where the system has no list of them.
+private func mapCount(of path: String) throws -> Int {
+    #if os(Linux)
+        try procFile("maps").split(separator: "\n").count { $0.contains(path) }
+    #else
+        0
+    #endif
+}
+
+/// Memory of this process that is no file's; 0 where the system does not tell.
+private func anonymousKilobytes() throws -> Int {
+    #if os(Linux)
+        let line = try procFile("status").split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
+        return try #require(line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) })
+    #else
+        return 0
+    #endif
+}
+
+private func procFile(_ name: String) throws -> String {
+    String(decoding: try Data(contentsOf: URL(filePath: "/proc/self/\(name)")), as: UTF8.self)
+}
