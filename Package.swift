@@ -50,6 +50,10 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
         .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF"], swiftSettings: swift),
+        .target(name: "TestSupport", dependencies: ["Q3GGUF"], path: "Tests/TestSupport", swiftSettings: swift),
+        .testTarget(name: "Q3EmbeddingTests", dependencies: ["Q3Embedding", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "Q3RerankingTests", dependencies: ["Q3Reranking", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "CLITests", dependencies: ["q3", "TestSupport"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6]
 )
