@@ -51,6 +51,10 @@ let package = Package(
             ], swiftSettings: swift),
         .testTarget(name: "Q3TokenizerTests", dependencies: ["Q3GGUF", "Q3Tokenizer"], swiftSettings: swift),
         .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF"], swiftSettings: swift),
+        .target(name: "TestSupport", dependencies: ["Q3GGUF"], path: "Tests/TestSupport", swiftSettings: swift),
+        .testTarget(name: "Q3EmbeddingTests", dependencies: ["Q3Embedding", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "Q3RerankingTests", dependencies: ["Q3Reranking", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "CLITests", dependencies: ["q3", "TestSupport"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6]
 )
