@@ -50,6 +50,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
         .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF"], swiftSettings: swift),
+        .testTarget(name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6]
 )
