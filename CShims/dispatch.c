@@ -53,13 +53,13 @@ bool q3_type_in_family(uint32_t type, q3_family family) {
         switch (type) { Q3_W16_TYPES(IS_TYPE) }
         return false;
     case Q3_FAMILY_F32:
-        switch (type) { Q3_F32_TYPES(IS_TYPE) }
+        switch (type) { Q3_F32_TYPES(IS_TYPE) Q3_W16_TYPES(IS_TYPE) }
         return false;
     }
     return false;
 }
 
-bool q3_type_readable(uint32_t type) { return q3_type_in_family(type, Q3_FAMILY_W16) || q3_type_in_family(type, Q3_FAMILY_F32); }
+bool q3_type_readable(uint32_t type) { return q3_type_in_family(type, Q3_FAMILY_F32); }
 
 /* d · q is exact, so d · q + m rounds once: the same float as (d · scale) · q - dmin · min. */
 #define DEQUANTIZE(id, unpack, unit, block) \

@@ -70,6 +70,20 @@ static void scalar_exp(const float *x, float *y, size_t n) {
         } \
         break;
 
+#define PACK_DEQUANTIZED(id, unpack, unit, block) \
+    case id: \
+        for (size_t k = 0; k < w->cols / unit; k++) { \
+            for (int r = 0; r < 16; r++) { \
+                int16_t q[unit]; \
+                float d[unit / 32], m[unit / 32]; \
+                unpack(rows + r * w->row_bytes + k * sizeof(block), q, d, m); \
+                for (int i = 0; i < unit; i++) { \
+                    ((block_f32 *)(header + 1))[(k * unit + i) / 32].w[i % 32][r] = d[i / 32] * (float)q[i] + m[i / 32]; \
+                } \
+            } \
+        } \
+        break;
+
 #define PACKF(id, unpack, unit, block) \
     case id: \
         for (size_t k = 0; k < w->cols / unit; k++) { \
@@ -94,7 +108,7 @@ static void scalar_pack(const q3_matrix *w, size_t first_row, void *panel) {
         switch (w->type) { Q3_W16_TYPES(PACK16) }
         break;
     case Q3_FAMILY_F32:
-        switch (w->type) { Q3_F32_TYPES(PACKF) }
+        switch (w->type) { Q3_F32_TYPES(PACKF) Q3_W16_TYPES(PACK_DEQUANTIZED) }
         break;
     }
 }

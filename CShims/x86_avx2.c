@@ -11,8 +11,9 @@
 
 #define KERNELS q3_kernels_avx2
 #define INTEGER_TILE 4
-#define FLOAT_ROWS 4
-#define FLOAT_VECTORS 1
+#define FLOAT_ROWS 3
+#define FLOAT_VECTORS 2
+#define FLOAT_TOKENS 4
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 Q3_INLINE __m256i broadcast32(const void *p) {

@@ -11,8 +11,9 @@
 
 #define KERNELS q3_kernels_avx512vnni
 #define INTEGER_TILE 8
-#define FLOAT_ROWS 8
-#define FLOAT_VECTORS 3
+#define FLOAT_ROWS 6
+#define FLOAT_VECTORS 4
+#define FLOAT_TOKENS 8
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 Q3_INLINE __m512i broadcast32(const void *p) {

@@ -1,11 +1,11 @@
 // A file that appears under its name only when it is whole.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// Writes to a new file beside `path`; `commit` puts it there. Without `commit` the new file is deleted.

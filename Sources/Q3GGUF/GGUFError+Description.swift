@@ -1,11 +1,11 @@
 // Says in one line what is wrong with a file, where, and what to do about it.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 extension GGUFError: CustomStringConvertible {

@@ -1,11 +1,11 @@
 // A regular file mapped read-only into memory: the only place that calls open and mmap for reading.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// A file's bytes, paged in on first touch and shared with every process that maps the same file.
@@ -29,9 +29,9 @@ import Darwin
             inode = UInt64(status.st_ino)
             byteCount = Int(status.st_size)
             #if canImport(Darwin)
-            let modified = status.st_mtimespec
+                let modified = status.st_mtimespec
             #else
-            let modified = status.st_mtim
+                let modified = status.st_mtim
             #endif
             modifiedSeconds = Int(modified.tv_sec)
             modifiedNanoseconds = Int(modified.tv_nsec)

@@ -64,5 +64,5 @@ extension Int64: MetadataScalar { public static var valueType: ValueType { .int6
 extension Double: MetadataScalar { public static var valueType: ValueType { .float64 } }
 
 #if _endian(big)
-#error("GGUF files are read in place, which needs a little-endian machine")
+    #error("GGUF files are read in place, which needs a little-endian machine")
 #endif

@@ -16,9 +16,9 @@ public enum PanelFamily: UInt32, Sendable, CaseIterable {
     /// Whether matrices of a GGUF tensor type can be computed in this family.
     public func supports(typeID: UInt32) -> Bool { q3_type_in_family(typeID, raw) }
 
-    /// The fastest family for a type, `exact` without the 8-bit rounding of activations; nil for an unreadable type.
+    /// The fastest family for a type, `exact` without any rounding of activations; nil for an unreadable type.
     public static func forType(_ typeID: UInt32, exact: Bool) -> PanelFamily? {
-        let order: [PanelFamily] = exact ? [.w16, .f32] : [.u8, .w16, .f32]
+        let order: [PanelFamily] = exact ? [.f32] : [.u8, .w16, .f32]
         return order.first { $0.supports(typeID: typeID) }
     }
 }

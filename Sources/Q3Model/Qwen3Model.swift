@@ -6,9 +6,10 @@ import Synchronization
 
 /// How activations are rounded before they meet quantized weights.
 public enum Precision: String, Sendable, CaseIterable {
-    /// 4-bit and 5-bit weights take activations of 8 bits with one scale per 32; all others as `exact`.
+    /// Integer products: activations of 8 bits with one scale per 32 for Q4_K, Q5_K, Q4_0 and Q4_1, of 15 bits with one
+    /// scale per row for the other quantized types. F32, F16, BF16 and Q2_K weights are computed in f32.
     case fast
-    /// Activations of 15 bits with one scale per row, or f32: about a thousandth of the error of `fast`.
+    /// Weights dequantized and everything computed in f32, at the speed of an F32 file.
     case exact
 }
 
@@ -136,12 +137,36 @@ public final class Qwen3Model: Sendable {
             scratchBytes: plan.byteCount - plan.residualByteCount - plan.keyValueByteCount + rotationBytes)
     }
 
-    /// Runs `lists` as one batch and calls `observer` after every node of the graph.
+    /// Runs `lists` as one batch and calls `observer` with the layer, the node's name and its output after every node.
     package func observe(_ lists: [[Int32]], observer: @escaping @Sendable (Int, String, [Float]?) -> Void) async throws {
+        try await runObserved(lists) { layer, node, output in observer(layer, node.name, output?.values()) }
+    }
+
+    /// Runs `lists` as one batch and returns the seconds that each node of the graph took over all layers, in graph order.
+    package func profile(_ lists: [[Int32]]) async throws -> [(node: String, seconds: Double)] {
+        let profile = Mutex<(names: [String], seconds: [String: Double])>(([], [:]))
+        let last = Mutex(ContinuousClock.now)
+        try await runObserved(lists) { _, node, _ in
+            let now = ContinuousClock.now
+            let taken = last.withLock { last in
+                defer { last = now }
+                return now - last
+            }
+            profile.withLock {
+                if $0.seconds[node.name] == nil { $0.names.append(node.name) }
+                $0.seconds[node.name, default: 0] += taken / .seconds(1)
+            }
+        }
+        return profile.withLock { profile in profile.names.map { ($0, profile.seconds[$0]!) } }
+    }
+
+    private func runObserved(
+        _ lists: [[Int32]], _ observer: @escaping @Sendable (Int, Qwen3Graph.Node, FloatMatrix?) -> Void
+    ) async throws {
         try check(lists)
         let sorted = lists.sorted { $0.lexicographicallyPrecedes($1) }
         try await InferenceThread.shared.run { [self] in
-            executor.value.observer = { layer, node, output in observer(layer, node.name, output?.values()) }
+            executor.value.observer = observer
             defer { executor.value.observer = nil }
             _ = try executor.value.run(BatchTrie(sorted.map { $0[...] }, sharing: options.sharesPrefixes)) { _ in }
         }

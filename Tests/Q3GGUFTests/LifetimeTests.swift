@@ -6,11 +6,11 @@ import Testing
 @testable import Q3GGUF
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 @Suite struct LifetimeTests {
@@ -141,19 +141,19 @@ private func openThings() throws -> Int {
 /// Maps of files under a path; 0 where the system has no list of them.
 private func mapCount(of path: String) throws -> Int {
     #if os(Linux)
-    try procFile("maps").split(separator: "\n").count { $0.contains(path) }
+        try procFile("maps").split(separator: "\n").count { $0.contains(path) }
     #else
-    0
+        0
     #endif
 }
 
 /// Memory of this process that is no file's; 0 where the system does not tell.
 private func anonymousKilobytes() throws -> Int {
     #if os(Linux)
-    let line = try procFile("status").split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
-    return try #require(line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) })
+        let line = try procFile("status").split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
+        return try #require(line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) })
     #else
-    return 0
+        return 0
     #endif
 }
 

@@ -6,11 +6,11 @@ import Testing
 @testable import Q3GGUF
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// A folder that is deleted with its last reference.
