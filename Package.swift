@@ -55,6 +55,7 @@ let package = Package(
         .testTarget(name: "Q3EmbeddingTests", dependencies: ["Q3Embedding", "TestSupport"], swiftSettings: swift),
         .testTarget(name: "Q3RerankingTests", dependencies: ["Q3Reranking", "TestSupport"], swiftSettings: swift),
         .testTarget(name: "CLITests", dependencies: ["q3", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6]
 )
