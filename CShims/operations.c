@@ -16,6 +16,14 @@ size_t q3_multiply_scratch_bytes(size_t cols) {
     return 2 * panel_bytes(cols) + tiles;
 }
 
+/* Asks for the rows that this thread will likely pack next while the tokens pass over the panel it has. */
+static void fetch_panel(const q3_matrix *w, size_t panel) {
+    size_t bytes = Q3_PANEL_ROWS * w->row_bytes;
+    if ((panel + 1) * Q3_PANEL_ROWS > w->rows) return;
+    const char *rows = (const char *)w->data + panel * bytes;
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(rows + i, 0, 2);
+}
+
 typedef struct {
     q3_team team;
     const q3_product *products;
@@ -29,6 +37,7 @@ static void multiply_item(void *context, size_t item, unsigned thread) {
     for (; item >= p->weights.rows / Q3_PANEL_ROWS; p++) item -= p->weights.rows / Q3_PANEL_ROWS;
     void *panel = thread_scratch(job->team, thread);
     q3_pack(job->team.isa, &p->weights, item * Q3_PANEL_ROWS, panel);
+    fetch_panel(&p->weights, item + job->team.threads);
     q3_multiply_panel(job->team.isa, p->weights.family, panel, &job->input, 0, job->tokens, p->out + item * Q3_PANEL_ROWS, p->out_stride,
                       p->add);
 }
@@ -55,6 +64,8 @@ static void swiglu_item(void *context, size_t item, unsigned thread) {
     float *gate = (float *)(up_panel + panel_bytes(job->input.cols)), *up = gate + Q3_TOKEN_CHUNK * Q3_PANEL_ROWS;
     q3_pack(team.isa, &job->gate, item * Q3_PANEL_ROWS, gate_panel);
     q3_pack(team.isa, &job->up, item * Q3_PANEL_ROWS, up_panel);
+    fetch_panel(&job->gate, item + team.threads);
+    fetch_panel(&job->up, item + team.threads);
     for (size_t t = 0; t < job->tokens; t += Q3_TOKEN_CHUNK) {
         size_t tokens = job->tokens - t < Q3_TOKEN_CHUNK ? job->tokens - t : Q3_TOKEN_CHUNK;
         q3_multiply_panel(team.isa, job->gate.family, gate_panel, &job->input, t, tokens, gate, Q3_PANEL_ROWS, false);

@@ -47,6 +47,7 @@ extern const q3_kernels q3_kernels_neon;
 
 #define Q3_I8_MAX 127.0f
 #define Q3_I16_MAX 16383.0f          /* 32 · 4096 · 16383 < 2^31: a block's sum fits int32 for every W16 type */
+#define Q3_TINY 0x1p-100f             /* rows and blocks below it round to 0: the inverse of their scale would leave the floats */
 #define Q3_ROUND 12582912.0f         /* 1.5 · 2^23: x + R - R rounds |x| < 2^22 to the nearest even integer */
 #define Q3_EXP_MIN -87.33f           /* below it exp is set to 0; e^x would leave the normal floats at -87.336 */
 #define Q3_LOG2E 1.44269504088896341f

@@ -141,7 +141,7 @@ static float poison(const float *x, size_t n) {
 static void prepare_i8(const float *x, size_t row, const q3_activations *a) {
     for (size_t j = 0; j < a->cols / 32; j++) {
         float bad = poison(x + 32 * j, 32), most = largest(x + 32 * j, 32);
-        float scale = most / Q3_I8_MAX + bad, inverse = most > 0 ? Q3_I8_MAX / most : 0;
+        float scale = most / Q3_I8_MAX + bad, inverse = most > Q3_TINY ? Q3_I8_MAX / most : 0;
         size_t slot = q3_slot(a, row, j);
         int sum = 0;
         for (int i = 0; i < 32; i++) {
@@ -155,7 +155,7 @@ static void prepare_i8(const float *x, size_t row, const q3_activations *a) {
 }
 
 static void prepare_i16(const float *x, size_t row, const q3_activations *a) {
-    float bad = poison(x, a->cols), most = largest(x, a->cols), inverse = most > 0 ? Q3_I16_MAX / most : 0;
+    float bad = poison(x, a->cols), most = largest(x, a->cols), inverse = most > Q3_TINY ? Q3_I16_MAX / most : 0;
     a->i16_scale[row] = most / Q3_I16_MAX + bad;
     for (size_t j = 0; j < a->cols / 32; j++) {
         size_t slot = q3_slot(a, row, j);

@@ -38,16 +38,17 @@ Q3_INLINE float half_to_float(uint16_t h) {
 
 static const int8_t iq4_codebook[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 
-/* Sub-block j of Q4_K and Q5_K: eight 6-bit scales and minimums in 12 bytes. Bytes 0-3 hold scales 0-3, bytes 4-7 minimums 0-3,
- * their top two bits the top bits of scales and minimums 4-7; bytes 8-11 the low nibbles of those, scale low, minimum high. */
-Q3_INLINE void k_scale_min(const uint8_t *s, int j, int *scale, int *min) {
-    if (j < 4) {
-        *scale = s[j] & 63;
-        *min = s[j + 4] & 63;
-    } else {
-        *scale = (s[j + 4] & 15) | (s[j - 4] >> 6) << 4;
-        *min = s[j + 4] >> 4 | (s[j] >> 6) << 4;
-    }
+/* Sub-blocks of Q4_K and Q5_K: eight 6-bit scales and minimums in 12 bytes, four to a word. Words 0 and 1 hold scales and minimums
+ * 0-3 and, in their top two bits, the top bits of 4-7; word 2 the low nibbles of those, scale low, minimum high. */
+Q3_INLINE void k_scales_mins(const uint8_t *packed, uint8_t scale[8], uint8_t min[8]) {
+    uint32_t p[3], s[2], m[2];
+    memcpy(p, packed, 12);
+    s[0] = p[0] & 0x3f3f3f3f;
+    m[0] = p[1] & 0x3f3f3f3f;
+    s[1] = (p[2] & 0x0f0f0f0f) | ((p[0] >> 2) & 0x30303030);
+    m[1] = ((p[2] >> 4) & 0x0f0f0f0f) | ((p[1] >> 2) & 0x30303030);
+    memcpy(scale, s, 8);
+    memcpy(min, m, 8);
 }
 
 /* === 32-weight blocks: w[32], d[1], m[1] === */
@@ -122,19 +123,17 @@ Q3_INLINE void unpack16_iq4_nl(const void *p, int16_t *w, float *d, float *m) {
 
 /* === 256-weight blocks: w[256], d[8], m[8] === */
 
-Q3_INLINE void k_scales(uint16_t d16, uint16_t dmin16, const uint8_t *s, int fold, float *d, float *m, int *scale) {
-    float base = half_to_float(d16), base_min = half_to_float(dmin16);
-    for (int j = 0; j < 8; j++) {
-        int min;
-        k_scale_min(s, j, &scale[j], &min);
-        d[j] = fold ? base * (float)scale[j] : base;
-        m[j] = -base_min * (float)min;
-    }
+Q3_INLINE void k_scales(uint16_t d16, uint16_t dmin16, const uint8_t *packed, int fold, float *d, float *m, uint8_t *scale) {
+    float base = half_to_float(d16), base_min = -half_to_float(dmin16);
+    uint8_t min[8];
+    k_scales_mins(packed, scale, min);
+    for (int j = 0; j < 8; j++) d[j] = fold ? base * (float)scale[j] : base;
+    for (int j = 0; j < 8; j++) m[j] = base_min * (float)min[j];
 }
 
 Q3_INLINE void unpack8_q4_K(const void *p, uint8_t *w, float *d, float *m) {
     const block_q4_K *b = p;
-    int scale[8];
+    uint8_t scale[8];
     k_scales(b->d, b->dmin, b->scales, 1, d, m, scale);
     for (int c = 0; c < 4; c++) {
         for (int i = 0; i < 32; i++) w[64 * c + i] = b->qs[32 * c + i] & 15;
@@ -144,7 +143,7 @@ Q3_INLINE void unpack8_q4_K(const void *p, uint8_t *w, float *d, float *m) {
 
 Q3_INLINE void unpack16_q4_K(const void *p, int16_t *w, float *d, float *m) {
     const block_q4_K *b = p;
-    int scale[8];
+    uint8_t scale[8];
     k_scales(b->d, b->dmin, b->scales, 0, d, m, scale);
     for (int c = 0; c < 4; c++) {
         int16_t low = (int16_t)scale[2 * c], high = (int16_t)scale[2 * c + 1];
@@ -155,7 +154,7 @@ Q3_INLINE void unpack16_q4_K(const void *p, int16_t *w, float *d, float *m) {
 
 Q3_INLINE void unpack8_q5_K(const void *p, uint8_t *w, float *d, float *m) {
     const block_q5_K *b = p;
-    int scale[8];
+    uint8_t scale[8];
     k_scales(b->d, b->dmin, b->scales, 1, d, m, scale);
     for (int c = 0; c < 4; c++) { /* bit 2c of qh[i] belongs to the low nibble, bit 2c + 1 to the high one */
         for (int i = 0; i < 32; i++) w[64 * c + i] = (b->qs[32 * c + i] & 15) | (uint8_t)(((b->qh[i] >> (2 * c)) & 1) << 4);
@@ -165,7 +164,7 @@ Q3_INLINE void unpack8_q5_K(const void *p, uint8_t *w, float *d, float *m) {
 
 Q3_INLINE void unpack16_q5_K(const void *p, int16_t *w, float *d, float *m) {
     const block_q5_K *b = p;
-    int scale[8];
+    uint8_t scale[8];
     uint8_t q[256];
     unpack8_q5_K(p, q, d, m);
     k_scales(b->d, b->dmin, b->scales, 0, d, m, scale);
