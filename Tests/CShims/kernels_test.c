@@ -188,34 +188,41 @@ static void test_norm_rope(void) {
     }
 }
 
-/* exp over all floats up to 0, one in 4099; SwiGLU over as many of both signs. */
-static void test_curves(void) {
-    enum { N = 4096, STEP = 4099 };
-    uint32_t bits = 0x80000000; /* -0 */
-    for (bool more = true; more;) {
-        float x[N], magnitude[N], expected[N], got[N], up[N];
+/* exp of negative floats from `bits` on, `step` apart, until they are NaNs or there were `blocks` of 4096; SwiGLU of the same values
+ * with both signs. */
+static void test_curves_from(uint32_t bits, uint32_t step, int blocks) {
+    enum { N = 4096 };
+    for (int block = 0; block < blocks; block++) {
+        float x[N], gate[N], expected[N], got[N], up[N];
         for (int i = 0; i < N; i++) {
             memcpy(x + i, &bits, 4);
-            magnitude[i] = i % 2 ? x[i] : -x[i];
-            more = bits <= UINT32_MAX - STEP; /* the last ones are NaNs */
-            if (more) bits += STEP;
+            gate[i] = i % 2 ? x[i] : -x[i];
+            if (bits <= UINT32_MAX - step) bits += step;
         }
         fill_random(up, N, 4);
         truth->exp(x, expected, N);
-        name_case("exp from %g on", (double)x[0]);
+        name_case("exp from %.9g on", (double)x[0]);
         EACH_CONTENDER(c) {
             c->kernels->exp(x, got, N);
             check_floats(c, "y", got, expected, N);
         }
-        memcpy(expected, magnitude, sizeof expected);
+        memcpy(expected, gate, sizeof gate);
         truth->swiglu(expected, up, N);
-        name_case("swiglu from %g on", (double)x[0]);
+        name_case("swiglu from %.9g on", (double)x[0]);
         EACH_CONTENDER(c) {
-            memcpy(got, magnitude, sizeof got);
+            memcpy(got, gate, sizeof gate);
             c->kernels->swiglu(got, up, N);
             check_floats(c, "gate", got, expected, N);
         }
     }
+}
+
+static void test_curves(void) {
+    const float edge = Q3_EXP_MIN + 0.01f; /* closely around the place where exp becomes 0 */
+    uint32_t bits;
+    memcpy(&bits, &edge, 4);
+    test_curves_from(bits, 1, 1);
+    test_curves_from(0x80000000, 4099, 128); /* from -0 to -infinity and NaN */
 }
 
 /* === Attention === */
