@@ -64,8 +64,8 @@ Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t,
     }
 }
 
-/* A register holds 4 rows × 2 words. Its lanes keep the sums over even and odd K apart until the block's end; rows go by eights so
- * that the sums stay in registers. */
+/* A register holds 4 rows × 2 words. Its lanes keep the sums over even and odd K apart until the block's end. Eight rows at a
+ * time, in a loop that stays one, so that the sums fit the registers. */
 Q3_INLINE void tile_w16(const panel_header *h, const q3_activations *a, size_t t, int n, bool minimums, float *o,
                         size_t stride, bool add) {
     const block_w16 *b = (const block_w16 *)(h + 1);
@@ -75,7 +75,7 @@ Q3_INLINE void tile_w16(const panel_header *h, const q3_activations *a, size_t t
     const int16_t *x = a->i16 + 32 * slot;
     const float *sum = a->i16_sum + slot;
     for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
-        UNROLL for (int half = 0; half < 4; half += 2) {
+        _Pragma("clang loop unroll(disable)") for (int half = 0; half < 4; half += 2) {
             int32x4_t dot[INTEGER_TILE][2][2];
             UNROLL for (int i = 0; i < n; i++) {
                 dot[i][0][0] = dot[i][0][1] = dot[i][1][0] = dot[i][1][1] = vdupq_n_s32(0);
