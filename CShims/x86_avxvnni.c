@@ -28,10 +28,13 @@ Q3_INLINE __m256i broadcast32(const void *p) {
     return _mm256_set1_epi32(v);
 }
 
-Q3_INLINE void put(float *o, __m256 y, bool add) { _mm256_storeu_ps(o, add ? _mm256_add_ps(_mm256_loadu_ps(o), y) : y); }
+Q3_INLINE void put(float *o, __m256 y, bool add) {
+    _mm256_storeu_ps(o, add ? _mm256_add_ps(_mm256_loadu_ps(o), y) : y);
+}
 
 /* Bytes up to 31 times int8 fit the int32 lanes of vpdpbusd, so wide weights need no care. */
-Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t, int n, bool wide, float *o, size_t stride, bool add) {
+Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t, int n, bool wide, float *o,
+                       size_t stride, bool add) {
     (void)wide;
     const block_u8 *b = (const block_u8 *)(h + 1);
     __m256 y[INTEGER_TILE][2];
@@ -39,7 +42,8 @@ Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t,
     size_t slot = q3_slot(a, t, 0);
     const int8_t *x = a->i8 + 32 * slot;
     const float *scale = a->i8_scale + slot, *sum = a->i8_sum + slot;
-    for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, scale += Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
+    for (size_t j = 0; j < h->blocks;
+         j++, b++, x += 32 * Q3_TOKEN_GROUP, scale += Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
         __m256i dot[INTEGER_TILE][2];
         UNROLL for (int i = 0; i < n; i++) dot[i][0] = dot[i][1] = _mm256_setzero_si256();
         UNROLL for (int g = 0; g < 8; g++) {
@@ -64,8 +68,8 @@ Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t,
     }
 }
 
-Q3_INLINE void tile_w16(const panel_header *h, const q3_activations *a, size_t t, int n, bool minimums, float *o, size_t stride,
-                        bool add) {
+Q3_INLINE void tile_w16(const panel_header *h, const q3_activations *a, size_t t, int n, bool minimums, float *o,
+                        size_t stride, bool add) {
     const block_w16 *b = (const block_w16 *)(h + 1);
     __m256 y[INTEGER_TILE][2];
     UNROLL for (int i = 0; i < n; i++) y[i][0] = y[i][1] = _mm256_setzero_ps();
@@ -93,7 +97,9 @@ Q3_INLINE void tile_w16(const panel_header *h, const q3_activations *a, size_t t
     }
     UNROLL for (int i = 0; i < n; i++) {
         __m256 scale = _mm256_set1_ps(a->i16_scale[t + i]);
-        UNROLL for (int half = 0; half < 2; half++) put(o + (size_t)i * stride + 8 * half, _mm256_mul_ps(y[i][half], scale), add);
+        UNROLL for (int half = 0; half < 2; half++) {
+            put(o + (size_t)i * stride + 8 * half, _mm256_mul_ps(y[i][half], scale), add);
+        }
     }
 }
 

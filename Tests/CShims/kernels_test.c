@@ -27,7 +27,8 @@ static void test_prepare_row(void) {
         for (int kind = 0; kind < ROW_KINDS; kind++) {
             for (int with_gain = 0; with_gain < 2; with_gain++) {
                 size_t cols = widths[w], blocks = PADDED * cols / Q3_BLOCK;
-                float *x = take(cols * sizeof(float)), *gain = take(cols * sizeof(float)), *work = take(cols * sizeof(float));
+                float *x = take(cols * sizeof(float)), *gain = take(cols * sizeof(float)),
+                      *work = take(cols * sizeof(float));
                 fill_row(x, cols, kind);
                 fill_random(gain, cols, 2);
                 q3_activations expected = take_activations(ROW + 1, cols);
@@ -40,7 +41,8 @@ static void test_prepare_row(void) {
                     check_floats(c, "i8_scale", got.i8_scale, expected.i8_scale, blocks);
                     check_floats(c, "i8_sum", got.i8_sum, expected.i8_sum, blocks);
                     check_floats(c, "i16_scale", got.i16_scale, expected.i16_scale, PADDED);
-                    if (expected.i16_scale[ROW] != expected.i16_scale[ROW]) continue; /* NaN scales: the integers mean nothing */
+                    if (expected.i16_scale[ROW] != expected.i16_scale[ROW])
+                        continue; /* NaN scales: the integers mean nothing */
                     check_bytes(c, "i8", got.i8, expected.i8, PADDED * cols);
                     check_bytes(c, "i16", got.i16, expected.i16, PADDED * cols * sizeof(int16_t));
                     check_floats(c, "i16_sum", got.i16_sum, expected.i16_sum, blocks);
@@ -83,7 +85,8 @@ static void check_panel(contender *c, q3_family family, const panel_header *got,
 }
 
 /* A token's products are the same in any tile: `product` [ALL_TOKENS, 16] serves for every first and count. */
-static void check_product(contender *c, q3_family family, const void *panel, const q3_activations *a, const float *product) {
+static void check_product(contender *c, q3_family family, const void *panel, const q3_activations *a,
+                          const float *product) {
     for (size_t tokens = 1; tokens <= MAX_TOKENS; tokens++) {
         size_t first = tokens % 2 * FIRST;
         for (int add = 0; add < 2; add++) {
@@ -188,34 +191,41 @@ static void test_norm_rope(void) {
     }
 }
 
-/* exp over all floats up to 0, one in 4099; SwiGLU over as many of both signs. */
-static void test_curves(void) {
-    enum { N = 4096, STEP = 4099 };
-    uint32_t bits = 0x80000000; /* -0 */
-    for (bool more = true; more;) {
-        float x[N], magnitude[N], expected[N], got[N], up[N];
+/* exp of negative floats from `bits` on, `step` apart, until they are NaNs or there were `blocks` of 4096; SwiGLU of the same values
+ * with both signs. */
+static void test_curves_from(uint32_t bits, uint32_t step, int blocks) {
+    enum { N = 4096 };
+    for (int block = 0; block < blocks; block++) {
+        float x[N], gate[N], expected[N], got[N], up[N];
         for (int i = 0; i < N; i++) {
             memcpy(x + i, &bits, 4);
-            magnitude[i] = i % 2 ? x[i] : -x[i];
-            more = bits <= UINT32_MAX - STEP; /* the last ones are NaNs */
-            if (more) bits += STEP;
+            gate[i] = i % 2 ? x[i] : -x[i];
+            if (bits <= UINT32_MAX - step) bits += step;
         }
         fill_random(up, N, 4);
         truth->exp(x, expected, N);
-        name_case("exp from %g on", (double)x[0]);
+        name_case("exp from %.9g on", (double)x[0]);
         EACH_CONTENDER(c) {
             c->kernels->exp(x, got, N);
             check_floats(c, "y", got, expected, N);
         }
-        memcpy(expected, magnitude, sizeof expected);
+        memcpy(expected, gate, sizeof gate);
         truth->swiglu(expected, up, N);
-        name_case("swiglu from %g on", (double)x[0]);
+        name_case("swiglu from %.9g on", (double)x[0]);
         EACH_CONTENDER(c) {
-            memcpy(got, magnitude, sizeof got);
+            memcpy(got, gate, sizeof gate);
             c->kernels->swiglu(got, up, N);
             check_floats(c, "gate", got, expected, N);
         }
     }
+}
+
+static void test_curves(void) {
+    const float edge = Q3_EXP_MIN + 0.01f; /* closely around the place where exp becomes 0 */
+    uint32_t bits;
+    memcpy(&bits, &edge, 4);
+    test_curves_from(bits, 1, 1);
+    test_curves_from(0x80000000, 4099, 128); /* from -0 to -infinity and NaN */
 }
 
 /* === Attention === */
@@ -226,15 +236,16 @@ enum { KEY_ROWS = 245 };
 
 static void test_attention_of(size_t head_dim, size_t kv_heads, size_t group, float range, q3_query query) {
     size_t heads = kv_heads * group, rows = (size_t)(query.row + query.count), width = heads * head_dim;
-    float *keys = take(KEY_ROWS * kv_heads * head_dim * sizeof(float)), *values = take(KEY_ROWS * kv_heads * head_dim * sizeof(float));
+    float *keys = take(KEY_ROWS * kv_heads * head_dim * sizeof(float)),
+          *values = take(KEY_ROWS * kv_heads * head_dim * sizeof(float));
     float *queries = take(rows * width * sizeof(float)), *expected = take(rows * width * sizeof(float));
     fill_random(keys, KEY_ROWS * kv_heads * head_dim, 1);
     fill_random(values, KEY_ROWS * kv_heads * head_dim, 1);
     fill_random(queries, rows * width, range);
     q3_attention a = {runs, keys, values, heads, kv_heads, head_dim, 1 / sqrtf((float)head_dim)};
     truth->attend(&a, query, kv_heads - 1, queries, expected, NULL);
-    name_case("attention, head of %zu, %zu query heads, range %g, %d tokens of run %d from %d", head_dim, group, (double)range,
-              query.count, query.run, query.first);
+    name_case("attention, head of %zu, %zu query heads, range %g, %d tokens of run %d from %d", head_dim, group,
+              (double)range, query.count, query.run, query.first);
     EACH_CONTENDER(c) {
         float *got = take(rows * width * sizeof(float));
         c->kernels->attend(&a, query, kv_heads - 1, queries, got, take(q3_attention_scratch_bytes(head_dim)));
@@ -244,12 +255,13 @@ static void test_attention_of(size_t head_dim, size_t kv_heads, size_t group, fl
 }
 
 static void test_attention(void) {
-    static const q3_query queries[] = {{0, 0, 1, 0}, {0, 0, 64, 0}, {0, 63, 7, 3},  {1, 0, 64, 0},
-                                       {1, 66, 64, 1}, {2, 0, 5, 0}, {3, 0, 40, 2}, {3, 39, 1, 0}};
+    static const q3_query queries[] = {{0, 0, 1, 0},   {0, 0, 64, 0}, {0, 63, 7, 3}, {1, 0, 64, 0},
+                                       {1, 66, 64, 1}, {2, 0, 5, 0},  {3, 0, 40, 2}, {3, 39, 1, 0}};
     static const float ranges[] = {0, 0.1f, 3, 1000};
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++) {
-            for (size_t head_dim = 32; head_dim <= 256; head_dim *= 2) test_attention_of(head_dim, 2, 2, ranges[r], queries[i]);
+            for (size_t head_dim = 32; head_dim <= 256; head_dim *= 2)
+                test_attention_of(head_dim, 2, 2, ranges[r], queries[i]);
             test_attention_of(16, 1, 1, ranges[r], queries[i]);
         }
     }
