@@ -31,7 +31,7 @@ enum { ROW_KINDS = 11 };
 
 /* Row kinds 0..<ROW_KINDS; the last two hold an infinity and a NaN. */
 static void fill_row(float *x, size_t n, int kind) {
-    static const float ranges[ROW_KINDS] = {1, 1, 0, 0, 0, 0, 3e38f, 1e-30f, 1e4f, 1, 1};
+    static const float ranges[ROW_KINDS] = {1, 1, 0, 0, 0, 0, 3e38f, 1e-37f, 1e4f, 1, 1};
     fill_random(x, n, ranges[kind]);
     switch (kind) {
     case 1: x[n / 3] = 300; break; /* an outlier channel */
