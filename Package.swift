@@ -49,7 +49,13 @@ let package = Package(
                 "Q3Embedding", "Q3Reranking",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
+        .testTarget(name: "Q3TokenizerTests", dependencies: ["Q3GGUF", "Q3Tokenizer"], swiftSettings: swift),
         .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF"], swiftSettings: swift),
+        .target(name: "TestSupport", dependencies: ["Q3GGUF"], path: "Tests/TestSupport", swiftSettings: swift),
+        .testTarget(name: "Q3EmbeddingTests", dependencies: ["Q3Embedding", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "Q3RerankingTests", dependencies: ["Q3Reranking", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "CLITests", dependencies: ["q3", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,42 @@
+// Every readable type gives the bits that the reference implementation gives for the same blocks.
+
+import CShims
+import Q3GGUF
+import Q3Kernels
+import Testing
+
+struct DequantizeTests {
+    @Test(arguments: Kind.readable)
+    func matchesTheReference(_ type: TensorType) throws {
+        let blocks = try fixture("blocks-\(type.name).q")
+        let wanted = try floats(fixture("blocks-\(type.name).f32"))
+        for family in PanelFamily.allCases where family.supports(typeID: type.rawValue) {
+            let weights = Weights(Kind(type: type, family: family), bytes: blocks, rows: 10)
+            #expect(weights.cols == 256)
+            #expect(firstDifference(weights.dequantized(), wanted) == nil, "\(family)")
+        }
+    }
+
+    @Test(arguments: Kind.readable)
+    func takesRowsInAnyOrder(_ type: TensorType) throws {
+        let blocks = try fixture("blocks-\(type.name).q")
+        let wanted = try floats(fixture("blocks-\(type.name).f32"))
+        let family = try #require(PanelFamily.forType(type.rawValue, exact: true))
+        let matrix = try unsafe blocks.withUnsafeBytes { bytes in
+            let matrix = unsafe Matrix(bytes: bytes, typeID: type.rawValue, rows: 10, cols: 256, family: family)
+            return try #require(matrix).dequantizedRow(7)
+        }
+        #expect(firstDifference(matrix, Array(wanted[7 * 256..<8 * 256])) == nil)
+        let output = GuardedMemory<Float>(count: 3 * 256)
+        let weights = Weights(Kind(type: type, family: family), bytes: blocks, rows: 10)
+        unsafe q3_dequantize_rows(weights.raw, [9, 0, 9] as [Int32], 3, output.base)
+        let rows = [9, 0, 9].flatMap { wanted[$0 * 256..<($0 + 1) * 256] }
+        #expect(firstDifference(output.elements, rows) == nil)
+    }
+
+    private func floats(_ bytes: [UInt8]) -> [Float] {
+        unsafe bytes.withUnsafeBytes { bytes in
+            (0..<bytes.count / 4).map { unsafe bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+// What the kernel tests share: the instruction sets under test, seeded numbers, comparison of bits.
+
+import CShims
+import FoundationEssentials
+import Q3Kernels
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+extension ISA {
+    static var available: [ISA] { allCases.filter(\.isAvailable) }
+    /// Those that must give the bits of the scalar kernels.
+    static var vectors: [ISA] { available.filter { $0 != .scalar } }
+
+    var c: q3_isa { q3_isa(rawValue) }
+}
+
+/// A small generator with a seed (xorshift64*), so that a failure can be repeated.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+    }
+
+    mutating func next() -> UInt64 {
+        state ^= state >> 12
+        state ^= state << 25
+        state ^= state >> 27
+        return state &* 0x2545_F491_4F6C_DD1D
+    }
+
+    mutating func bytes(_ count: Int) -> [UInt8] {
+        var words = (0..<(count + 7) / 8).map { _ in next() }
+        return unsafe words.withUnsafeMutableBytes { unsafe Array($0.prefix(count)) }
+    }
+
+    /// Evenly spread over ±magnitude.
+    mutating func floats(_ count: Int, magnitude: Float = 1) -> [Float] {
+        (0..<count).map { _ in Float(Int32(truncatingIfNeeded: next() >> 32)) * 0x1p-31 * magnitude }
+    }
+}
+
+/// The first index at which two rows have other bits; NaNs are alike whatever their payload.
+func firstDifference(_ a: [Float], _ b: [Float]) -> Int? {
+    precondition(a.count == b.count)
+    if unsafe memcmp(a, b, a.count * MemoryLayout<Float>.stride) == 0 { return nil }  // thousands of times as fast
+    return zip(a, b).enumerated().first { _, pair in
+        pair.0.bitPattern != pair.1.bitPattern && !(pair.0.isNaN && pair.1.isNaN)
+    }?.offset
+}
+
+/// The largest |a - b| ÷ (1 + |b|).
+func largestError(_ a: [Float], _ b: [Double]) -> Double {
+    precondition(a.count == b.count)
+    return zip(a, b).reduce(0) { max($0, abs(Double($1.0) - $1.1) / (1 + abs($1.1))) }
+}
+
+/// The bytes of a file of Tests/Fixtures.
+func fixture(_ name: String) throws -> [UInt8] {
+    let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    return try Array(Data(contentsOf: folder.appending(path: "Fixtures/\(name)")))
+}
