@@ -173,7 +173,8 @@ void q3_attend_all(q3_team team, q3_attention a, const q3_query *queries, size_t
 
 /* The instructions that bound products of a family; NULL where none are measured. */
 const char *q3_ceiling_name(q3_isa isa, q3_family family);
-/* Multiply-adds per second of `threads` threads together, each working on registers only for `seconds`; 0 without a name. */
+/* Multiply-adds per second of `threads` threads together, each working on registers only for `seconds` of its processor's
+ * time, which is what rates are counted in; 0 without a name. */
 double q3_measure_ceiling(q3_isa isa, q3_family family, unsigned threads, double seconds);
 /* Bytes per second that threads together read from `buffer`, which should be much larger than the caches and is
  * overwritten; 64-byte aligned. */

@@ -22,14 +22,14 @@ public struct Ceiling: Sendable {
         ISA.allCases.flatMap { isa in PanelFamily.allCases.compactMap { Ceiling(isa: isa, family: $0) } }
     }
 
-    /// Multiply-adds per second of all threads together, the best of several short attempts: other processes can only
-    /// lower it. Takes about half a second, on the calling thread and a team of its own.
+    /// Multiply-adds per second of processor time, all threads together: the best of several short attempts, since
+    /// neighbours can only lower it. Takes about a fifth of a second, on the calling thread and a team of its own.
     public func multiplyAddsPerSecond(threads: Int) -> Double {
-        best { unsafe q3_measure_ceiling(isa.raw, family.raw, UInt32(threads), $0) }
+        best { q3_measure_ceiling(isa.raw, family.raw, UInt32(threads), $0) }
     }
 }
 
-/// Bytes per second that all threads together read from memory; nil when the system has no buffer to give.
+/// Bytes that all threads together read from memory per second of processor time; nil when the system has no buffer to give.
 public func memoryReadRate(threads: Int) -> Double? {
     var layout = ArenaLayout()
     // Eight times the largest cache that one thread may have for itself, with room for every thread.
@@ -42,5 +42,5 @@ public func memoryReadRate(threads: Int) -> Double? {
 
 /// The highest rate of attempts that take so many seconds each.
 private func best(_ attempt: (_ seconds: Double) -> Double) -> Double {
-    (0..<25).map { _ in attempt(0.02) }.max() ?? 0
+    (0..<20).map { _ in attempt(0.01) }.max() ?? 0
 }

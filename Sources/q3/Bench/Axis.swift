@@ -62,7 +62,6 @@ struct Axis {
     static func label(_ value: Double) -> String {
         switch value.magnitude {
         case 1e6...: (value / 1e6).trimmed(2) + "M"
-        case 1e5...: (value / 1e3).trimmed(1) + "k"
         case 10...: value.trimmed(1)
         default: value.trimmed(3)
         }

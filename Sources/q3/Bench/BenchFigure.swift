@@ -30,9 +30,7 @@ enum BenchFigure {
                     yLabel: "tokens/s", xAxis: Axis(around: threads), yAxis: Axis(fromZeroThrough: speeds),
                     points: Array(zip(threads, speeds))))
         }
-        let headline =
-            "q3, \(setup.modelName), \(setup.options.precision.rawValue), \(setup.isa.name), \(setup.threads) threads"
-        return Plot.figure(plots, headline: headline)
+        return Plot.figure(plots, headline: "q3, \(setup)")
     }
 
     private static func plot(_ title: String, _ values: [Double], _ unit: String, lengths: [Double]) -> Plot {

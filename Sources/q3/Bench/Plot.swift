@@ -61,7 +61,8 @@ struct Plot {
         lines.append("<polyline points=\"\(path)\" fill=\"none\" stroke=\"\(Self.color)\" stroke-width=\"2\"/>")
         for (place, point) in zip(places, points) {
             let title = "<title>\(Axis.label(point.x)): \(Axis.label(point.y))</title>"
-            lines.append("<circle cx=\"\(place.x)\" cy=\"\(place.y)\" r=\"3.5\" fill=\"\(Self.color)\">\(title)</circle>")
+            lines.append(
+                "<circle cx=\"\(place.x)\" cy=\"\(place.y)\" r=\"3.5\" fill=\"\(Self.color)\">\(title)</circle>")
         }
         return lines.map { "\($0)\n" }.joined()
     }
