@@ -61,7 +61,7 @@ bool q3_type_in_family(uint32_t type, q3_family family) {
         switch (type) { Q3_U8_TYPES(IS_TYPE) }
         return false;
     case Q3_FAMILY_W16:
-        switch (type) { Q3_W16_TYPES(IS_TYPE) }
+        switch (type) { Q3_W16_TYPES(IS_TYPE) Q3_ROUNDED_TYPES(IS_TYPE) }
         return false;
     case Q3_FAMILY_F32:
         switch (type) { Q3_F32_TYPES(IS_TYPE) Q3_W16_TYPES(IS_TYPE) }

@@ -4,6 +4,9 @@
 
 #include "CShims.h"
 
+/* A product and a sum round one by one unless fma says otherwise: every file gives the same bits. */
+#pragma STDC FP_CONTRACT OFF
+
 /* A panel is this header and cols/32 blocks of its family. */
 typedef struct {
     _Alignas(64) uint32_t blocks;

@@ -105,7 +105,7 @@ static void scalar_pack(const q3_matrix *w, size_t first_row, void *panel) {
         switch (w->type) { Q3_U8_TYPES(PACK8) }
         break;
     case Q3_FAMILY_W16:
-        switch (w->type) { Q3_W16_TYPES(PACK16) }
+        switch (w->type) { Q3_W16_TYPES(PACK16) Q3_ROUNDED_TYPES(PACK16) }
         break;
     case Q3_FAMILY_F32:
         switch (w->type) { Q3_F32_TYPES(PACKF) Q3_W16_TYPES(PACK_DEQUANTIZED) }

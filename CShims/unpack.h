@@ -250,6 +250,42 @@ Q3_INLINE void unpackf_q2_K(const void *p, float *w) {
     }
 }
 
+/* === f16 and bf16 rounded to 12 bits and a sign, 32 weights with one power of two === */
+
+/* The largest of 32 weights gets 12 bits, so the others keep at least 12 bits less their distance from it. bf16 weights, and f16
+ * ones that came from bf16, have 8: only those below a sixteenth of the largest are rounded at all. */
+Q3_INLINE void round_to_w16(const float *x, int16_t *w, float *d, float *m) {
+    uint32_t bits[32], most = 0; /* magnitudes of floats order like their bits */
+    memcpy(bits, x, sizeof bits);
+    for (int i = 0; i < 32; i++) {
+        uint32_t magnitude = bits[i] & 0x7fffffff;
+        most = magnitude > most ? magnitude : most;
+    }
+    uint32_t exponent = most >> 23 < 12 ? 12 : most >> 23; /* biased: 2^(e-127) ≤ most < 2^(e-126) */
+    uint32_t scale_bits = (exponent - 11) << 23, inverse_bits = (265 - exponent) << 23;
+    if (exponent == 255) scale_bits = 0x7fc00000, inverse_bits = 0; /* a NaN or an infinity: d shows it, q is 0 */
+    float inverse;
+    memcpy(d, &scale_bits, 4);
+    memcpy(&inverse, &inverse_bits, 4);
+    *m = 0;
+    for (int i = 0; i < 32; i++) {
+        float q = inverse == 0 ? 0 : (x[i] * inverse + 12582912.0f) - 12582912.0f; /* as Q3_ROUND does */
+        w[i] = (int16_t)(int)q;
+    }
+}
+
+Q3_INLINE void unpack16_f16(const void *p, int16_t *w, float *d, float *m) {
+    float x[32];
+    unpackf_f16(p, x);
+    round_to_w16(x, w, d, m);
+}
+
+Q3_INLINE void unpack16_bf16(const void *p, int16_t *w, float *d, float *m) {
+    float x[32];
+    unpackf_bf16(p, x);
+    round_to_w16(x, w, d, m);
+}
+
 /* === The table: X(id, unpack, weights per block, block) for each family === */
 
 #define Q3_W16_TYPES(X) \
@@ -264,6 +300,11 @@ Q3_INLINE void unpackf_q2_K(const void *p, float *w) {
     X(Q3_Q5_K, unpack16_q5_K, 256, block_q5_K) \
     X(Q3_Q6_K, unpack16_q6_K, 256, block_q6_K) \
     X(Q3_IQ4_XS, unpack16_iq4_xs, 256, block_iq4_xs)
+
+/* Types whose W16 form is rounded: not what the file means to the bit. */
+#define Q3_ROUNDED_TYPES(X) \
+    X(Q3_F16, unpack16_f16, 32, uint16_t[32]) \
+    X(Q3_BF16, unpack16_bf16, 32, uint16_t[32])
 
 #define Q3_U8_TYPES(X) \
     X(Q3_Q4_0, unpack8_q4_0, 32, block_q4_0) \

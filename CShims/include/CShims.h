@@ -3,9 +3,10 @@
  * Every product is out[t, r] = Σ_k weight[r, k] · activation[t, k]. Weights stay as the GGUF file has them and are packed, 16 rows
  * at a time, into a panel that one core keeps in its caches while all tokens pass over it. Three panel families exist:
  *
- *   U8   weights 0..31 as bytes, activations int8 with one scale per 32      (Q4_K Q5_K Q4_0 Q4_1, `fast`)
- *   W16  weights int16 with integer sub-scales folded in, activations ±16383 with one scale per row   (quantized types but Q2_K)
- *   F32  weights and activations f32                                        (every type)
+ *   U8   weights 0..31 as bytes, activations int8 with one scale per 32 values: Q4_K Q5_K Q4_0 Q4_1
+ *   W16  weights int16 with integer sub-scales folded in, activations ±16383 with one scale per row: every type but F32 and Q2_K;
+ *        F16 and BF16 are rounded to 12 bits
+ *   F32  weights and activations f32: every type
  *
  * All families walk K in blocks of 32 in file order, whatever the tile, the thread or the instruction set, and round at the same
  * places: a result's bits depend on its own row and token only. Matrices are row-major, last axis fastest. Nothing here allocates,

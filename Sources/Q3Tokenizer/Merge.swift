@@ -12,49 +12,62 @@ struct Merge {
     /// Resolves all lines.
     static func resolve(_ lines: StringArray, in vocabulary: Vocabulary) throws(TokenizerError) -> [Merge] {
         let text = try MergeLines(lines)
+        let bytes = text.bytes.span
+        // Three short loops and not one: the searches then wait on memory for many lines at once.
+        var lefts: [Int32] = []
+        lefts.reserveCapacity(text.count)
+        for rank in 0..<text.count {
+            let part = bytes.extracting(text.left(rank))
+            guard let id = vocabulary.normalToken(part) else {
+                throw .unknownMergePart(rank: rank, part: String(copying: part))
+            }
+            lefts.append(id)
+        }
+        var rights: [Int32] = []
+        rights.reserveCapacity(text.count)
+        for rank in 0..<text.count {
+            let part = bytes.extracting(text.right(rank))
+            guard let id = vocabulary.normalToken(part) else {
+                throw .unknownMergePart(rank: rank, part: String(copying: part))
+            }
+            rights.append(id)
+        }
         var merges: [Merge] = []
-        merges.reserveCapacity(lines.count)
-        var start = 0
-        for (rank, line) in text.lines.enumerated() {
-            let whole = text.bytes.span.extracting(start..<line.end)
-            let left = whole.extracting(..<(line.split - start))
-            let right = whole.extracting((line.split - start)...)
-            guard let leftID = vocabulary.normalToken(left) else {
-                throw .unknownMergePart(rank: rank, part: String(copying: left))
-            }
-            guard let rightID = vocabulary.normalToken(right) else {
-                throw .unknownMergePart(rank: rank, part: String(copying: right))
-            }
-            // Files list results in the order of their merges, so the token after the last result is nearly always
-            // it.
-            guard let result = vocabulary.normalToken(whole, guess: (merges.last?.result ?? 0) + 1) else {
+        merges.reserveCapacity(text.count)
+        var last: Int32 = 0
+        for rank in 0..<text.count {
+            let whole = bytes.extracting(text.whole(rank))
+            // Files list results in the order of their merges, so the token after the last result is nearly always it.
+            guard let id = vocabulary.normalToken(whole, guess: last + 1) else {
                 throw .unknownMergeResult(rank: rank, result: String(copying: whole))
             }
-            merges.append(Merge(left: leftID, right: rightID, result: result))
-            start = line.end
+            merges.append(Merge(left: lefts[rank], right: rights[rank], result: id))
+            last = id
         }
         return merges
     }
 }
 
-/// The lines' bytes, decoded from the byte-level alphabet. A pass of its own: the searches that follow then wait on
-/// memory for many lines at once.
+/// The lines' bytes, decoded from the byte-level alphabet.
 private struct MergeLines {
-    struct Line {
-        /// Where in `bytes` the left part ends, and the right one.
-        let split: Int
-        let end: Int
-    }
-
     private(set) var bytes: [UInt8] = []
-    private(set) var lines: [Line] = []
+    /// Where in `bytes` the left part of a line ends, and the right one.
+    private var splits: [Int] = []
+    private var ends: [Int] = []
+
+    var count: Int { ends.count }
+
+    func whole(_ rank: Int) -> Range<Int> { (rank == 0 ? 0 : ends[rank - 1])..<ends[rank] }
+    func left(_ rank: Int) -> Range<Int> { whole(rank).lowerBound..<splits[rank] }
+    func right(_ rank: Int) -> Range<Int> { splits[rank]..<ends[rank] }
 
     init(_ text: StringArray) throws(TokenizerError) {
         guard text.count <= Vocabulary.countLimit else {
             throw .tooMany(key: TokenizerKey.merges, count: text.count, limit: Vocabulary.countLimit)
         }
         bytes.reserveCapacity(8 * text.count)
-        lines.reserveCapacity(text.count)
+        splits.reserveCapacity(text.count)
+        ends.reserveCapacity(text.count)
         unsafe try text.forEach { rank, line throws(TokenizerError) in
             guard append(unsafe Span(_unsafeBytes: line)) else { throw .malformedMerge(rank: rank) }
         }
@@ -70,7 +83,8 @@ private struct MergeLines {
         else { return false }
         let split = bytes.count
         guard ByteLevelAlphabet.decode(line.extracting((space + 1)...), into: &bytes) == nil else { return false }
-        lines.append(Line(split: split, end: bytes.count))
+        splits.append(split)
+        ends.append(bytes.count)
         return true
     }
 }

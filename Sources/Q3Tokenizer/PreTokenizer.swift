@@ -14,7 +14,7 @@
 struct PreTokenizer: ~Escapable {
     /// A piece never has more bytes than this, which positions of the merger rest on. No tokenizer cuts text there,
     /// but none has been seen to survive such a piece either.
-    static let pieceByteLimit = 1 << 30
+    static let pieceByteLimit = 1 << 29
 
     private let text: Span<UInt8>
     private let characters = CharacterTable.shared

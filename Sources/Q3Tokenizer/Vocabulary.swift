@@ -52,9 +52,8 @@ struct Vocabulary: Sendable {
             }
             kinds.append(kind)
         }
-        let normalCount = kinds.count { $0 == .normal }
-        normal = PieceTable(capacity: normalCount)
-        verbatim = PieceTable(capacity: kinds.count - normalCount)
+        normal = try PieceTable([], of: store)
+        verbatim = normal
 
         store.reserve(tokenCount: tokens.count)
         unsafe try tokens.forEach { index, bytes throws(TokenizerError) in
@@ -64,11 +63,8 @@ struct Vocabulary: Sendable {
         guard store.count == kinds.count else {
             throw .tokenTypeCount(types: kinds.count, tokens: store.count)
         }
-        // A pass of its own: the table then waits on memory for many tokens at once.
-        for id in Int32(0)..<Int32(count) {
-            let first = kinds[Int(id)] == .normal ? normal.insert(id, of: store) : verbatim.insert(id, of: store)
-            if let first { throw .duplicateToken(id: id, first: first) }
-        }
+        normal = try PieceTable(kinds.indices.filter { kinds[$0] == .normal }.map(Int32.init), of: store)
+        verbatim = try PieceTable(kinds.indices.filter { kinds[$0] != .normal }.map(Int32.init), of: store)
         try checkAddedTokensAreNotNormal()
         for byte in UInt8.min...UInt8.max {
             let one: [UInt8] = [byte]

@@ -12,23 +12,24 @@ import Testing
         return String(decoding: bytes, as: UTF8.self).unicodeScalars.map(\.value)
     }
 
-    @Test(arguments: [
-        (name: "composes", from: [0x65, 0x301], to: [0xE9]),
-        ("singleton", [0x212B], [0xC5]),
-        ("excluded from composition", [0x958], [0x915, 0x93C]),
-        ("excluded presentation form", [0xFB1D], [0x5D9, 0x5B4]),
-        ("orders marks, then composes", [0x64, 0x307, 0x323], [0x1E0D, 0x307]),
-        ("recomposes a decomposable letter", [0x1E0B, 0x323], [0x1E0D, 0x307]),
-        ("mark of the same class is in the way", [0x61, 0x327, 0x301, 0x301], [0xE1, 0x327, 0x301]),
-        ("Hangul letters", [0x1112, 0x1161, 0x11AB], [0xD55C]),
-        ("Hangul syllable and trailing letter", [0xAC00, 0x11A8], [0xAC01]),
-        ("Hangul syllable that has its trailing letter", [0xAC01, 0x11A8], [0xAC01, 0x11A8]),
-        ("not a trailing letter", [0xAC00, 0x11A7], [0xAC00, 0x11A7]),
-        ("starter composes with starter", [0x9C7, 0x9BE], [0x9CB]),
-        ("marks without a letter", [0x301, 0x327], [0x327, 0x301]),
-        ("unknown to the reference's old tables", [0x11935, 0x11930], [0x11935, 0x11930]),
-        ("nothing to do", [0x61, 0xE9, 0x4E2D, 0x1F600], [0x61, 0xE9, 0x4E2D, 0x1F600]),
-    ] as [(name: String, from: [UInt32], to: [UInt32])])
+    @Test(
+        arguments: [
+            (name: "composes", from: [0x65, 0x301], to: [0xE9]),
+            ("singleton", [0x212B], [0xC5]),
+            ("excluded from composition", [0x958], [0x915, 0x93C]),
+            ("excluded presentation form", [0xFB1D], [0x5D9, 0x5B4]),
+            ("orders marks, then composes", [0x64, 0x307, 0x323], [0x1E0D, 0x307]),
+            ("recomposes a decomposable letter", [0x1E0B, 0x323], [0x1E0D, 0x307]),
+            ("mark of the same class is in the way", [0x61, 0x327, 0x301, 0x301], [0xE1, 0x327, 0x301]),
+            ("Hangul letters", [0x1112, 0x1161, 0x11AB], [0xD55C]),
+            ("Hangul syllable and trailing letter", [0xAC00, 0x11A8], [0xAC01]),
+            ("Hangul syllable that has its trailing letter", [0xAC01, 0x11A8], [0xAC01, 0x11A8]),
+            ("not a trailing letter", [0xAC00, 0x11A7], [0xAC00, 0x11A7]),
+            ("starter composes with starter", [0x9C7, 0x9BE], [0x9CB]),
+            ("marks without a letter", [0x301, 0x327], [0x327, 0x301]),
+            ("unknown to the reference's old tables", [0x11935, 0x11930], [0x11935, 0x11930]),
+            ("nothing to do", [0x61, 0xE9, 0x4E2D, 0x1F600], [0x61, 0xE9, 0x4E2D, 0x1F600]),
+        ] as [(name: String, from: [UInt32], to: [UInt32])])
     func `One segment`(_ testCase: (name: String, from: [UInt32], to: [UInt32])) {
         #expect(normalized(testCase.from) == testCase.to, "\(testCase.name)")
         // Between inert neighbours, and twice in a row.
