@@ -170,4 +170,15 @@ void q3_norm_rope_heads(q3_team team, float *x, size_t tokens, size_t heads, siz
                         const int32_t *positions, const float *cos, const float *sin);
 void q3_attend_all(q3_team team, q3_attention a, const q3_query *queries, size_t count, const float *q, float *out);
 
+/* === Ceilings of this machine === */
+
+/* The instructions that bound products of a family; NULL where none are measured. */
+const char *q3_ceiling_name(q3_isa isa, q3_family family);
+/* Multiply-adds per second of `threads` threads together, each working on registers only for `seconds` of its processor's
+ * time, which is what rates are counted in; 0 without a name. */
+double q3_measure_ceiling(q3_isa isa, q3_family family, unsigned threads, double seconds);
+/* Bytes per second that threads together read from `buffer`, which should be much larger than the caches and is
+ * overwritten; 64-byte aligned. */
+double q3_measure_reading(void *buffer, size_t bytes, unsigned threads, double seconds);
+
 #endif

@@ -25,9 +25,14 @@ struct BenchCommand: AsyncParsableCommand {
               tokenizer  text to tokens, on one thread
               all        everything; this is the default and takes minutes
 
+            --profile and --roofline measure something else instead: the time of each node of
+            the graph in the given cases (tokens:\(BenchCase.steadyLength) by default), and what this machine could do
+            at most against what the model's products and the whole model reach.
+
             EXAMPLES
               q3 bench -m embedding.gguf --case tokens:512 queries
-              q3 bench --synthetic 0.6B:Q4_K_M --case threads --threads 8
+              q3 bench -m embedding.gguf --case tokens threads --plot speed.svg
+              q3 bench --synthetic 0.6B:Q4_K_M --profile
             """)
 
     @Option(name: .shortAndLong, help: "The GGUF file of the model.")
@@ -65,6 +70,15 @@ struct BenchCommand: AsyncParsableCommand {
     @Flag(help: "Print a JSON object per line.")
     var json = false
 
+    @Option(help: ArgumentHelp("Draw speed and memory of the tokens and threads cases.", valueName: "file.svg"))
+    var plot: String?
+
+    @Flag(help: "Time each node of the graph.")
+    var profile = false
+
+    @Flag(help: "Compare with this machine's ceilings.")
+    var roofline = false
+
     func validate() throws {
         guard (model == nil) != (synthetic == nil) else { throw ValidationError("give either --model or --synthetic") }
         guard isa.isAvailable else { throw ValidationError("this machine does not run --isa \(isa.name)") }
@@ -72,22 +86,56 @@ struct BenchCommand: AsyncParsableCommand {
             throw ValidationError("--threads must be 1 to \(ModelOptions.threadLimit)")
         }
         guard repeatCount > 0 else { throw ValidationError("--repeat must be at least 1") }
+        if plot != nil {
+            guard !profile, !roofline, cases.isEmpty || cases.joined().contains(where: BenchFigure.shows) else {
+                throw ValidationError("--plot draws tokens and threads cases only")
+            }
+        }
     }
 
     func run() async throws {
+        let output = try OutputFile(path: nil, inputs: [])
         let setup = try makeSetup()
+        if profile || roofline {
+            if profile { try await printProfile(setup, to: output) }
+            if roofline { try await printRoofline(setup, to: output) }
+        } else {
+            try await measure(setup, to: output)
+        }
+    }
+
+    private func measure(_ setup: BenchSetup, to output: OutputFile) async throws {
         let limit = try setup.model().config.contextLength
         let cases = self.cases.isEmpty ? BenchCase.all.filter { $0.fits(context: limit) } : Array(self.cases.joined())
-        let output = try OutputFile(path: nil, inputs: [])
+        let figure = try plot.map { try OutputFile(path: $0, inputs: [model]) }
         let runner = BenchRunner(setup: setup)
-        if !json { try output.writeLine(Measurement.table.header) }
+        var measurements: [Measurement] = []
+        if !json { try output.writeLines(["\(setup)", Measurement.table.header]) }
         for benchCase in cases {
-            for measurement in try await runner.run(benchCase) {
-                BenchSetup.show("")
-                try output.writeLine(
-                    json ? "\(measurement.json(setup: setup))" : Measurement.table.line(measurement.cells))
-            }
+            let results = try await runner.run(benchCase)
+            BenchSetup.show("")
+            try output.writeLines(
+                results.map { json ? "\($0.json(setup: setup))" : Measurement.table.line($0.cells) })
+            measurements += results
         }
+        if let figure {
+            try figure.write(Array(BenchFigure.svg(measurements, setup: setup).utf8))
+            try figure.finish()
+        }
+    }
+
+    private func printProfile(_ setup: BenchSetup, to output: OutputFile) async throws {
+        for benchCase in cases.isEmpty ? [.tokens(BenchCase.steadyLength)] : Array(cases.joined()) {
+            let lines = try await ProfileReport(setup: setup).run(benchCase, json: json)
+            BenchSetup.show("")
+            try output.writeLines(lines)
+        }
+    }
+
+    private func printRoofline(_ setup: BenchSetup, to output: OutputFile) async throws {
+        let roofline = try await Roofline(setup: setup)
+        BenchSetup.show("")
+        try output.writeLines(json ? roofline.jsonLines : roofline.lines)
     }
 
     private func makeSetup() throws -> BenchSetup {
@@ -125,5 +173,7 @@ extension BenchCase {
 }
 
 extension OutputFile {
-    func writeLine(_ line: String) throws { try write(Array("\(line)\n".utf8)) }
+    fileprivate func writeLines(_ lines: [String]) throws {
+        try write(Array(lines.map { "\($0)\n" }.joined().utf8))
+    }
 }

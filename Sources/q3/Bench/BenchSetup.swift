@@ -3,7 +3,7 @@ import Q3GGUF
 import Q3Kernels
 import Q3Model
 
-struct BenchSetup {
+struct BenchSetup: CustomStringConvertible {
     let file: GGUFFile
     /// Opens the file in this process and in a child.
     let path: String
@@ -15,6 +15,8 @@ struct BenchSetup {
     let warmsUp: Bool
 
     var threads: Int { options.threads ?? processorCount }
+
+    var description: String { "\(modelName), \(options.precision.rawValue), \(isa.name), \(threads) threads" }
 
     func model(threads: Int? = nil) throws -> Qwen3Model {
         var options = options

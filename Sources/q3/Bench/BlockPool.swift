@@ -45,7 +45,9 @@ struct BlockPool: Sendable {
         case .bf16: bytes = values(UInt16(0x3C00)..<0x3D00)
         default:
             guard let scales = Self.scales(of: type) else { return nil }
-            var bytes = (0..<Self.blockCount * type.bytesPerBlock / 8 + 1).flatMap { _ in random.next().littleEndianBytes }
+            var bytes = (0..<Self.blockCount * type.bytesPerBlock / 8 + 1).flatMap { _ in
+                random.next().littleEndianBytes
+            }
             bytes.removeLast(bytes.count - Self.blockCount * type.bytesPerBlock)
             for block in 0..<Self.blockCount {
                 for scale in scales {

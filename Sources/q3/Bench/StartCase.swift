@@ -22,7 +22,9 @@ struct StartCase {
 
     /// Embeds a text, or, with a model that cannot, runs as many random tokens once.
     private func command() throws -> (arguments: [String], tokenCount: Int) {
-        let shared = ["--model", setup.path, "--threads", "\(setup.threads)", "--precision", setup.options.precision.rawValue]
+        let shared = [
+            "--model", setup.path, "--threads", "\(setup.threads)", "--precision", setup.options.precision.rawValue,
+        ]
         let metadata = setup.file.metadata
         guard metadata.keys.contains("tokenizer.ggml.tokens"), try ModelRole(of: setup.file).kind != .reranker else {
             let once = ["--case", "tokens:\(Self.tokenCount)", "--repeat", "1", "--skip-warm-up", "--json"]
