@@ -51,6 +51,7 @@ let package = Package(
             ], swiftSettings: swift),
         .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF"], swiftSettings: swift),
         .testTarget(name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels"], swiftSettings: swift),
+        .testTarget(name: "Q3ModelTests", dependencies: ["Q3GGUF", "Q3Kernels", "Q3Model"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6]
 )
