@@ -1,4 +1,8 @@
 /* Which kernels run: the public functions look their instruction set up and go on. */
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
 #include "panel.h"
 #include "unpack.h"
 
@@ -7,11 +11,17 @@ bool q3_isa_available(q3_isa isa) {
     case Q3_ISA_SCALAR: return true;
 #if defined(__x86_64__)
     case Q3_ISA_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    case Q3_ISA_AVXVNNI: return q3_isa_available(Q3_ISA_AVX2) && __builtin_cpu_supports("avxvnni");
     case Q3_ISA_AVX512VNNI:
         return q3_isa_available(Q3_ISA_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
                && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
 #elif defined(__aarch64__)
-    case Q3_ISA_NEON: return true;
+    case Q3_ISA_NEON:
+#if defined(__linux__)
+        return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+#else
+        return true; /* every Apple silicon Mac has the dot product */
+#endif
 #endif
     default: return false;
     }
@@ -19,13 +29,13 @@ bool q3_isa_available(q3_isa isa) {
 
 q3_isa q3_isa_best(void) {
     for (q3_isa isa = Q3_ISA_COUNT; isa-- > Q3_ISA_SCALAR;) {
-        if (q3_isa_available(isa)) return isa;
+        if (isa != Q3_ISA_AVXVNNI && q3_isa_available(isa)) return isa;
     }
     return Q3_ISA_SCALAR;
 }
 
 const char *q3_isa_name(q3_isa isa) {
-    static const char *const names[Q3_ISA_COUNT] = {"scalar", "avx2", "avx512vnni", "neon"};
+    static const char *const names[Q3_ISA_COUNT] = {"scalar", "avx2", "avxvnni", "avx512vnni", "neon"};
     return isa < Q3_ISA_COUNT ? names[isa] : "unknown";
 }
 
@@ -33,6 +43,7 @@ static const q3_kernels *kernels(q3_isa isa) {
     switch (isa) {
 #if defined(__x86_64__)
     case Q3_ISA_AVX2: return &q3_kernels_avx2;
+    case Q3_ISA_AVXVNNI: return &q3_kernels_avxvnni;
     case Q3_ISA_AVX512VNNI: return &q3_kernels_avx512vnni;
 #elif defined(__aarch64__)
     case Q3_ISA_NEON: return &q3_kernels_neon;

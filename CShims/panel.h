@@ -35,7 +35,7 @@ static inline size_t q3_slot(const q3_activations *a, size_t t, size_t j) {
 
 extern const q3_kernels q3_kernels_scalar;
 #if defined(__x86_64__)
-extern const q3_kernels q3_kernels_avx2, q3_kernels_avx512vnni;
+extern const q3_kernels q3_kernels_avx2, q3_kernels_avxvnni, q3_kernels_avx512vnni;
 #elif defined(__aarch64__)
 extern const q3_kernels q3_kernels_neon;
 #endif

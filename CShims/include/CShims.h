@@ -29,11 +29,18 @@ enum {
 
 /* === Instruction sets === */
 
-typedef enum { Q3_ISA_SCALAR, Q3_ISA_AVX2, Q3_ISA_AVX512VNNI, Q3_ISA_NEON, Q3_ISA_COUNT } q3_isa;
+typedef enum {
+    Q3_ISA_SCALAR,
+    Q3_ISA_AVX2,
+    Q3_ISA_AVXVNNI, /* AVX2 with vpdpbusd; not chosen by itself until it has run on such a processor */
+    Q3_ISA_AVX512VNNI,
+    Q3_ISA_NEON, /* with the dot product extension */
+    Q3_ISA_COUNT
+} q3_isa;
 
 /* Whether this build has the kernels and this machine runs them. */
 bool q3_isa_available(q3_isa isa);
-/* The fastest available one. */
+/* The fastest available one of those that are proven. */
 q3_isa q3_isa_best(void);
 const char *q3_isa_name(q3_isa isa);
 

@@ -57,6 +57,10 @@ public final class Embedder: Sendable {
         guard let endOfText = tokenizer.endOfTextID else { throw EmbeddingError.missingEndOfText }
         self.endOfText = endOfText
         model = try Qwen3Model(file: file, options: options)
+        guard tokenizer.vocabularySize <= model.config.vocabularySize else {
+            throw EmbeddingError.vocabulary(
+                tokenCount: tokenizer.vocabularySize, embeddingCount: model.config.vocabularySize)
+        }
     }
 
     /// Values of a full vector.

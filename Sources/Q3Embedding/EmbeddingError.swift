@@ -8,6 +8,8 @@ public enum EmbeddingError: Error, Sendable, Equatable {
     case unsupportedPooling(type: UInt32, name: String)
     /// The vocabulary has no `<|endoftext|>`, whose hidden state is the embedding.
     case missingEndOfText
+    /// More tokens than token embeddings, so some text could not be embedded.
+    case vocabulary(tokenCount: Int, embeddingCount: Int)
     /// More or fewer dimensions asked for than the model has.
     case dimensions(requested: Int, available: Int)
     /// A text longer than the context, and truncation was not asked for.
@@ -36,6 +38,9 @@ extension EmbeddingError: CustomStringConvertible {
                 + "would give vectors that rank at random; convert the file again from the original checkpoint"
         case .missingEndOfText:
             "the vocabulary has no <|endoftext|>, the token whose state is the embedding; this is no Qwen3 tokenizer"
+        case .vocabulary(let tokenCount, let embeddingCount):
+            "the tokenizer has \(tokenCount) tokens, but token_embd.weight has rows for \(embeddingCount); "
+                + "the file's parts do not belong together"
         case .dimensions(let requested, let available):
             "\(requested) dimensions asked for, but this model gives 1 to \(available)"
         case .tooLong(let tokenCount, let limit):

@@ -77,6 +77,7 @@ extension ByteCursor {
     ) throws(GGUFError) -> String {
         let start = offset
         let range = try string(what())
+        // Checked before a string is made of it: a hostile name may be a gigabyte long.
         guard range.count <= limit else { throw complaint(.tooLong(byteCount: range.count, limit: limit), start) }
         guard let text = file.text(in: range) else { throw complaint(.notUTF8, start) }
         if let fault = GGUFError.TextFault(in: text, limit: limit) { throw complaint(fault, start) }

@@ -4,7 +4,7 @@ internal import CShims
 
 /// An instruction set of the kernels. Results have the same bits on all of them.
 public enum ISA: UInt32, Sendable, CaseIterable {
-    case scalar, avx2, avx512vnni, neon
+    case scalar, avx2, avxvnni, avx512vnni, neon
 
     /// Whether this build has the kernels and this machine can run them.
     public var isAvailable: Bool { q3_isa_available(raw) }

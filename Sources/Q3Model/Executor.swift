@@ -17,37 +17,54 @@ final class Executor {
     private let threads: Int
     private var arena: Arena?
     private var rotations: Rotations
+    private let cache: PrefixCache?
     var observer: Observer?
 
-    init(config: Qwen3Config, weights: Qwen3Weights, isa: ISA, threads: Int) {
+    /// `cacheByteLimit` 0 keeps nothing between batches.
+    init(config: Qwen3Config, weights: Qwen3Weights, isa: ISA, threads: Int, cacheByteLimit: Int) {
         self.config = config
         self.weights = weights
         self.isa = isa
         self.threads = threads
         rotations = Rotations(positions: 0, headDim: config.headDim, theta: config.ropeTheta)
+        cache =
+            cacheByteLimit > 0
+            ? PrefixCache(byteLimit: cacheByteLimit, layerCount: config.layerCount, width: config.keyWidth) : nil
     }
 
-    func plan(rows: Int, pooledRows: Int) -> ScratchPlan {
+    func plan(rows: Int, keyRows: Int, pooledRows: Int) -> ScratchPlan {
         ScratchPlan(
-            config: config, families: weights.families, rows: rows, pooledRows: pooledRows, blockRows: Self.blockRows,
-            threads: threads)
+            config: config, families: weights.families, rows: rows, keyRows: keyRows, pooledRows: pooledRows,
+            blockRows: Self.blockRows, threads: threads)
     }
 
-    /// The hidden state of each list's last token after the final norm, [hiddenSize] each, in the trie's list order.
-    /// `checkpoint` is called between layers with the number of layers done and may throw to stop.
-    func run(_ trie: BatchTrie, checkpoint: (Int) throws -> Void) throws -> [[Float]] {
+    /// The hidden state of each list's last token after the final norm, [hiddenSize] each. `lists` are in lexicographic
+    /// order. `checkpoint` is called between layers with the number of layers done and may throw to stop.
+    func run(_ lists: [[Int32]], sharing: Bool, checkpoint: (Int) throws -> Void) throws -> [[Float]] {
+        let cached = lists.compactMap { cache?.match($0) }.map { BatchTrie.Cached(entry: $0.entry, length: $0.length) }
+        let trie = BatchTrie(lists.map { $0[...] }, sharing: sharing, cached: sharing ? cached : [])
+        let captures = (cache?.entriesToFill(for: lists) ?? []).map { Capture(entry: $0, trie: trie, lists: lists) }
+        let states = try run(trie, captures: captures, checkpoint: checkpoint)
+        cache?.keep(captures.map(\.entry))
+        return states
+    }
+
+    private func run(_ trie: BatchTrie, captures: [Capture], checkpoint: (Int) throws -> Void) throws -> [[Float]] {
         let pooled = trie.pooled.uniqued()
-        let plan = plan(rows: trie.tokens.count, pooledRows: pooled.count)
+        let plan = plan(rows: trie.tokens.count, keyRows: trie.keyRows, pooledRows: pooled.count)
         prepareRotations(through: Int(trie.positions.max() ?? 0))
         let pass = Pass(executor: self, plan: plan, arena: try arena(for: plan), trie: trie)
         weights.tokenEmbedding.dequantize(rows: trie.tokens, into: pass.residual)
         for layer in 0..<config.layerCount - 1 {
             try checkpoint(layer)
             pass.runBlocks(of: trie, graph.layer, layer: layer)
+            pass.capture(captures, layer: layer)
         }
-        try checkpoint(config.layerCount - 1)
-        pass.runBlocks(of: trie, graph.lastKeys, layer: config.layerCount - 1)
-        pass.runPooled(pooled, graph.lastPooled, layer: config.layerCount - 1)
+        let last = config.layerCount - 1
+        try checkpoint(last)
+        pass.runBlocks(of: trie, graph.lastKeys, layer: last)
+        pass.runPooled(pooled, graph.lastPooled, layer: last)
+        pass.capture(captures, layer: last)
         let row = Dictionary(uniqueKeysWithValues: pooled.enumerated().map { ($1.row, $0) })
         return trie.pooled.map { token in
             rmsNorm(
@@ -74,6 +91,18 @@ final class Executor {
         return fresh
     }
 
+    /// A cache entry to be filled from rows of this batch.
+    private struct Capture {
+        let entry: PrefixCache.Entry
+        let rows: [Int]
+
+        init(entry: PrefixCache.Entry, trie: BatchTrie, lists: [[Int32]]) {
+            self.entry = entry
+            let list = lists.firstIndex { $0.starts(with: entry.tokens) }!
+            rows = trie.rows(to: trie.pooled[list], length: entry.tokens.count)
+        }
+    }
+
     /// The views of one micro-batch.
     private struct Pass {
         let executor: Executor
@@ -94,13 +123,17 @@ final class Executor {
             runs = trie.runs
             residual = arena.matrix(plan.residual, rows: plan.rows, cols: config.hiddenSize)
             lastResidual = arena.matrix(plan.lastResidual, rows: plan.pooledRows, cols: config.hiddenSize)
-            keys = arena.matrix(plan.keys, rows: plan.rows, cols: config.keyWidth)
-            values = arena.matrix(plan.values, rows: plan.rows, cols: config.keyWidth)
+            keys = arena.matrix(plan.keys, rows: plan.keyRows, cols: config.keyWidth)
+            values = arena.matrix(plan.values, rows: plan.keyRows, cols: config.keyWidth)
         }
 
         /// All rows of the batch, a block at a time; a block attends only to itself and to earlier ones.
         func runBlocks(of trie: BatchTrie, _ nodes: [Qwen3Graph.Node], layer: Int) {
             let limit = Team.queryTokens(group: executor.config.group)
+            for fill in trie.fills {
+                keys.rows(fill.rows).gather(Array(fill.source), of: fill.entry.keys(layer: layer))
+                values.rows(fill.rows).gather(Array(fill.source), of: fill.entry.values(layer: layer))
+            }
             for first in stride(from: 0, to: plan.rows, by: plan.blockRows) {
                 let rows = first..<min(first + plan.blockRows, plan.rows)
                 let block = Block(
@@ -108,6 +141,14 @@ final class Executor {
                     values: values.rows(rows), positions: trie.positions[rows],
                     queries: trie.queries(in: rows, limit: limit))
                 nodes.forEach(block.run)
+            }
+        }
+
+        /// Copies the layer's keys and values for later batches.
+        func capture(_ captures: [Capture], layer: Int) {
+            for capture in captures {
+                capture.entry.keys(layer: layer).gather(capture.rows, of: keys)
+                capture.entry.values(layer: layer).gather(capture.rows, of: values)
             }
         }
 

@@ -21,6 +21,7 @@ public struct MemoryPlan: Sendable, Equatable {
 /// The buffers of one micro-batch and where they lie in the arena.
 struct ScratchPlan {
     let rows: Int
+    let keyRows: Int
     let pooledRows: Int
     let blockRows: Int
     let residual, keys, values, lastResidual: ArenaLayout.Place
@@ -31,17 +32,22 @@ struct ScratchPlan {
     let residualByteCount: Int
     let keyValueByteCount: Int
 
-    /// For `rows` distinct tokens of which `pooledRows` are pooled; products take `blockRows` tokens at a time.
-    init(config c: Qwen3Config, families: Set<PanelFamily>, rows: Int, pooledRows: Int, blockRows limit: Int, threads count: Int) {
+    /// For `rows` computed tokens of which `pooledRows` are pooled, with keys and values of `keyRows`; products take
+    /// `blockRows` tokens at a time.
+    init(
+        config c: Qwen3Config, families: Set<PanelFamily>, rows: Int, keyRows: Int, pooledRows: Int,
+        blockRows limit: Int, threads count: Int
+    ) {
         var layout = ArenaLayout()
         self.rows = rows
+        self.keyRows = keyRows
         self.pooledRows = pooledRows
         blockRows = min(limit, rows)
         residual = layout.reserveFloats(rows, c.hiddenSize)
         lastResidual = layout.reserveFloats(pooledRows, c.hiddenSize)
         residualByteCount = layout.byteCount
-        keys = layout.reserveFloats(rows, c.keyWidth)
-        values = layout.reserveFloats(rows, c.keyWidth)
+        keys = layout.reserveFloats(keyRows, c.keyWidth)
+        values = layout.reserveFloats(keyRows, c.keyWidth)
         keyValueByteCount = layout.byteCount - residualByteCount
         queries = layout.reserveFloats(blockRows, c.queryWidth)
         attended = layout.reserveFloats(blockRows, c.queryWidth)

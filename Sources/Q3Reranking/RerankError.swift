@@ -6,6 +6,8 @@ public enum RerankError: Error, Sendable, Equatable {
     case embeddingModel(path: String, evidence: String)
     /// The vocabulary lacks a piece that the prompt or the answer needs as a single token.
     case missingPiece(String)
+    /// More tokens than token embeddings, so some text could not be read.
+    case vocabulary(tokenCount: Int, embeddingCount: Int)
     /// `cls.output.weight` is there, but not which of its rows means yes.
     case missingLabels
     /// The classifier's labels are not one yes and one no.
@@ -33,6 +35,9 @@ extension RerankError: CustomStringConvertible {
             "\(path) is an embedding model (\(evidence)), which cannot answer yes or no; use `q3 embed` or Q3Embedding"
         case .missingPiece(let piece):
             "the vocabulary has no single token \"\(piece)\", which the prompt needs; this is no Qwen3 tokenizer"
+        case .vocabulary(let tokenCount, let embeddingCount):
+            "the tokenizer has \(tokenCount) tokens, but token_embd.weight has rows for \(embeddingCount); "
+                + "the file's parts do not belong together"
         case .missingLabels:
             "the file has cls.output.weight but no qwen3.classifier.output_labels, so nothing says which row means yes; "
                 + "converters differ in the order, and guessing would turn the ranking upside down"

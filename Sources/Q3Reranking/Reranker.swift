@@ -82,6 +82,10 @@ public final class Reranker: Sendable {
         cardPrompt = try RerankPrompt(style: .card, tokenizer: tokenizer)
         evalPrompt = try RerankPrompt(style: .eval, tokenizer: tokenizer)
         model = try Qwen3Model(file: file, options: options)
+        guard tokenizer.vocabularySize <= model.config.vocabularySize else {
+            throw RerankError.vocabulary(
+                tokenCount: tokenizer.vocabularySize, embeddingCount: model.config.vocabularySize)
+        }
         head = try RerankHead(model: model, tokenizer: tokenizer)
     }
 

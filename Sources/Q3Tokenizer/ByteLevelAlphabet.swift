@@ -1,7 +1,7 @@
 // The GPT-2 alphabet that files use to write arbitrary bytes as printable characters.
 
-/// Each byte has one character: bytes that print as themselves in Latin-1 stand for themselves, the other 68 follow from
-/// U+0100 on, in order (a space is "Ġ", a line feed "Ċ").
+/// Each byte has one character: bytes that print as themselves in Latin-1 stand for themselves, the other 68 follow
+/// from U+0100 on, in order (a space is "Ġ", a line feed "Ċ").
 enum ByteLevelAlphabet {
     private static let notInAlphabet: UInt16 = 0x100
 
@@ -27,23 +27,22 @@ enum ByteLevelAlphabet {
     static func decode(_ text: Span<UInt8>, into bytes: inout [UInt8]) -> Int? {
         let byteOfCharacter = byteOfCharacter.span
         var offset = 0
-        while offset < text.count {
-            let first = text[offset]
-            let character: Int
-            let length: Int
-            if first < 0x80 {
-                (character, length) = (Int(first), 1)
-            } else {
-                // All other characters of the alphabet take two bytes of UTF-8.
-                guard 0xC2...0xC5 ~= first, offset + 1 < text.count, text[offset + 1] & 0xC0 == 0x80 else {
-                    return offset
+        bytes.append(addingCapacity: text.count) { output in
+            while offset < text.count {
+                let first = text[offset]
+                var character = Int(first)
+                var end = offset + 1
+                if first >= 0x80 {
+                    // All other characters of the alphabet take two bytes of UTF-8.
+                    guard 0xC2...0xC5 ~= first, end < text.count, text[end] & 0xC0 == 0x80 else { return }
+                    character = Int(first & 0x1F) << 6 | Int(text[end] & 0x3F)
+                    end += 1
                 }
-                (character, length) = (Int(first & 0x1F) << 6 | Int(text[offset + 1] & 0x3F), 2)
+                guard character < byteOfCharacter.count, byteOfCharacter[character] != notInAlphabet else { return }
+                output.append(UInt8(truncatingIfNeeded: byteOfCharacter[character]))
+                offset = end
             }
-            guard character < byteOfCharacter.count, byteOfCharacter[character] != notInAlphabet else { return offset }
-            bytes.append(UInt8(truncatingIfNeeded: byteOfCharacter[character]))
-            offset += length
         }
-        return nil
+        return offset == text.count ? nil : offset
     }
 }

@@ -13,8 +13,8 @@ struct NormalizedText {
     var edits: [Edit] = []
 }
 
-/// NFC by segments: an inert scalar begins a segment, the marks and other unstable scalars behind it belong to it, and no
-/// segment depends on another. Most text has no segment that needs work, and then nothing is copied.
+/// NFC by segments: an inert scalar begins a segment, the marks and other unstable scalars behind it belong to it,
+/// and no segment depends on another. Most text has no segment that needs work, and then nothing is copied.
 struct Normalizer: ~Escapable {
     private let text: Span<UInt8>
     private let characters = CharacterTable.shared
@@ -78,11 +78,19 @@ struct Normalizer: ~Escapable {
             offset += byteCount
         }
         segment.compose()
-        guard !isComposed(range) else { return }
-        copy(upTo: range.lowerBound)
-        let start = result.bytes.count
-        for scalar in segment.scalars { result.bytes.append(scalar: scalar) }
-        result.edits.append(.init(original: range, normalized: start..<result.bytes.count))
+        // Scalars that are the same at the front, often the inert one, are not part of the edit.
+        var (same, start) = (0, range.lowerBound)
+        while same < segment.scalars.count, start < range.upperBound {
+            let (value, byteCount) = text.scalar(at: start)
+            guard value == segment.scalars[same] else { break }
+            (same, start) = (same + 1, start + byteCount)
+        }
+        if start == range.upperBound, same == segment.scalars.count { return }
+        copy(upTo: start)
+        let normalizedStart = result.bytes.count
+        for scalar in segment.scalars[same...] { result.bytes.append(scalar: scalar) }
+        result.edits.append(
+            .init(original: start..<range.upperBound, normalized: normalizedStart..<result.bytes.count))
         copiedCount = range.upperBound
     }
 
@@ -106,17 +114,5 @@ struct Normalizer: ~Escapable {
             offset += byteCount
         }
         return true
-    }
-
-    /// Whether the composed segment is what the text already has.
-    private func isComposed(_ range: Range<Int>) -> Bool {
-        var offset = range.lowerBound
-        for scalar in segment.scalars {
-            guard offset < range.upperBound else { return false }
-            let (value, byteCount) = text.scalar(at: offset)
-            if value != scalar { return false }
-            offset += byteCount
-        }
-        return offset == range.upperBound
     }
 }

@@ -1,4 +1,4 @@
-// Finds the token that a sequence of bytes is, by open addressing over one blob of all tokens' bytes.
+// Finds the token that a sequence of bytes is.
 
 /// The bytes of all tokens, one behind the other, by id.
 struct PieceStore: Sendable {
@@ -23,81 +23,89 @@ struct PieceStore: Sendable {
         bytes.reserveCapacity(8 * tokenCount)
     }
 
-    @inline(__always)
     func isEqual(_ id: Int32, _ piece: Span<UInt8>) -> Bool {
-        let start = Int(starts[Int(id)])
-        guard Int(starts[Int(id) + 1]) - start == piece.count else { return false }
-        for index in piece.indices where bytes[start + index] != piece[index] { return false }
+        let range = range(of: id)
+        guard range.count == piece.count else { return false }
+        for index in piece.indices where bytes[range.lowerBound + index] != piece[index] { return false }
         return true
     }
 }
 
-/// A hash table of token ids by the tokens' bytes. Slots hold 32 bits of hash, one flag and 31 bits of id, so that nearly
-/// every comparison of bytes is one that succeeds.
+/// Token ids by the tokens' bytes, by open addressing. A slot is two words side by side, key and entry. The key of
+/// up to eight bytes is the bytes themselves, so that finding one of the short tokens, of which text is made, is one
+/// visit to memory; the key of more is a hash, and the bytes are compared.
 struct PieceTable: Sendable {
-    private static let empty = UInt64.max
-    private static let flag: UInt64 = 0x8000_0000
+    /// What a slot's second word says.
+    private struct Entry {
+        /// No token is empty, so no entry is 0.
+        static let none = Entry(word: 0)
 
-    /// A token and the mark that `setFlags` gave it.
-    struct Entry {
-        let id: Int32
-        let isFlagged: Bool
+        /// `length in bytes << 32 | id`
+        let word: UInt64
+
+        var isNone: Bool { word == 0 }
+        var id: Int32 { Int32(truncatingIfNeeded: word) }
+        var byteCount: Int { Int(word >> 32) }
     }
 
     private var slots: [UInt64]
-    private let mask: Int
+    private let shift: Int
 
-    /// A table for up to `capacity` tokens, at most half full.
+    /// A table for up to `capacity` tokens, two thirds full at most.
     init(capacity: Int) {
-        var slotCount = 16
-        while slotCount < 2 * capacity { slotCount *= 2 }
-        slots = [UInt64](repeating: Self.empty, count: slotCount)
-        mask = slotCount - 1
+        var bitCount = 4
+        while 1 << bitCount < capacity * 3 / 2 { bitCount += 1 }
+        slots = [UInt64](repeating: Entry.none.word, count: 2 << bitCount)
+        shift = 64 - bitCount
     }
 
     @inline(__always)
-    func find(_ piece: Span<UInt8>, in store: borrowing PieceStore) -> Entry? {
-        let slot = slots[slotIndex(of: piece, in: store)]
-        guard slot != Self.empty else { return nil }
-        return Entry(id: Int32(slot & 0x7FFF_FFFF), isFlagged: slot & Self.flag != 0)
+    func find(_ piece: Span<UInt8>, in store: borrowing PieceStore) -> Int32? {
+        let entry = Entry(word: slots[slot(of: piece, key: Self.key(piece), in: store) + 1])
+        return entry.isNone ? nil : entry.id
     }
 
     /// Inserts a token of the store.
     ///
     /// - Returns: nil, or the token that has the same bytes and stays in the table.
-    mutating func insert(_ id: Int32, of store: PieceStore) -> Int32? {
+    mutating func insert(_ id: Int32, of store: borrowing PieceStore) -> Int32? {
         let piece = store.bytes.span.extracting(store.range(of: id))
-        let index = slotIndex(of: piece, in: store)
-        guard slots[index] == Self.empty else { return Int32(slots[index] & 0x7FFF_FFFF) }
-        slots[index] = Self.hash(piece) << 32 | UInt64(id)
+        let key = Self.key(piece)
+        let slot = slot(of: piece, key: key, in: store)
+        let entry = Entry(word: slots[slot + 1])
+        guard entry.isNone else { return entry.id }
+        slots[slot] = key
+        slots[slot + 1] = UInt64(piece.count) << 32 | UInt64(id)
         return nil
     }
 
-    /// Flags the tokens for which `isFlagged` says so.
-    mutating func setFlags(_ isFlagged: (Int32) -> Bool) {
-        for index in slots.indices where slots[index] != Self.empty {
-            if isFlagged(Int32(slots[index] & 0x7FFF_FFFF)) { slots[index] |= Self.flag }
+    /// Index of the first word of the slot that holds `piece` or would hold it.
+    @inline(__always)
+    private func slot(of piece: Span<UInt8>, key: UInt64, in store: borrowing PieceStore) -> Int {
+        let mask = slots.count - 1
+        var index = Int(truncatingIfNeeded: ((key ^ key >> 32) &* 0x9E37_79B9_7F4A_7C15) >> shift) * 2
+        while true {
+            let entry = Entry(word: slots[index + 1])
+            if entry.isNone { return index }
+            if slots[index] == key, entry.byteCount == piece.count,
+                piece.count <= 8 || store.isEqual(entry.id, piece)
+            {
+                return index
+            }
+            index = (index + 2) & mask
         }
     }
 
-    /// The slot that holds `piece` or would hold it.
+    /// The bytes as an integer, or their FNV-1a hash.
     @inline(__always)
-    private func slotIndex(of piece: Span<UInt8>, in store: borrowing PieceStore) -> Int {
-        let hash = Self.hash(piece)
-        var index = Int(hash >> 32) & mask
-        while slots[index] != Self.empty {
-            if slots[index] >> 32 == hash & 0xFFFF_FFFF, store.isEqual(Int32(slots[index] & 0x7FFF_FFFF), piece) { break }
-            index = (index + 1) & mask
+    private static func key(_ piece: Span<UInt8>) -> UInt64 {
+        guard piece.count > 8 else {
+            var key: UInt64 = 0
+            for index in piece.indices { key = key << 8 | UInt64(piece[index]) }
+            return key
         }
-        return index
-    }
-
-    /// FNV-1a, with a last step that spreads it over all bits.
-    @inline(__always)
-    private static func hash(_ piece: Span<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for index in piece.indices { hash = (hash ^ UInt64(piece[index])) &* 0x100_0000_01B3 }
-        hash ^= hash >> 32
-        return hash &* 0x9E37_79B9_7F4A_7C15
+        return hash
     }
 }

@@ -2,12 +2,18 @@
 
 /// Cuts normalised UTF-8 text into pieces; BPE merges never cross a piece's end. All bytes are in some piece.
 ///
-/// The pattern, whose alternatives `next` tries in this order:
+/// The pattern has these alternatives, the first that matches wins:
 ///
-///     (?i:'s|'t|'re|'ve|'m|'ll|'d) | [^\r\n\p{L}\p{N}]?\p{L}+ | \p{N} | ?[^\s\p{L}\p{N}]+[\r\n]* | \s*[\r\n]+ | \s+(?!\S) | \s+
+///     (?i:'s|'t|'re|'ve|'m|'ll|'d)
+///     [^\r\n\p{L}\p{N}]?\p{L}+
+///     \p{N}
+///      ?[^\s\p{L}\p{N}]+[\r\n]*
+///     \s*[\r\n]+
+///     \s+(?!\S)
+///     \s+
 struct PreTokenizer: ~Escapable {
-    /// A piece never has more bytes than this, which positions of the merger rest on. No tokenizer cuts text there, but
-    /// none has been seen to survive such a piece either.
+    /// A piece never has more bytes than this, which positions of the merger rest on. No tokenizer cuts text there,
+    /// but none has been seen to survive such a piece either.
     static let pieceByteLimit = 1 << 30
 
     private let text: Span<UInt8>

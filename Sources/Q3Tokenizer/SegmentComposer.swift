@@ -36,7 +36,9 @@ struct SegmentComposer {
             }
             if !isOrdered {
                 // Class, then place: a key that is unique, so any sort is stable.
-                let keys = (start..<end).map { UInt64(classes[$0]) << 56 | UInt64($0 - start) << 21 | UInt64(scalars[$0]) }
+                let keys = (start..<end).map { index in
+                    UInt64(classes[index]) << 56 | UInt64(index - start) << 21 | UInt64(scalars[index])
+                }
                 for (place, key) in keys.sorted().enumerated() {
                     scalars[start + place] = UInt32(key & 0x1F_FFFF)
                     classes[start + place] = UInt8(key >> 56)

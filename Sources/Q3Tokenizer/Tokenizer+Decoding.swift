@@ -1,7 +1,8 @@
 // From token ids back to bytes and text, and what single tokens are.
 
 extension Tokenizer {
-    /// The text of a sequence of tokens, with U+FFFD for bytes that are not UTF-8, as a cut-off sequence can have them.
+    /// The text of a sequence of tokens, with U+FFFD for bytes that are not UTF-8, as a cut-off sequence can have
+    /// them.
     ///
     /// - Parameter skipSpecial: Whether to leave out control tokens such as `<|im_end|>`; `<think>` and its like stay.
     /// - Throws: `TokenizerError.unknownID`.
@@ -27,8 +28,8 @@ extension Tokenizer {
         return Array(vocabulary.store.bytes[vocabulary.store.range(of: id)])
     }
 
-    /// The token that is exactly these bytes. If both a BPE token and an added one are, which no file has been seen to
-    /// have, the BPE token.
+    /// The token that is exactly these bytes. If both a BPE token and an added one are, which no file has been seen
+    /// to have, the BPE token.
     public func id(ofPiece bytes: [UInt8]) -> Int32? {
         vocabulary.token(bytes.span)
     }
@@ -38,7 +39,8 @@ extension Tokenizer {
         vocabulary.token(text.utf8.span)
     }
 
-    /// Whether a token carries structure and not text, such as `<|im_end|>`: GGUF's type 3, `special` in Hugging Face's files.
+    /// Whether a token carries structure and not text, such as `<|im_end|>`: GGUF's type 3, `special` in Hugging
+    /// Face's files.
     public func isSpecial(_ id: Int32) -> Bool {
         vocabulary.kinds.indices.contains(Int(id)) && vocabulary.kinds[Int(id)] == .control
     }

@@ -4,8 +4,8 @@ public import Q3GGUF
 
 /// The byte-level BPE tokenizer of the Qwen3 family.
 ///
-/// Text is put into NFC, cut into pieces by Qwen2's pattern, and each piece's bytes are merged by rank. A tokenizer is
-/// immutable: any number of threads may use it at once, and no call leaves anything behind.
+/// Text is put into NFC, cut into pieces by Qwen2's pattern, and each piece's bytes are merged by rank. Any number of
+/// threads may use a tokenizer at once; its memory does not grow.
 ///
 ///     let file = try GGUFFile(path: "Qwen3-Embedding-0.6B-Q8_0.gguf")
 ///     let tokenizer = try Tokenizer(metadata: file.metadata)
@@ -16,28 +16,28 @@ public final class Tokenizer: Sendable {
     public let padTokenID: Int32?
     /// Whether the file asks for the EOS token behind every text; nil if it does not say. `encode` never appends it.
     public let addsEOS: Bool?
-    /// The id of `<|endoftext|>`, which closes every text of the embedding models; nil if there is no such added token.
+    /// The id of `<|endoftext|>`, which closes every text of the embedding models; nil if there is no such added
+    /// token.
     public let endOfTextID: Int32?
 
     let vocabulary: Vocabulary
-    private let merges: MergeTable
+    private let merger: BytePairMerger
+    private let knownTokens = KnownTokens()
 
     /// Reads and checks the whole tokenizer.
     ///
-    /// - Throws: `TokenizerError` for a tokenizer of another kind or a damaged one, `GGUFError` for metadata that is missing
-    ///   or has another type.
+    /// - Throws: `TokenizerError` for a tokenizer of another kind or a damaged one, `GGUFError` for metadata that is
+    ///   missing or has another type.
     public init(metadata: Metadata) throws {
         let model = try metadata.string(TokenizerKey.model)
         guard model == "gpt2" else { throw TokenizerError.unsupportedModel(model) }
         let preTokenizer = try metadata.optionalString(TokenizerKey.preTokenizer)
         guard preTokenizer == "qwen2" else { throw TokenizerError.unsupportedPreTokenizer(preTokenizer) }
 
-        var vocabulary = try Vocabulary(
+        let vocabulary = try Vocabulary(
             tokens: metadata.stringArray(TokenizerKey.tokens), types: metadata.int32Array(TokenizerKey.tokenTypes))
         let list = try Merge.resolve(metadata.stringArray(TokenizerKey.merges), in: vocabulary)
-        let merges = try MergeTable(list)
-        let canonical = CanonicalTokens(vocabulary: vocabulary, merges: list, table: merges)
-        vocabulary.flagNormalTokens(canonical.contains)
+        let merges = try MergeTable(list, byteTokens: vocabulary.byteTokens)
 
         let size = vocabulary.count
         func optionalID(_ key: String) throws -> Int32? {
@@ -52,7 +52,7 @@ public final class Tokenizer: Sendable {
         let endOfText = vocabulary.token("<|endoftext|>".utf8.span)
         endOfTextID = endOfText.flatMap { vocabulary.kinds[Int($0)].isAdded ? $0 : nil }
         self.vocabulary = vocabulary
-        self.merges = merges
+        merger = BytePairMerger(table: merges, byteTokens: vocabulary.byteTokens)
     }
 
     /// The number of tokens; ids are 0 to one less.
@@ -60,8 +60,9 @@ public final class Tokenizer: Sendable {
 
     /// The tokens of a text; nothing is added before or behind them.
     ///
-    /// - Parameter parseSpecial: Whether added tokens such as `<|im_end|>` in the text become those tokens, the leftmost and
-    ///   longest first. Without it they are text like any other, so that text from outside cannot carry control tokens.
+    /// - Parameter parseSpecial: Whether added tokens such as `<|im_end|>` in the text become those tokens, the leftmost
+    ///   and longest first. Without it they are text like any other, so that text from outside cannot carry control
+    ///   tokens.
     public func encode(_ text: String, parseSpecial: Bool = false) -> [Int32] {
         var ids: [Int32] = []
         ids.reserveCapacity(text.utf8.count / 3)
@@ -82,13 +83,13 @@ public final class Tokenizer: Sendable {
         return pieces
     }
 
-    /// Encodes section by section: added tokens, and the text between them. Calls `body` after each with its ids, where it
-    /// begins in `text`, and where NFC changed it.
+    /// Encodes section by section: added tokens, and the text between them. Calls `body` after each with its ids,
+    /// where it begins in `text`, and where NFC changed it.
     private func encode(
         _ text: Span<UInt8>, parseSpecial: Bool, into ids: inout [Int32],
         body: (ArraySlice<Int32>, Int, [NormalizedText.Edit]) -> Void
     ) {
-        var merger = BytePairMerger(table: merges, byteTokens: vocabulary.byteTokens)
+        var scratch: [BytePairMerger.Node] = []
         var start = 0
         while start < text.count {
             let match = parseSpecial ? vocabulary.added.firstMatch(in: text, from: start) : nil
@@ -97,9 +98,9 @@ public final class Tokenizer: Sendable {
                 let (first, section) = (ids.count, text.extracting(start..<end))
                 let normalized = Normalizer.normalize(section)
                 if let normalized {
-                    encodePieces(of: normalized.bytes.span, with: &merger, into: &ids)
+                    encodePieces(of: normalized.bytes.span, scratch: &scratch, into: &ids)
                 } else {
-                    encodePieces(of: section, with: &merger, into: &ids)
+                    encodePieces(of: section, scratch: &scratch, into: &ids)
                 }
                 body(ids[first...], start, normalized?.edits ?? [])
             }
@@ -110,15 +111,18 @@ public final class Tokenizer: Sendable {
         }
     }
 
-    private func encodePieces(of text: Span<UInt8>, with merger: inout BytePairMerger, into ids: inout [Int32]) {
+    private func encodePieces(of text: Span<UInt8>, scratch: inout [BytePairMerger.Node], into ids: inout [Int32]) {
         var preTokenizer = PreTokenizer(text)
         while let range = preTokenizer.next() {
             let piece = text.extracting(range)
-            if let token = vocabulary.normalToken(piece), token.isFlagged {
-                ids.append(token.id)
-            } else {
-                merger.merge(piece, into: &ids)
+            let token = vocabulary.normalToken(piece)
+            if let token, knownTokens.contains(token) {
+                ids.append(token)
+                continue
             }
+            let first = ids.count
+            merger.merge(piece, scratch: &scratch, into: &ids)
+            if let token, ids.count - first == 1 { knownTokens.insert(token) }
         }
     }
 }

@@ -30,8 +30,8 @@ extension TokenizerError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .unsupportedModel(let model):
-            "\(TokenizerKey.model) is \"\(model.escapedForTerminal)\", but only \"gpt2\" (byte-level BPE) is supported; "
-                + "this is not the tokenizer of a Qwen3 model"
+            "\(TokenizerKey.model) is \"\(model.escapedForTerminal)\", but only \"gpt2\" (byte-level BPE) is "
+                + "supported; this is not the tokenizer of a Qwen3 model"
         case .unsupportedPreTokenizer(let name?):
             "\(TokenizerKey.preTokenizer) is \"\(name.escapedForTerminal)\", but only \"qwen2\" is supported; "
                 + "this is not the tokenizer of a Qwen3 model"

@@ -1,8 +1,9 @@
-// Unicode data as Hugging Face tokenizers 0.23 has it. Written by Tests/Fixtures/make_unicode_tables.py; do not edit.
+// Unicode data as Hugging Face tokenizers 0.23 has it.
+// Written by Tests/Fixtures/make_unicode_tables.py; do not edit.
 // swift-format-ignore-file
 enum UnicodeTables {
-    /// `first scalar << 4 | properties` wherever the properties change, ascending; bits as in
-    /// `CharacterClasses`: 0-1 class, 2 unstable under NFC, 3 has a combining class.
+    /// `first scalar << 4 | properties` wherever these change, ascending. Bits are those of
+    /// `CharacterProperties`: 0-1 class, 2 unstable under NFC, 3 has a combining class.
     static let propertyRuns: [UInt32] = [
         0x0, 0x93, 0xe0, 0x203, 0x210, 0x302, 0x3a0, 0x411, 0x5b0, 0x611, 0x7b0, 0x853,
         0x860, 0xa03, 0xa10, 0xaa1, 0xab0, 0xb22, 0xb40, 0xb51, 0xb60, 0xb92, 0xba1, 0xbb0,

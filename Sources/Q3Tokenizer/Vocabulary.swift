@@ -30,7 +30,7 @@ struct Vocabulary: Sendable {
     private(set) var added = AddedTokens()
     /// The token that is one byte, by byte.
     private(set) var byteTokens: [Int32] = []
-    /// Tokens of the kind `normal`; flagged when their bytes are known to encode to them alone.
+    /// Tokens of the kind `normal`.
     private var normal: PieceTable
     /// All others.
     private var verbatim: PieceTable
@@ -64,11 +64,16 @@ struct Vocabulary: Sendable {
         guard store.count == kinds.count else {
             throw .tokenTypeCount(types: kinds.count, tokens: store.count)
         }
+        // A pass of its own: the table then waits on memory for many tokens at once.
+        for id in Int32(0)..<Int32(count) {
+            let first = kinds[Int(id)] == .normal ? normal.insert(id, of: store) : verbatim.insert(id, of: store)
+            if let first { throw .duplicateToken(id: id, first: first) }
+        }
         try checkAddedTokensAreNotNormal()
         for byte in UInt8.min...UInt8.max {
             let one: [UInt8] = [byte]
-            guard let entry = normal.find(one.span, in: store) else { throw .missingByte(byte) }
-            byteTokens.append(entry.id)
+            guard let id = normal.find(one.span, in: store) else { throw .missingByte(byte) }
+            byteTokens.append(id)
         }
     }
 
@@ -88,8 +93,6 @@ struct Vocabulary: Sendable {
                 for index in text.indices { bytes.append(text[index]) }
             }
         }
-        let first = kind == .normal ? normal.insert(id, of: store) : verbatim.insert(id, of: store)
-        if let first { throw .duplicateToken(id: id, first: first) }
         if kind.isAdded { added.insert(text, id: id) }
     }
 
@@ -98,23 +101,25 @@ struct Vocabulary: Sendable {
         for id in kinds.indices where kinds[id] != .normal {
             var decoded: [UInt8] = []
             let text = store.bytes.span.extracting(store.range(of: Int32(id)))
-            if ByteLevelAlphabet.decode(text, into: &decoded) == nil, let entry = normal.find(decoded.span, in: store) {
-                throw .duplicateToken(id: max(Int32(id), entry.id), first: min(Int32(id), entry.id))
+            if ByteLevelAlphabet.decode(text, into: &decoded) == nil, let twin = normal.find(decoded.span, in: store) {
+                throw .duplicateToken(id: max(Int32(id), twin), first: min(Int32(id), twin))
             }
         }
     }
 
-    /// The normal token that is exactly these bytes; flagged if encoding them is known to give that token alone.
+    /// The normal token that is exactly these bytes.
     @inline(__always)
-    func normalToken(_ piece: Span<UInt8>) -> PieceTable.Entry? {
+    func normalToken(_ piece: Span<UInt8>) -> Int32? {
         normal.find(piece, in: store)
     }
 
-    func token(_ piece: Span<UInt8>) -> Int32? {
-        normal.find(piece, in: store)?.id ?? verbatim.find(piece, in: store)?.id
+    /// The normal token that is exactly these bytes; a right guess saves the search.
+    func normalToken(_ piece: Span<UInt8>, guess: Int32) -> Int32? {
+        if guess < count, kinds[Int(guess)] == .normal, store.isEqual(guess, piece) { return guess }
+        return normalToken(piece)
     }
 
-    mutating func flagNormalTokens(_ isFlagged: (Int32) -> Bool) {
-        normal.setFlags(isFlagged)
+    func token(_ piece: Span<UInt8>) -> Int32? {
+        normal.find(piece, in: store) ?? verbatim.find(piece, in: store)
     }
 }

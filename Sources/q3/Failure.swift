@@ -1,6 +1,7 @@
 // What can end a command, and the exit status that tells scripts which it was.
 import Q3Embedding
 import Q3GGUF
+import Q3Model
 import Q3Reranking
 
 #if canImport(Glibc)
@@ -57,6 +58,7 @@ struct Failure: Error {
         switch error {
         case let failure as Failure: self = failure
         case let error as GGUFError: self.init(error.exitStatus, error.namesItsFile ? "\(error)" : named)
+        case let error as ModelError: self.init(error.exitStatus, named)
         case let error as EmbeddingError: self.init(error.exitStatus, "\(error)")
         case let error as RerankError: self.init(error.exitStatus, "\(error)")
         default: self.init(.badData, named)
@@ -84,6 +86,16 @@ extension GGUFError {
         switch self {
         case .cannotOpen, .notRegularFile, .empty, .cannotMap, .changed, .cannotWrite: true
         default: false
+        }
+    }
+}
+
+extension ModelError {
+    fileprivate var exitStatus: ExitStatus {
+        switch self {
+        case .badThreadCount: .usage
+        case .outOfMemory: .system
+        default: .badData
         }
     }
 }

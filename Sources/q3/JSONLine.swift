@@ -60,7 +60,7 @@ struct JSONLine {
             for key in JSONLine.knownKeys.map(Key.init) where values.contains(key) {
                 do {
                     if let text = try values.decodeIfPresent(String.self, forKey: key) { fields[key.stringValue] = text }
-                } catch {
+                } catch DecodingError.typeMismatch {
                     throw BadRecord(message: "\"\(key.stringValue)\" is no string")
                 }
             }

@@ -74,5 +74,5 @@ struct RootCommand: ParsableCommand {
              141  nobody reads the output
             """,
         version: "0.1.0",
-        subcommands: [EmbedCommand.self, RerankCommand.self, TokenizeCommand.self, InfoCommand.self])
+        subcommands: [EmbedCommand.self, RerankCommand.self, TokenizeCommand.self, InfoCommand.self, BenchCommand.self])
 }

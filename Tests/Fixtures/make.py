@@ -7,7 +7,7 @@
 Everything comes from this folder and fixed seeds; no file and no network is needed.
 
 `tiny-embed-*.gguf` with `.json`: {"model", "items", "states"}
-    item: {"name", "text", "ids", "embedding"}; queries also have "task" and "query", and "text" is their formatted text.
+    item: {"name", "text", "ids", "embedding"}; queries also have "task" and "query", and "text" is the formatted one.
     ids are the text read literally (nothing in it is an added token) and one closing <|endoftext|>;
     embedding is the last token after the final norm, scaled to unit length.
     states: {"file", "item", "nodes": [{"name", "shape": [tokens, width], "offset"}]}: little-endian f32 in `file`,

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Writes Sources/Q3Tokenizer/UnicodeTables.swift: character classes and NFC data exactly as Hugging Face `tokenizers` has them.
+"""Write Sources/Q3Tokenizer/UnicodeTables.swift: character classes and NFC data as Hugging Face `tokenizers` has them.
 
-  pip install tokenizers && python3 make_unicode_tables.py
+    pip install tokenizers      (made with 0.23.3 on Python 3.11)
+    python3 Tests/Fixtures/make_unicode_tables.py
 
-The library's regex engine and its normaliser follow two different Unicode versions (16 and about 10 in tokenizers 0.23), so
-both are asked, scalar by scalar, instead of trusting any one version of the Unicode database. Python's own database only
-proposes decompositions and combining classes; what `tokenizers` does not know is dropped. At the end the tables are run
-through a plain NFC and compared with `tokenizers` on random strings.
+The library's regex engine and its normaliser follow two different Unicode versions (16 and about 10), so both are asked,
+scalar by scalar, instead of trusting any one version of the Unicode database. Python's own database only proposes
+decompositions and combining classes; what `tokenizers` does not know is dropped. At the end the tables are run through a
+plain NFC and compared with `tokenizers` on random strings.
 """
 import random
 import unicodedata
@@ -49,7 +50,7 @@ def canonical_decompositions():
 
 
 def combining_classes():
-    """scalar -> nonzero class. A mark is known if the library moves it across U+0345 (240), U+0334 (1) or U+3099 (8)."""
+    """scalar -> nonzero class. A mark is known if the library moves it across U+0345 (240), U+0334 (1) or U+093C (7)."""
     table = {}
     for c in SCALARS:
         value = unicodedata.combining(chr(c))
@@ -100,9 +101,14 @@ def plain_nfc(text, decompositions, compositions, classes):
 
 def check(decompositions, compositions, classes, seconds):
     rng = random.Random(1)
-    interesting = sorted(set(decompositions) | set(classes) | seconds) + list(range(0xAC00, 0xAC40)) + list(range(0x1100, 0x1200))
+    interesting = sorted(set(decompositions) | set(classes) | seconds)
+    interesting += [*range(0xAC00, 0xAC40), *range(0x1100, 0x1200)]
+
+    def character():
+        return chr(rng.choice(interesting)) if rng.random() < 0.8 else rng.choice("abeo\u00e9\u0439")
+
     for _ in range(300_000):
-        text = "".join(chr(rng.choice(interesting)) if rng.random() < 0.8 else rng.choice("abeo\u00e9\u0439") for _ in range(rng.randint(1, 6)))
+        text = "".join(character() for _ in range(rng.randint(1, 6)))
         if rng.random() < 0.3:
             text = unicodedata.normalize("NFD", text)
         ours = plain_nfc(text, decompositions, compositions, classes)
@@ -141,18 +147,21 @@ def main():
         return klass | (UNSTABLE if c in unstable else 0) | (MARK if c in classes else 0)
 
     parts = [
-        "// Unicode data as Hugging Face tokenizers 0.23 has it. Written by Tests/Fixtures/make_unicode_tables.py; do not edit.",
+        "// Unicode data as Hugging Face tokenizers 0.23 has it.",
+        "// Written by Tests/Fixtures/make_unicode_tables.py; do not edit.",
         "// swift-format-ignore-file",
         "enum UnicodeTables {",
-        swift_array("propertyRuns", ["`first scalar << 4 | properties` wherever the properties change, ascending; bits as in",
-                                     "`CharacterClasses`: 0-1 class, 2 unstable under NFC, 3 has a combining class."],
+        swift_array("propertyRuns", ["`first scalar << 4 | properties` wherever these change, ascending. Bits are those of",
+                                     "`CharacterProperties`: 0-1 class, 2 unstable under NFC, 3 has a combining class."],
                     "UInt32", [c << 4 | p for c, p in runs(properties)], 12),
         "",
-        swift_array("combiningClassRuns", ["`first scalar << 8 | canonical combining class` wherever it changes, ascending."],
-                    "UInt32", [c << 8 | k for c, k in runs(lambda c: classes.get(c, 0))], 12),
+        swift_array("combiningClassRuns",
+                    ["`first scalar << 8 | canonical combining class` wherever it changes, ascending."], "UInt32",
+                    [c << 8 | k for c, k in runs(lambda c: classes.get(c, 0))], 12),
         "",
-        swift_array("decompositions", ["`scalar << 42 | first << 21 | second` (second 0 for singletons), one step, ascending."],
-                    "UInt64", [c << 42 | a << 21 | b for c, (a, b) in sorted(decompositions.items())], 7),
+        swift_array("decompositions",
+                    ["`scalar << 42 | first << 21 | second` (second 0 for singletons), one step, ascending."], "UInt64",
+                    [c << 42 | a << 21 | b for c, (a, b) in sorted(decompositions.items())], 7),
         "",
         swift_array("compositions", ["`first << 42 | second << 21 | composite`, ascending."],
                     "UInt64", [a << 42 | b << 21 | c for (a, b), c in sorted(compositions.items())], 7),

@@ -20,7 +20,7 @@ NODES = [("attnNorm", "input_layernorm"), ("q", "self_attn.q_proj"), ("k", "self
 
 
 class Reference:
-    def __init__(self, path):
+    def __init__(self, path, attention="eager"):
         reader = gguf.GGUFReader(path)
         self.tensors = {
             t.name: torch.from_numpy(np.array(gguf.quants.dequantize(t.data, t.tensor_type), dtype=np.float32))
@@ -37,20 +37,26 @@ class Reference:
             num_key_value_heads=value("attention.head_count_kv"), head_dim=value("attention.key_length"),
             rms_norm_eps=value("attention.layer_norm_rms_epsilon"), rope_theta=value("rope.freq_base"),
             max_position_embeddings=value("context_length"), attention_bias=False, use_sliding_window=False)
-        config._attn_implementation = "eager"
-        self.model = Qwen3Model(config).eval()
+        config._attn_implementation = attention
+        with torch.device("meta"):
+            self.model = Qwen3Model(config).eval()
         state = {"embed_tokens.weight": self.tensors["token_embd.weight"],
                  "norm.weight": self.tensors["output_norm.weight"]}
         for name, tensor in self.tensors.items():
             if name.startswith("blk."):
                 _, layer, part, _ = name.split(".")
                 state[f"layers.{layer}.{RENAMED[part]}.weight"] = tensor
-        self.model.load_state_dict(state, strict=True)
+        self.model.load_state_dict(state, strict=True, assign=True)
+        self.model.rotary_emb = type(self.model.rotary_emb)(config)
         second = self.model.rotary_emb.inv_freq[1].item()
         wanted = value("rope.freq_base") ** (-2 / value("attention.key_length"))
         assert abs(second - wanted) < 1e-6 * wanted, "transformers did not take rope_theta from the configuration"
 
     @torch.no_grad()
+    def last(self, ids):
+        """The last token after the final norm [hidden]."""
+        return self.model(torch.tensor([ids]), use_cache=False).last_hidden_state[0, -1]
+
     def run(self, ids):
         """The last token after the final norm [hidden], and every node by name, each [tokens, width]."""
         nodes, hooks = {}, []
@@ -75,13 +81,14 @@ class Reference:
             hooks.append(layer.mlp.down_proj.register_forward_pre_hook(keep_input(f"{i}.swiglu")))
             hooks.append(layer.register_forward_hook(keep(f"{i}.output")))
         hooks.append(self.model.norm.register_forward_hook(keep("outputNorm")))
-        last = self.model(torch.tensor([ids])).last_hidden_state[0, -1]
+        last = self.last(ids)
         for hook in hooks:
             hook.remove()
         for i in range(len(self.model.layers)):
             nodes[f"{i}.qRope"], nodes[f"{i}.kRope"] = self._rotate(nodes[f"{i}.qNorm"], nodes[f"{i}.kNorm"])
         return last, nodes
 
+    @torch.no_grad()
     def _rotate(self, q, k):
         tokens, size = len(q), self.model.config.head_dim
         heads = [x.reshape(1, tokens, -1, size).transpose(1, 2) for x in (q, k)]

@@ -14,17 +14,30 @@ USER_DEFINED = ["<tool_call>", "</tool_call>", "<|fim_prefix|>", "<|fim_middle|>
                 "<|repo_name|>", "<|file_sep|>", "<tool_response>", "</tool_response>", "<think>", "</think>"]
 
 
+def _bare(vocabulary=None, merges=None):
+    """Qwen3's tokenizer before any token is added to it."""
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(PATTERN), behavior="isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ])
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def hugging_face(tokens, types, merges):
+    """Encodes text with the vocabulary of a GGUF file; what looks like an added token is text."""
+    base = {token: i for i, token in enumerate(tokens) if types[i] == gguf.TokenType.NORMAL}
+    tokenizer = _bare(base, [tuple(merge.split(" ")) for merge in merges])
+    return lambda text: tokenizer.encode(text).ids
+
+
 class Vocabulary:
     """Trains on `corpus` up to `size` base tokens; the added tokens follow them in Qwen3's order."""
 
     def __init__(self, corpus, size):
-        bare = Tokenizer(models.BPE())
-        bare.normalizer = normalizers.NFC()
-        bare.pre_tokenizer = pre_tokenizers.Sequence([
-            pre_tokenizers.Split(Regex(PATTERN), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ])
-        bare.decoder = decoders.ByteLevel()
+        bare = _bare()
         alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
         bare.train_from_iterator(corpus, trainers.BpeTrainer(
             vocab_size=size, initial_alphabet=alphabet, show_progress=False))

@@ -1,0 +1,54 @@
+"""What is measured: the shapes are those of `q3 bench`, the ids are random in both programs."""
+
+import dataclasses
+import random
+
+PROBE_VOCABULARY = 151_643  # base tokens of Qwen3: none of the random ids is an added token
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One line of the table. `bench` is the case's name in `q3 bench`; `lists` gives the same shape to the others."""
+
+    name: str
+    file: str
+    bench: str
+    bar: float | None = None  # how many times llama.cpp's speed we aim at
+    threads: int = 2
+    precision: str = "fast"
+    rounds: int | None = None  # of A B A B; None: as many as asked for
+    pytorch: bool = False
+    tune: bool = True  # llama.cpp's settings are searched with this case, not taken over from 512 tokens
+
+    @property
+    def head(self):
+        return "rerank" if self.bench == "rerank" else "embed"
+
+    def lists(self):
+        r = random.Random(3)
+
+        def ids(count):
+            return [r.randrange(PROBE_VOCABULARY) for _ in range(count)]
+
+        if self.bench == "queries":
+            instruction = ids(22)
+            return [instruction + ids(r.randint(6, 14)) for _ in range(256)]
+        if self.bench == "rerank":
+            prefix, suffix = ids(90), ids(9)
+            return [prefix + ids(150) + suffix for _ in range(100)]
+        return [ids(int(self.bench.removeprefix("tokens:")))]
+
+
+CASES = [
+    Case("Q4_K_M, 512 tokens", "Q4_K_M", "tokens:512", 3.0),
+    Case("Q4_K_M, 64 tokens", "Q4_K_M", "tokens:64", 2.5),
+    Case("Q4_K_M, 16 tokens", "Q4_K_M", "tokens:16", 2.0),
+    Case("Q8_0, 512 tokens", "Q8_0", "tokens:512", 2.0),
+    Case("F16, 512 tokens", "F16", "tokens:512", 3.0, pytorch=True),
+    Case("Q4_K_M exact, 512 tokens", "Q4_K_M", "tokens:512", 1.8, precision="exact"),
+    Case("Q4_K_M, 256 instructed queries", "Q4_K_M", "queries", 5.0),
+    Case("Q8_0 reranker, 1 x 100 x 150", "rerank-Q8_0", "rerank", 3.5, rounds=2, tune=False),
+    Case("Q4_K_M, 2048 tokens", "Q4_K_M", "tokens:2048", 3.0, rounds=3, tune=False),
+    Case("Q4_K_M, 8192 tokens", "Q4_K_M", "tokens:8192", 2.5, rounds=2, tune=False),
+    Case("Q4_K_M, 512 tokens, 1 thread", "Q4_K_M", "tokens:512", threads=1, rounds=3),
+]

@@ -1,0 +1,136 @@
+"""The three programs behind one face: seconds for a case, vectors for texts, and the cost of a cold start."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class Worker:
+    """A Python process that answers a JSON line with a JSON line."""
+
+    def __init__(self, script):
+        self.process = subprocess.Popen(
+            [sys.executable, HERE / script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, **request):
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"{self.process.args[1].name} ended with status {self.process.wait()}")
+        return json.loads(answer)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Q3:
+    """A process per measurement: it maps the file, runs once to warm up, and times the second run."""
+
+    name = "q3"
+
+    def __init__(self, path):
+        self.path = path
+
+    def seconds(self, case, file, lists):
+        command = [self.path, "bench", "--model", file, "--case", case.bench, "--threads", str(case.threads),
+                   "--precision", case.precision, "--repeat", "1", "--json"]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["seconds"]
+
+    def vectors(self, file, texts, lists, precision):
+        command = [self.path, "embed", "--model", file, "--format", "jsonl", "--precision", precision, "--input", "-"]
+        lines = "\n".join(texts) + "\n"
+        output = subprocess.run(command, check=True, capture_output=True, text=True, input=lines).stdout
+        answers = [json.loads(line) for line in output.splitlines()]
+        assert [a["tokens"] for a in answers] == [len(ids) for ids in lists], "q3 and Hugging Face tokenize differently"
+        return [a["embedding"] for a in answers]
+
+    def cold_start(self, file, text, threads):
+        """From the start of the process to its end, and its peak of resident memory in bytes."""
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [self.path, "embed", "--model", file, "--threads", str(threads), text], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        if status:
+            raise SystemExit(f"q3 embed ended with status {status}")
+        return seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+class Llama:
+    """One process stays alive with the model loaded; each case runs with the settings that were fastest for it."""
+
+    name = "llama.cpp"
+    # Pooling "none" asks for the state of the last token only, "last" marks every token as an output.
+    BASE = {"repack": False, "flash": True, "pooling": "none", "sequences": 1, "unified": False}
+    OPTIONS = {"repack": [True], "flash": [False], "pooling": ["last"]}
+    OPTIONS_OF_MANY = {"sequences": [16, 64], "unified": [True], "repack": [True]}
+    TRIALS = 2
+
+    def __init__(self):
+        self.worker, self.best = Worker("llama.py"), {}
+
+    def tune(self, case, file, lists):
+        """Changes one setting after the other and keeps what is faster; long cases take over what 512 tokens found."""
+        key = (case.file, case.bench, case.threads)
+        if key not in self.best:
+            if case.tune:
+                self.best[key] = self._search(case, file, lists[:64])
+            else:
+                known = self.best.get((case.file.removeprefix("rerank-"), "tokens:512", 2), self.BASE)
+                self.best[key] = known | ({"sequences": 8} if len(lists) > 1 else {})
+        return self.best[key]
+
+    def _search(self, case, file, lists):
+        def trial(settings):
+            return min(self._run(case, file, lists, settings) for _ in range(self.TRIALS))
+
+        best, seconds = self.BASE, trial(self.BASE)
+        for name, values in (self.OPTIONS_OF_MANY if len(lists) > 1 else self.OPTIONS).items():
+            for value in values:
+                changed = best | {name: value}
+                if (time_of_changed := trial(changed)) < seconds:
+                    best, seconds = changed, time_of_changed
+        return best
+
+    def _run(self, case, file, lists, settings):
+        return self.worker.ask(
+            model=file, threads=case.threads, lists=lists, head=case.head, **settings)["seconds"]
+
+    def seconds(self, case, file, lists):
+        return self._run(case, file, lists, self.best[case.file, case.bench, case.threads])
+
+    def vectors(self, file, texts, lists, precision):
+        return [self.worker.ask(model=file, threads=2, lists=[ids], head="embed", vectors=True)["vectors"][0]
+                for ids in lists]
+
+    def cold_start(self, file, text, threads):
+        """From the start of loading to the vector, without the start of Python, with a context of 512 tokens."""
+        command = [sys.executable, HERE / "llama.py", "--cold", file, text, str(threads)]
+        answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        return answer["seconds"], answer["bytes"]
+
+    def close(self):
+        self.worker.close()
+
+
+class PyTorch:
+    name = "PyTorch f32"
+
+    def __init__(self):
+        self.worker = Worker("pytorch.py")
+
+    def seconds(self, case, file, lists):
+        return self.worker.ask(model=file, threads=case.threads, lists=lists)["seconds"]
+
+    def vectors(self, file, texts, lists, precision):
+        return self.worker.ask(model=file, threads=2, lists=lists, warm=False, vectors=True)["vectors"]
+
+    def close(self):
+        self.worker.close()

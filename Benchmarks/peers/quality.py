@@ -1,0 +1,34 @@
+"""How far each program's vectors are from float32 on the same file: 1 - cosine, median and largest over the texts."""
+
+import gguf
+import numpy as np
+
+from generator import texts as fixtures
+from generator.tokenizer import hugging_face
+
+FILES = ["F16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_0", "Q4_K_M", "Q4_0"]
+# A text per line is what q3 reads; <|...|> is text to q3 and a token to others.
+TEXTS = [" ".join(text.split()) for _, text in fixtures.TEXTS if text.strip() and "<" not in text]
+
+
+def distances(vectors, reference):
+    a, b = (np.array([v / np.linalg.norm(v) for v in np.array(x, dtype=np.float64)]) for x in (vectors, reference))
+    off = 1 - np.sum(a * b, axis=1)
+    return {"median": float(np.median(off)), "maximum": float(off.max())}
+
+
+def measure(files, q3, llama, pytorch):
+    rows = []
+    for name in FILES:
+        path = str(files.path(name))
+        fields = gguf.GGUFReader(path).fields
+        encode = hugging_face(*(fields[f"tokenizer.ggml.{k}"].contents() for k in ("tokens", "token_type", "merges")))
+        end = fields["tokenizer.ggml.eos_token_id"].contents()
+        lists = [encode(text) + [end] for text in TEXTS]
+        reference = pytorch.vectors(path, TEXTS, lists, None)
+        for engine, precision in ((q3, "fast"), (q3, "exact"), (llama, None)):
+            if engine:
+                row = distances(engine.vectors(path, TEXTS, lists, precision), reference)
+                rows.append({"file": name, "engine": " ".join(filter(None, [engine.name, precision])), **row})
+                print(rows[-1], flush=True)
+    return rows

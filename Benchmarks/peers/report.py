@@ -1,0 +1,76 @@
+"""The results as a Markdown table and as a picture."""
+
+import importlib.metadata
+import os
+import platform
+
+import llama_cpp
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as pyplot  # noqa: E402
+
+NAMES = ["q3", "llama.cpp", "PyTorch f32"]
+COLORS = dict(zip(NAMES, ["#d9480f", "#868e96", "#1971c2"]))
+
+
+def machine():
+    cpu = platform.processor() or platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        lines = open("/proc/cpuinfo").read().splitlines()
+        cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), cpu)
+    versions = {p: importlib.metadata.version(p) for p in ("llama-cpp-python", "torch", "transformers")}
+    return {"cpu": cpu, "cores": os.cpu_count(), "system": platform.system(), "versions": versions,
+            "llama.cpp": llama_cpp.llama_print_system_info().decode().strip()}
+
+
+def write(result, out):
+    (out / "results.md").write_text("\n".join(_markdown(result)) + "\n")
+    if result["speed"]:
+        _picture(result["speed"], out / "speed.svg")
+
+
+def _markdown(result):
+    m = result["machine"]
+    yield f"{m['cpu']}, {m['cores']} cores, {m['system']}; load average {result['load before']:.1f} before, " \
+          f"{result['load after']:.1f} after. " + ", ".join(f"{k} {v}" for k, v in m["versions"].items()) + "."
+    yield f"llama.cpp: {m['llama.cpp']}"
+    yield from ["", "Tokens per second, medians of interleaved runs; every token that comes in counts, shared or not.",
+                "", "| case | q3 | llama.cpp | PyTorch f32 | q3 / llama.cpp | aim | llama.cpp's settings |",
+                "|---|--:|--:|--:|--:|--:|---|"]
+    for row in result["speed"]:
+        rate = {name: row["tokens"] / s for name, s in row["median"].items()}
+        cells = [f"{rate[n]:.0f}" if n in rate else "" for n in NAMES]
+        ratio = f"**{rate['q3'] / rate['llama.cpp']:.2f}**" if "q3" in rate and "llama.cpp" in rate else ""
+        aim = f"{row['bar']:.1f}" if row["bar"] else ""
+        settings = ", ".join(f"{k} {v}" for k, v in (row["llama.cpp settings"] or {}).items())
+        yield f"| {row['case']} | {' | '.join(cells)} | {ratio} | {aim} | {settings} |"
+    if "cold start" in result:
+        yield from ["", "Cold start to the first vector, file in the page cache; q3 with the start of its process, "
+                    "llama.cpp without the start of Python.", "", "| | seconds | peak resident MB |", "|---|--:|--:|"]
+        for name, r in result["cold start"].items():
+            yield f"| {name} | {r['seconds']:.3f} | {r['bytes'] / 1e6:.0f} |"
+    if "quality" in result:
+        yield from ["", "1 - cosine to PyTorch float32 on the same file's dequantized weights.", "",
+                    "| file | program | median | largest |", "|---|---|--:|--:|"]
+        for r in result["quality"]:
+            yield f"| {r['file']} | {r['engine']} | {r['median']:.1e} | {r['maximum']:.1e} |"
+
+
+def _picture(rows, path):
+    figure, axes = pyplot.subplots(figsize=(9, 0.55 * len(rows) + 1.2))
+    height = 0.8 / len(NAMES)
+    for i, name in enumerate(NAMES):
+        points = [(y, row["tokens"] / row["median"][name]) for y, row in enumerate(rows) if name in row["median"]]
+        if not points:
+            continue
+        places, values = [y + i * height for y, _ in points], [v for _, v in points]
+        bars = axes.barh(places, values, height, color=COLORS[name], label=name)
+        axes.bar_label(bars, fmt="%.0f", padding=3, fontsize=7)
+    axes.set_yticks([y + height for y in range(len(rows))], [row["case"] for row in rows], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("tokens per second (more is better)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})

@@ -1,0 +1,129 @@
+// q3 bench: how fast a model runs on this machine, and where the time goes.
+public import ArgumentParser
+import Q3GGUF
+public import Q3Kernels
+import Q3Model
+
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measures speed and memory.",
+        discussion: """
+            Runs token lists with random ids through the model: one warm-up, then --repeat
+            timed runs, of which the median counts. tokens/s counts the tokens that come in;
+            "distinct" ones are left when equal beginnings, which are computed once, are
+            counted once. The peak of resident memory includes the model file's pages.
+
+            CASES
+              tokens:N   one text of N tokens
+              tokens     tokens:N for N = \(BenchCase.lengths.map(String.init).joined(separator: " "))
+              mixed      64 texts of 8 to 1024 tokens
+              queries    256 queries of about 10 tokens behind one instruction of 22
+              rerank     1 query and 100 passages of 150 tokens
+              threads    one text of \(BenchCase.steadyLength) tokens with 1, 2, ... threads
+              start      process start to first vector, the file being in the page cache
+              tokenizer  text to tokens, on one thread
+              all        everything; this is the default and takes minutes
+
+            EXAMPLES
+              q3 bench -m embedding.gguf --case tokens:512 queries
+              q3 bench --synthetic 0.6B:Q4_K_M --case threads --threads 8
+            """)
+
+    @Option(name: .shortAndLong, help: "The GGUF file of the model.")
+    var model: String?
+
+    @Option(help: "A model with random weights instead: \(SyntheticModel.help).")
+    var synthetic: SyntheticModel?
+
+    @Option(
+        name: .customLong("case"), parsing: .upToNextOption,
+        help: ArgumentHelp("What to measure; several can be given. (default: all)", valueName: "name"),
+        transform: { name in
+            guard let cases = BenchCase.named(name) else {
+                throw ValidationError("'\(name)' is no case; see 'q3 help bench' for the list")
+            }
+            return cases
+        })
+    var cases: [[BenchCase]] = []
+
+    @Option(help: "Threads that compute. (default: one per core)")
+    var threads: Int?
+
+    @Option(help: "fast, or exact for results within 1e-6 of the reference in f32.")
+    var precision: Precision = .fast
+
+    @Option(help: "Instruction set of the kernels. (default: the best one)")
+    var isa: ISA = .best
+
+    @Option(name: .customLong("repeat"), help: "Timed runs of each case.")
+    var repeatCount = 3
+
+    @Flag(help: "Time the first run too.")
+    var skipWarmUp = false
+
+    @Flag(help: "Print a JSON object per line.")
+    var json = false
+
+    func validate() throws {
+        guard (model == nil) != (synthetic == nil) else { throw ValidationError("give either --model or --synthetic") }
+        guard isa.isAvailable else { throw ValidationError("this machine does not run --isa \(isa.name)") }
+        if let threads, !(1...ModelOptions.threadLimit ~= threads) {
+            throw ValidationError("--threads must be 1 to \(ModelOptions.threadLimit)")
+        }
+        guard repeatCount > 0 else { throw ValidationError("--repeat must be at least 1") }
+    }
+
+    func run() async throws {
+        let setup = try makeSetup()
+        let limit = try setup.model().config.contextLength
+        let cases = self.cases.isEmpty ? BenchCase.all.filter { $0.fits(context: limit) } : Array(self.cases.joined())
+        let output = try OutputFile(path: nil, inputs: [])
+        let runner = BenchRunner(setup: setup)
+        if !json { try output.writeLine(Measurement.table.header) }
+        for benchCase in cases {
+            for measurement in try await runner.run(benchCase) {
+                BenchSetup.show("")
+                try output.writeLine(
+                    json ? "\(measurement.json(setup: setup))" : Measurement.table.line(measurement.cells))
+            }
+        }
+    }
+
+    private func makeSetup() throws -> BenchSetup {
+        var options = ModelOptions()
+        options.precision = precision
+        options.threads = threads
+        func setup(_ file: GGUFFile, path: String, name: String) -> BenchSetup {
+            BenchSetup(
+                file: file, path: path, modelName: name, options: options, isa: isa, repeatCount: repeatCount,
+                warmsUp: !skipWarmUp)
+        }
+        if let synthetic {
+            BenchSetup.show("making \(synthetic)")
+            let made = try synthetic.make()
+            return setup(made.file, path: made.path, name: "synthetic \(synthetic)")
+        }
+        guard let model else { preconditionFailure("validate lets no run begin without a model") }
+        return setup(try opening(model) { $0 }, path: model, name: model)
+    }
+}
+
+extension ISA: ExpressibleByArgument {
+    public init?(argument: String) {
+        guard let isa = ISA.allCases.first(where: { $0.name == argument }) else { return nil }
+        self = isa
+    }
+    public var defaultValueDescription: String { name }
+    public static var allValueStrings: [String] { allCases.map(\.name) }
+}
+
+extension BenchCase {
+    fileprivate func fits(context: Int) -> Bool {
+        if case .tokens(let count) = self { count <= context } else { true }
+    }
+}
+
+extension OutputFile {
+    func writeLine(_ line: String) throws { try write(Array("\(line)\n".utf8)) }
+}

@@ -1,0 +1,31 @@
+// Rows of numbers under fixed column heads, printed as they come.
+
+struct Table {
+    /// Titles and widths; a negative width aligns left. A longer cell pushes its neighbours aside.
+    let columns: [(title: String, width: Int)]
+
+    var header: String { line(columns.map(\.title)) }
+
+    func line(_ cells: [String]) -> String {
+        let padded = zip(columns, cells).map { column, cell in
+            let padding = String(repeating: " ", count: max(0, abs(column.width) - cell.count))
+            return column.width < 0 ? cell + padding : padding + cell
+        }
+        let line = padded.joined(separator: "  ")
+        return String(line.reversed().drop { $0 == " " }.reversed())
+    }
+}
+
+extension Double {
+    /// With exactly so many digits after the point.
+    func fixed(_ digits: Int) -> String {
+        let unit = (0..<digits).reduce(1.0) { unit, _ in unit * 10 }
+        guard isFinite, magnitude * unit < 9e15 else { return "\(self)" }
+        let scaled = (magnitude * unit).rounded()
+        let sign = self < 0 && scaled > 0 ? "-" : ""
+        let (whole, part) = (Int(scaled) / Int(unit), Int(scaled) % Int(unit))
+        guard digits > 0 else { return "\(sign)\(whole)" }
+        let text = "\(part)"
+        return "\(sign)\(whole).\(String(repeating: "0", count: digits - text.count))\(text)"
+    }
+}

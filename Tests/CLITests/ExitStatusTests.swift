@@ -1,0 +1,129 @@
+// How commands end: one line of message, an exit status that says which kind, and nothing left lying about.
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+@Suite struct ExitStatusTests {
+    private static let model = Fixture.path("tiny-embed-Q8_0.gguf")
+
+    private static let failures: [(arguments: [String], status: CInt)] = [
+        (["nonsense"], 64),
+        (["embed"], 64),
+        (["embed", "--model", model, "--format", "xml", "a"], 64),
+        (["embed", "--model", model, "--threads", "0", "a"], 64),
+        (["embed", "--model", model, "--dimensions", "0", "a"], 64),
+        (["embed", "--model", model, "--dimensions", "65", "a"], 64),
+        (["embed", "--model", model, "--dimensions", "9", "--type", "binary", "a"], 64),
+        (["embed", "--model", model, "--input", "x.txt", "a"], 64),
+        (["embed", "--model", model, "--output", model, "a"], 64),
+        (["info", "--model", model, "--context", "40000"], 64),
+        (["embed", "--model", Fixture.path("make.py"), "a"], 65),
+        (["embed", "--model", Fixture.path("tiny-rerank-Q8_0.gguf"), "a"], 65),
+        (["rerank", "--model", model, "--query", "q", "a"], 65),
+        (["embed", "--model", "/nonexistent.gguf", "a"], 66),
+        (["embed", "--model", "/tmp", "a"], 66),
+        (["embed", "--model", model, "--input", "/nonexistent.txt"], 66),
+        (["embed", "--model", model, "--input", "/tmp"], 66),
+        (["embed", "--model", model, "--output", "/nonexistent/out", "a"], 73),
+        (["embed", "--model", model, "--output", "/tmp", "a"], 73),
+    ]
+
+    @Test(arguments: failures) func failuresAreOneLine(_ test: (arguments: [String], status: CInt)) throws {
+        let outcome = try Tool.run(test.arguments)
+        #expect(outcome.status == test.status, "\(outcome.messages)")
+        #expect(outcome.output.isEmpty)
+        #expect(outcome.messages.hasPrefix("q3: error: "))
+        #expect(outcome.messages.filter { $0 == "\n" }.count == 1, "\(outcome.messages)")
+    }
+
+    private static let helps = [["--help"], ["help"], [], ["embed", "--help"], ["rerank", "-h"], ["help", "tokenize"], ["info", "--help"]]
+
+    @Test(arguments: helps) func helpHasExamples(_ arguments: [String]) throws {
+        let outcome = try Tool.run(arguments)
+        #expect(outcome.status == 0)
+        #expect(outcome.messages == "")
+        #expect(outcome.text.contains("EXAMPLES\n  q3 "))
+        #expect(outcome.lines.allSatisfy { $0.count <= 80 })
+    }
+
+    /// An unwritable place is found before the model is even looked at.
+    @Test func outputIsCheckedFirst() throws {
+        let outcome = try Tool.run(["embed", "--model", "/nonexistent.gguf", "--output", "/nonexistent/out", "a"])
+        #expect(outcome.status == 73)
+    }
+
+    @Test func aFailureLeavesNoPartOfTheOutput() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("out", "old".utf8)
+        let outcome = try Tool.run(["embed", "--model", "/nonexistent.gguf", "--output", folder.file("out"), "a"])
+        #expect(outcome.status == 66)
+        #expect(try folder.names() == ["out"])
+        #expect(try folder.read("out") == Array("old".utf8))
+    }
+
+    @Test func outputReplacesWhatALinkPointsTo() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("real", "old".utf8)
+        #expect(unsafe symlink(folder.file("real"), folder.file("link")) == 0)
+        let outcome = try Tool.run(["embed", "--model", Self.model, "--output", folder.file("link"), "a"])
+        #expect(outcome.status == 0)
+        #expect(try folder.names() == ["link", "real"])
+        #expect(try folder.read("real").starts(with: "{\"index\":0".utf8))
+    }
+
+    @Test func outputIntoADeviceIsWrittenAsItIs() throws {
+        #expect(try Tool.run(["embed", "--model", Self.model, "--output", "/dev/null", "a"]).status == 0)
+    }
+
+    @Test func aReaderThatLeavesEndsTheRunQuietly() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("in.txt", (0..<3000).map { "line \($0)\n" }.joined().utf8)
+        let outcome = try Tool.shell(
+            "{ $Q3 tokenize -m '\(Self.model)' -i '\(folder.file("in.txt"))'; echo $? > '\(folder.file("status"))'; } | head -n 1")
+        #expect(outcome.messages == "")
+        #expect(try folder.read("status") == Array("141\n".utf8))
+    }
+
+    @Test(arguments: [(SIGINT, 130), (SIGTERM, 143)] as [(CInt, CInt)])
+    func signalsEndARunAndItsUnfinishedFile(_ signal: CInt, _ status: CInt) async throws {
+        let folder = try TemporaryFolder()
+        // Nothing ever comes through the pipe, so the run waits for its input.
+        let (pipe, end) = try Tool.pipe(in: folder)
+        defer { close(end) }
+        let process = try Tool.start(
+            ["tokenize", "-m", Self.model, "-o", folder.file("out")], input: pipe, output: folder.file("stdout"),
+            messages: folder.file("stderr"))
+        try await until { try folder.names().contains { $0.hasSuffix(".part") } }
+        kill(process, signal)
+        #expect(Tool.wait(for: process) == status)
+        #expect(try folder.names() == ["pipe", "stderr", "stdout"])
+        #expect(try folder.read("stderr").isEmpty)
+    }
+
+    /// Answers come for what was written, before the pipe is closed.
+    @Test func aSlowWriterIsAnswered() async throws {
+        let folder = try TemporaryFolder()
+        let (pipe, end) = try Tool.pipe(in: folder)
+        let process = try Tool.start(
+            ["tokenize", "-m", Self.model, "--format", "jsonl"], input: pipe, output: folder.file("stdout"),
+            messages: folder.file("stderr"))
+        #expect(unsafe write(end, "one\n", 4) == 4)
+        try await until { try !folder.read("stdout").isEmpty }
+        #expect(try folder.read("stdout").starts(with: "{\"index\":0".utf8))
+        close(end)
+        #expect(Tool.wait(for: process) == 0)
+    }
+
+    /// Waits up to ten seconds for something to come true.
+    private func until(_ condition: () throws -> Bool) async throws {
+        for _ in 0..<1000 where try !condition() { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(try condition())
+    }
+}

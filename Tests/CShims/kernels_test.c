@@ -1,0 +1,276 @@
+/* Compares every vector kernel with the scalar one, bit for bit. Tests/CShims/run builds and runs it, for this machine and for ARM. */
+#include "contenders.h"
+#include "values.h"
+
+static const q3_kernels *const truth = &q3_kernels_scalar;
+
+/* === Activations === */
+
+static q3_activations take_activations(size_t rows, size_t cols) {
+    size_t padded = (rows + Q3_TOKEN_GROUP - 1) / Q3_TOKEN_GROUP * Q3_TOKEN_GROUP, blocks = padded * cols / Q3_BLOCK;
+    return (q3_activations){
+        .cols = cols,
+        .f32 = take(padded * cols * sizeof(float)),
+        .i8 = take(padded * cols),
+        .i8_scale = take(blocks * sizeof(float)),
+        .i8_sum = take(blocks * sizeof(float)),
+        .i16 = take(padded * cols * sizeof(int16_t)),
+        .i16_sum = take(blocks * sizeof(float)),
+        .i16_scale = take(padded * sizeof(float)),
+    };
+}
+
+static void test_prepare_row(void) {
+    enum { ROW = 5, PADDED = 8 };
+    static const size_t widths[] = {32, 64, 992};
+    for (int w = 0; w < 3; w++) {
+        for (int kind = 0; kind < ROW_KINDS; kind++) {
+            for (int with_gain = 0; with_gain < 2; with_gain++) {
+                size_t cols = widths[w], blocks = PADDED * cols / Q3_BLOCK;
+                float *x = take(cols * sizeof(float)), *gain = take(cols * sizeof(float)), *work = take(cols * sizeof(float));
+                fill_row(x, cols, kind);
+                fill_random(gain, cols, 2);
+                q3_activations expected = take_activations(ROW + 1, cols);
+                truth->prepare_row(x, with_gain ? gain : NULL, 1e-6f, ROW, &expected, work);
+                name_case("prepare_row of kind %d, %zu values%s", kind, cols, with_gain ? ", normalized" : "");
+                EACH_CONTENDER(c) {
+                    q3_activations got = take_activations(ROW + 1, cols);
+                    c->kernels->prepare_row(x, with_gain ? gain : NULL, 1e-6f, ROW, &got, work);
+                    check_floats(c, "f32", got.f32, expected.f32, PADDED * cols);
+                    check_floats(c, "i8_scale", got.i8_scale, expected.i8_scale, blocks);
+                    check_floats(c, "i8_sum", got.i8_sum, expected.i8_sum, blocks);
+                    check_floats(c, "i16_scale", got.i16_scale, expected.i16_scale, PADDED);
+                    if (expected.i16_scale[ROW] != expected.i16_scale[ROW]) continue; /* NaN scales: the integers mean nothing */
+                    check_bytes(c, "i8", got.i8, expected.i8, PADDED * cols);
+                    check_bytes(c, "i16", got.i16, expected.i16, PADDED * cols * sizeof(int16_t));
+                    check_floats(c, "i16_sum", got.i16_sum, expected.i16_sum, blocks);
+                }
+                free_taken();
+            }
+        }
+    }
+}
+
+/* === Products === */
+
+enum { MAX_TOKENS = 17, FIRST = 8, ALL_TOKENS = FIRST + MAX_TOKENS, STRIDE = 19 };
+
+static void check_panel(contender *c, q3_family family, const panel_header *got, const panel_header *expected) {
+    check_bytes(c, "header", got, expected, offsetof(panel_header, wide) + sizeof got->wide);
+    for (size_t j = 0; j < expected->blocks; j++) {
+        switch (family) {
+        case Q3_FAMILY_U8: {
+            const block_u8 *a = (const block_u8 *)(got + 1) + j, *b = (const block_u8 *)(expected + 1) + j;
+            check_bytes(c, "bytes", a->w, b->w, sizeof a->w);
+            check_floats(c, "d", a->d, b->d, 16);
+            check_floats(c, "m", a->m, b->m, 16);
+            break;
+        }
+        case Q3_FAMILY_W16: {
+            const block_w16 *a = (const block_w16 *)(got + 1) + j, *b = (const block_w16 *)(expected + 1) + j;
+            check_bytes(c, "words", a->w, b->w, sizeof a->w);
+            check_floats(c, "d", a->d, b->d, 16);
+            check_floats(c, "m", a->m, b->m, 16);
+            break;
+        }
+        case Q3_FAMILY_F32: {
+            const block_f32 *a = (const block_f32 *)(got + 1) + j, *b = (const block_f32 *)(expected + 1) + j;
+            check_floats(c, "floats", a->w[0], b->w[0], 32 * 16);
+            break;
+        }
+        }
+    }
+}
+
+/* A token's products are the same in any tile: `product` [ALL_TOKENS, 16] serves for every first and count. */
+static void check_product(contender *c, q3_family family, const void *panel, const q3_activations *a, const float *product) {
+    for (size_t tokens = 1; tokens <= MAX_TOKENS; tokens++) {
+        size_t first = tokens % 2 * FIRST;
+        for (int add = 0; add < 2; add++) {
+            float got[(MAX_TOKENS + 1) * STRIDE], expected[(MAX_TOKENS + 1) * STRIDE];
+            fill_random(got, (MAX_TOKENS + 1) * STRIDE, 1);
+            memcpy(expected, got, sizeof got);
+            for (size_t t = 0; t < tokens; t++) {
+                for (size_t r = 0; r < 16; r++) {
+                    float y = product[(first + t) * 16 + r], *o = expected + t * STRIDE + r;
+                    *o = add ? *o + y : y;
+                }
+            }
+            c->kernels->multiply_panel(family, panel, a, first, tokens, got, STRIDE, add);
+            check_floats(c, add ? "added product" : "product", got, expected, (MAX_TOKENS + 1) * STRIDE);
+        }
+    }
+}
+
+static void test_products_of(const weight_type *type, q3_family family, int pattern, size_t cols) {
+    static const char *const families[] = {"U8", "W16", "F32"};
+    enum { ROWS = 32, FIRST_ROW = 16, OFFSET = 2 };
+    size_t row_bytes = cols / type->weights * type->bytes, panel_bytes = q3_panel_bytes(family, cols);
+    uint8_t *data = take(OFFSET + ROWS * row_bytes);
+    fill_weights(type, pattern, data + OFFSET, ROWS * cols / type->weights);
+    q3_matrix weights = {data + OFFSET, type->id, family, ROWS, cols, row_bytes};
+    void *panel = take(panel_bytes);
+    truth->pack(&weights, FIRST_ROW, panel);
+
+    q3_activations a = take_activations(ALL_TOKENS, cols);
+    float *x = take(cols * sizeof(float)), *product = take(ALL_TOKENS * 16 * sizeof(float));
+    for (size_t t = 0; t < ALL_TOKENS; t++) {
+        fill_row(x, cols, (int)(t % ROW_KINDS));
+        truth->prepare_row(x, NULL, 0, t, &a, NULL);
+    }
+    truth->multiply_panel(family, panel, &a, 0, ALL_TOKENS, product, 16, false);
+
+    name_case("%s as %s, %s, %zu columns", type->name, families[family], pattern_names[pattern], cols);
+    EACH_CONTENDER(c) {
+        void *packed = take(panel_bytes);
+        c->kernels->pack(&weights, FIRST_ROW, packed);
+        check_panel(c, family, packed, panel);
+        check_product(c, family, packed, &a, product);
+    }
+    free_taken();
+}
+
+static void test_products(void) {
+    for (size_t i = 0; i < sizeof weight_types / sizeof *weight_types; i++) {
+        const weight_type *type = weight_types + i;
+        for (q3_family family = Q3_FAMILY_U8; family <= Q3_FAMILY_F32; family++) {
+            if (!q3_type_in_family(type->id, family)) continue;
+            for (int pattern = 0; pattern < PATTERNS; pattern++) {
+                test_products_of(type, family, pattern, type->weights);
+                test_products_of(type, family, pattern, 3 * type->weights);
+            }
+        }
+    }
+}
+
+/* === Element by element === */
+
+static void test_rms_norm(void) {
+    for (size_t n = 16; n <= 1024; n *= 4) {
+        for (int kind = 0; kind < ROW_KINDS; kind++) {
+            float *x = take(n * sizeof(float)), *gain = take(n * sizeof(float)), *expected = take(n * sizeof(float));
+            fill_row(x, n, kind);
+            fill_random(gain, n, 2);
+            truth->rms_norm(x, gain, 1e-6f, n, expected);
+            name_case("rms_norm of kind %d, %zu values", kind, n);
+            EACH_CONTENDER(c) {
+                float *got = take(n * sizeof(float));
+                c->kernels->rms_norm(x, gain, 1e-6f, n, got);
+                check_floats(c, "y", got, expected, n);
+            }
+            free_taken();
+        }
+    }
+}
+
+static void test_norm_rope(void) {
+    for (size_t n = 32; n <= 256; n += 32) {
+        for (int kind = 0; kind < ROW_KINDS; kind++) {
+            float *head = take(n * sizeof(float)), *gain = take(n * sizeof(float)), *expected = take(n * sizeof(float));
+            float *cosines = take(n / 2 * sizeof(float)), *sines = take(n / 2 * sizeof(float));
+            fill_row(head, n, kind);
+            fill_random(gain, n, 2);
+            for (size_t i = 0; i < n / 2; i++) {
+                float angle = random_float(100);
+                cosines[i] = cosf(angle), sines[i] = sinf(angle);
+            }
+            memcpy(expected, head, n * sizeof(float));
+            truth->norm_rope(expected, gain, 1e-6f, cosines, sines, n);
+            name_case("norm_rope of kind %d, %zu values", kind, n);
+            EACH_CONTENDER(c) {
+                float *got = take(n * sizeof(float));
+                memcpy(got, head, n * sizeof(float));
+                c->kernels->norm_rope(got, gain, 1e-6f, cosines, sines, n);
+                check_floats(c, "head", got, expected, n);
+            }
+            free_taken();
+        }
+    }
+}
+
+/* exp over all floats up to 0, one in 4099; SwiGLU over as many of both signs. */
+static void test_curves(void) {
+    enum { N = 4096, STEP = 4099 };
+    uint32_t bits = 0x80000000; /* -0 */
+    for (bool more = true; more;) {
+        float x[N], magnitude[N], expected[N], got[N], up[N];
+        for (int i = 0; i < N; i++) {
+            memcpy(x + i, &bits, 4);
+            magnitude[i] = i % 2 ? x[i] : -x[i];
+            more = bits <= UINT32_MAX - STEP; /* the last ones are NaNs */
+            if (more) bits += STEP;
+        }
+        fill_random(up, N, 4);
+        truth->exp(x, expected, N);
+        name_case("exp from %g on", (double)x[0]);
+        EACH_CONTENDER(c) {
+            c->kernels->exp(x, got, N);
+            check_floats(c, "y", got, expected, N);
+        }
+        memcpy(expected, magnitude, sizeof expected);
+        truth->swiglu(expected, up, N);
+        name_case("swiglu from %g on", (double)x[0]);
+        EACH_CONTENDER(c) {
+            memcpy(got, magnitude, sizeof got);
+            c->kernels->swiglu(got, up, N);
+            check_floats(c, "gate", got, expected, N);
+        }
+    }
+}
+
+/* === Attention === */
+
+/* A root, two children at its end, and a grandchild that leaves the first child at its middle. */
+static const q3_run runs[] = {{-1, 0, 0, 70}, {0, 70, 70, 130}, {0, 70, 200, 5}, {1, 150, 205, 40}};
+enum { KEY_ROWS = 245 };
+
+static void test_attention_of(size_t head_dim, size_t kv_heads, size_t group, float range, q3_query query) {
+    size_t heads = kv_heads * group, rows = (size_t)(query.row + query.count), width = heads * head_dim;
+    float *keys = take(KEY_ROWS * kv_heads * head_dim * sizeof(float)), *values = take(KEY_ROWS * kv_heads * head_dim * sizeof(float));
+    float *queries = take(rows * width * sizeof(float)), *expected = take(rows * width * sizeof(float));
+    fill_random(keys, KEY_ROWS * kv_heads * head_dim, 1);
+    fill_random(values, KEY_ROWS * kv_heads * head_dim, 1);
+    fill_random(queries, rows * width, range);
+    q3_attention a = {runs, keys, values, heads, kv_heads, head_dim, 1 / sqrtf((float)head_dim)};
+    truth->attend(&a, query, kv_heads - 1, queries, expected, NULL);
+    name_case("attention, head of %zu, %zu query heads, range %g, %d tokens of run %d from %d", head_dim, group, (double)range,
+              query.count, query.run, query.first);
+    EACH_CONTENDER(c) {
+        float *got = take(rows * width * sizeof(float));
+        c->kernels->attend(&a, query, kv_heads - 1, queries, got, take(q3_attention_scratch_bytes(head_dim)));
+        check_floats(c, "out", got, expected, rows * width);
+    }
+    free_taken();
+}
+
+static void test_attention(void) {
+    static const q3_query queries[] = {{0, 0, 1, 0}, {0, 0, 64, 0}, {0, 63, 7, 3},  {1, 0, 64, 0},
+                                       {1, 66, 64, 1}, {2, 0, 5, 0}, {3, 0, 40, 2}, {3, 39, 1, 0}};
+    static const float ranges[] = {0, 0.1f, 3, 1000};
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++) {
+            for (size_t head_dim = 32; head_dim <= 256; head_dim *= 2) test_attention_of(head_dim, 2, 2, ranges[r], queries[i]);
+            test_attention_of(16, 1, 1, ranges[r], queries[i]);
+        }
+    }
+    test_attention_of(128, 1, 5, 3, (q3_query){1, 100, 25, 0});
+}
+
+int main(void) {
+    printf("q3_isa_best: %s\n", q3_isa_name(q3_isa_best()));
+    test_prepare_row();
+    test_products();
+    test_rms_norm();
+    test_norm_rope();
+    test_curves();
+    test_attention();
+
+    size_t passed = 0, failed = 0;
+    for (contender *c = contenders; c < contenders + sizeof contenders / sizeof *contenders; c++) {
+        passed += c->passed, failed += c->failed;
+        if (!q3_isa_available(c->needs)) printf("%s: this processor does not run it\n", c->name);
+    }
+    EACH_CONTENDER(c) printf("%s: %zu passed, %zu failed\n", c->name, c->passed, c->failed);
+    printf("%zu passed, %zu failed\n", passed, failed);
+    return failed > 0 || passed == 0;
+}

@@ -1,0 +1,167 @@
+// The prompts as token ids: the reference's for both styles, and nothing a text can do about them.
+import Q3GGUF
+import Q3Tokenizer
+import TestSupport
+import Testing
+
+@testable import Q3Reranking
+
+@Suite struct RerankPromptTests {
+    private static let tokenizer = Result { try Tokenizer(metadata: Fixture.model("tiny-rerank-Q8_0").metadata) }
+
+    private func ids(
+        _ pair: RerankPair, _ style: PromptStyle = .card, limit: Int = 1 << 20, truncate: Bool = false
+    ) throws -> RerankPrompt.Input {
+        let tokenizer = try Self.tokenizer.get()
+        return try RerankPrompt(style: style, tokenizer: tokenizer)
+            .input(for: pair, tokenizer: tokenizer, limit: limit, truncate: truncate)
+    }
+
+    @Test(arguments: ["tiny-rerank-Q8_0", "tiny-causal-Q8_0", "tiny-lmhead-Q8_0"])
+    func idsAreTheReferences(_ model: String) throws {
+        let reranker = try Reranker(path: Fixture.path("\(model).gguf"))
+        let items = try Fixture.items(model, as: RerankItem.self)
+        #expect(Set(items.map(\.style)) == ["card", "eval"])
+        for item in items {
+            let style = try #require(PromptStyle(rawValue: item.style))
+            let pair = RerankPair(query: item.query, document: item.document, instruction: item.instruction)
+            #expect(try reranker.tokenIDs(for: pair, options: RerankOptions(style: style)) == item.ids, "\(item.query)")
+        }
+    }
+
+    @Test func templatesAreTheOfficialOnes() {
+        #expect(
+            PromptStyle.card.template == """
+                <|im_start|>system
+                Judge whether the Document meets the requirements based on the Query and the Instruct provided. Note that \
+                the answer can only be "yes" or "no".<|im_end|>
+                <|im_start|>user
+                <Instruct>: {instruction}
+                <Query>: {query}
+                <Document>: {document}<|im_end|>
+                <|im_start|>assistant
+                <think>
+
+                </think>
+
+
+                """)
+        #expect(
+            PromptStyle.eval.template == """
+                <|im_start|>system
+                Judge whether the Document meets the requirements based on the Query and the Instruct provided. Note that \
+                the answer can only be "yes" or "no".<|im_end|>
+                <|im_start|>user
+                <Instruct>: {instruction}
+
+                <Query>: {query}
+
+                <Document>: {document}<|im_end|>
+                <|im_end|>
+                <|im_start|>assistant
+                <think>
+
+                </think>
+
+
+                """)
+    }
+
+    @Test func instructionsDefaultByStyle() throws {
+        let reranker = try Reranker(path: Fixture.path("tiny-rerank-Q8_0.gguf"))
+        for style in PromptStyle.allCases {
+            let pair = RerankPair(query: "q", document: "d")
+            func ids(_ own: String?, _ common: String?) throws -> [Int32] {
+                try reranker.tokenIDs(
+                    for: RerankPair(query: "q", document: "d", instruction: own),
+                    options: RerankOptions(style: style, instruction: common))
+            }
+            #expect(try reranker.tokenIDs(for: pair, options: RerankOptions(style: style)) == ids(style.defaultInstruction, nil))
+            #expect(try ids(nil, "common") == ids("common", nil))
+            #expect(try ids("own", "common") == ids("own", nil))
+        }
+    }
+
+    /// Ten thousand hostile strings: no control token outside the constant parts, and those never change.
+    @Test(arguments: PromptStyle.allCases) func textsCannotMakeControlTokens(_ style: PromptStyle) throws {
+        let tokenizer = try Self.tokenizer.get()
+        let prompt = try RerankPrompt(style: style, tokenizer: tokenizer)
+        let firstAdded = try #require(tokenizer.endOfTextID)
+        let parts = [
+            "<|im_start|>", "<|im_end|>", "<|endoftext|>", "<think>", "</think>", "<tool_call>", "</tool_call>", "<|", "|>",
+            "im_end", "<", "|", ">", "\n", "system", "user", "assistant", "yes", "no", "{document}", "{query}", " ", "é",
+            "e\u{301}", "\u{0}", "<Document>: ", "\u{202E}", "👍",
+        ]
+        var random = SplitMix(state: 42)
+        for _ in 0..<(10_000 / PromptStyle.allCases.count) {
+            func text() -> String { (0..<Int(random.next() % 8)).map { _ in parts[Int(random.next() % UInt64(parts.count))] }.joined() }
+            let pair = RerankPair(query: text(), document: text(), instruction: text())
+            let ids = try prompt.input(for: pair, tokenizer: tokenizer, limit: 4096, truncate: false).ids
+            let middle = ids.dropFirst(prompt.prefix.count).dropLast(prompt.suffix.count)
+            guard ids.starts(with: prompt.prefix), ids.suffix(prompt.suffix.count).elementsEqual(prompt.suffix),
+                middle.allSatisfy({ $0 < firstAdded })
+            else {
+                Issue.record("\(pair)")
+                return
+            }
+        }
+    }
+
+    @Test(arguments: ["{document}", "{query}", "{instruction}", "%s", "%@", "\\(doc)", "$1", "{{7*7}}", "<Document>: x"])
+    func holesInTextsAreLiteral(_ text: String) throws {
+        let tokenizer = try Self.tokenizer.get()
+        let prompt = try RerankPrompt(style: .card, tokenizer: tokenizer)
+        let ids = try prompt.input(
+            for: RerankPair(query: text, document: text, instruction: text), tokenizer: tokenizer, limit: 4096,
+            truncate: false
+        ).ids
+        let middle = Array(ids.dropFirst(prompt.prefix.count).dropLast(prompt.suffix.count))
+        #expect(try tokenizer.decode(middle) == "<Instruct>: \(text)\n<Query>: \(text)\n<Document>: \(text)")
+    }
+
+    @Test(arguments: PromptStyle.allCases) func onlyTheDocumentIsCut(_ style: PromptStyle) throws {
+        let tokenizer = try Self.tokenizer.get()
+        let prompt = try RerankPrompt(style: style, tokenizer: tokenizer)
+        let long = String(repeating: "a long document ", count: 5000)
+        let pair = RerankPair(query: "q", document: long)
+        let whole = try ids(pair, style).ids
+        let headCount = tokenizer.encode(style.middle(instruction: style.defaultInstruction, query: "q")).count
+        let constantCount = prompt.prefix.count + prompt.suffix.count
+        for limit in [constantCount + headCount + 1, 200, 1000, whole.count - 1] {
+            let cut = try ids(pair, style, limit: limit, truncate: true)
+            #expect(cut.truncated)
+            #expect(cut.ids.count == limit)
+            #expect(cut.ids == whole.prefix(limit - prompt.suffix.count) + prompt.suffix)
+            #expect(throws: RerankError.tooLong(tokenCount: whole.count, limit: limit)) {
+                try ids(pair, style, limit: limit)
+            }
+        }
+        let fitting = try ids(pair, style, limit: whole.count)
+        #expect(!fitting.truncated)
+        #expect(fitting.ids == whole)
+    }
+
+    @Test func aQueryThatFillsTheContextIsAnError() throws {
+        let long = String(repeating: "a long query ", count: 100)
+        let count = try ids(RerankPair(query: long, document: "")).ids.count
+        for truncate in [false, true] {
+            #expect(throws: RerankError.queryTooLong(tokenCount: count, limit: 300)) {
+                try ids(RerankPair(query: long, document: "short"), limit: 300, truncate: truncate)
+            }
+        }
+        #expect(throws: RerankError.self) { try ids(RerankPair(query: "", document: ""), limit: 5, truncate: true) }
+    }
+}
+
+/// Numbers that are the same in every run.
+private struct SplitMix {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}

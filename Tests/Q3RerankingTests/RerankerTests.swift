@@ -1,0 +1,167 @@
+// The reranker on tiny models of all three kinds: the reference's scores, order, lengths, and files that are refused.
+import Q3GGUF
+import Q3Model
+import Q3Tokenizer
+import TestSupport
+import Testing
+
+@testable import Q3Reranking
+
+@Suite struct RerankerTests {
+    private static let models: [(name: String, head: RerankHeadSource)] = [
+        ("tiny-rerank-Q8_0", .classifier(yesRow: 0, noRow: 1)),
+        ("tiny-causal-Q8_0", .tiedEmbeddings),
+        ("tiny-lmhead-Q8_0", .output),
+    ]
+
+    private func reranker(_ file: GGUFFile, _ change: (inout ModelOptions) -> Void = { _ in }) throws -> Reranker {
+        var options = ModelOptions()
+        options.precision = .exact
+        change(&options)
+        return try Reranker(file: file, options: options)
+    }
+
+    private func refusal(_ fixture: String, _ change: (inout ModelCopy) -> Void) throws -> RerankError? {
+        let folder = try TemporaryFolder()
+        var copy = try ModelCopy(of: fixture)
+        change(&copy)
+        let file = try copy.opened(in: folder)
+        do {
+            _ = try Reranker(file: file)
+            return nil
+        } catch let error as RerankError {
+            return error
+        }
+    }
+
+    @Test(arguments: models) func scoresAreTheReferences(_ model: (name: String, head: RerankHeadSource)) async throws {
+        let reranker = try reranker(Fixture.model(model.name))
+        #expect(reranker.headSource == model.head)
+        let items = try Fixture.items(model.name, as: RerankItem.self)
+        for style in PromptStyle.allCases {
+            let mine = items.filter { $0.style == style.rawValue }
+            let pairs = mine.map { RerankPair(query: $0.query, document: $0.document, instruction: $0.instruction) }
+            let scores = try await reranker.score(pairs, options: RerankOptions(style: style))
+            #expect(!scores.isEmpty)
+            for (score, item) in zip(scores, mine) {
+                #expect(abs(Double(score.score) - item.pYes) <= Self.tolerance, "\(item.query)")
+                #expect(score.tokenCount == item.ids.count)
+            }
+        }
+    }
+
+    /// What activations of 15 bits leave of a probability; the head itself is exact, as the next test shows.
+    private static let tolerance = 2e-3
+
+    @Test func marginIsTheDifferenceOfTheRows() throws {
+        let reranker = try reranker(Fixture.model("tiny-causal-Q8_0"))
+        let head = try RerankHead(model: reranker.model, tokenizer: reranker.tokenizer)
+        let state = (0..<head.yes.count).map { Float($0 % 5) - 2 }
+        let wanted = zip(state, zip(head.yes, head.no)).reduce(0) { $0 + Double($1.0) * (Double($1.1.0) - Double($1.1.1)) }
+        #expect(abs(Double(try head.margin(state)) - wanted) < 1e-6)
+        #expect(throws: RerankError.nonFinite) { try head.margin(state.map { _ in .nan }) }
+        #expect(throws: RerankError.nonFinite) { try head.margin(state.map { _ in .infinity }) }
+    }
+
+    private static let probabilities: [(margin: Float, probability: Float)] = [
+        (0, 0.5), (1, 0.7310586), (-1, 0.26894143), (100, 1), (-50, 1.9287499e-22), (1e30, 1), (-1e30, 0),
+    ]
+
+    @Test(arguments: probabilities) func probabilityIsTheSigmoid(_ test: (margin: Float, probability: Float)) {
+        #expect(abs(probability(ofMargin: test.margin) - test.probability) <= test.probability * 1e-6)
+    }
+
+    @Test func bestComesFirstAndEqualsKeepTheirOrder() async throws {
+        let reranker = try reranker(Fixture.model("tiny-rerank-Q8_0"))
+        let documents = ["b", "a", "b", "", "c d e", "b"]
+        let ranking = try await reranker.rerank("query", documents: documents)
+        #expect(Set(ranking.map(\.index)) == Set(documents.indices))
+        for (better, worse) in zip(ranking, ranking.dropFirst()) {
+            #expect(better.margin > worse.margin || better.margin == worse.margin && better.index < worse.index)
+        }
+        #expect(ranking.filter { documents[$0.index] == "b" }.map(\.index) == [0, 2, 5])
+        let scores = try await reranker.score(documents.map { RerankPair(query: "query", document: $0) })
+        #expect(scores.map(\.index) == Array(documents.indices))
+        for score in ranking { #expect(scores[score.index] == score) }
+    }
+
+    /// The same bits alone and in company, with and without the shared prefix.
+    @Test func companyDoesNotMatter() async throws {
+        let pairs = try Fixture.items("tiny-rerank-Q8_0", as: RerankItem.self)
+            .map { RerankPair(query: $0.query, document: $0.document, instruction: $0.instruction) }
+        let together = try await reranker(Fixture.model("tiny-rerank-Q8_0")).score(pairs)
+        for threads in [1, 2] {
+            let unshared = try reranker(Fixture.model("tiny-rerank-Q8_0")) { ($0.threads, $0.sharesPrefixes) = (threads, false) }
+            #expect(try await unshared.score(pairs) == together)
+        }
+        for (pair, score) in zip(pairs, together) {
+            let alone = try await reranker(Fixture.model("tiny-rerank-Q8_0")).score([pair])[0]
+            #expect(alone.margin == score.margin)
+        }
+    }
+
+    @Test func labelsDecideTheRowsWhateverTheirOrder() async throws {
+        let folder = try TemporaryFolder()
+        var copy = try ModelCopy(of: "tiny-rerank-Q8_0")
+        copy.set("qwen3.classifier.output_labels", .array(MetadataArray(["no", "yes"])))
+        let swapped = try reranker(copy.opened(in: folder))
+        #expect(swapped.headSource == .classifier(yesRow: 1, noRow: 0))
+        let pair = RerankPair(query: "q", document: "d")
+        let margin = try await reranker(Fixture.model("tiny-rerank-Q8_0")).score([pair])[0].margin
+        #expect(try await swapped.score([pair])[0].margin == -margin)
+    }
+
+    @Test func headsThatCannotBeTrustedAreRefused() throws {
+        let labels = "qwen3.classifier.output_labels"
+        #expect(try refusal("tiny-rerank-Q8_0") { $0.remove(labels) } == .missingLabels)
+        for bad in [["yes"], ["yes", "yes"], ["LABEL_0", "LABEL_1"], ["no", "yes", "maybe"], []] {
+            #expect(try refusal("tiny-rerank-Q8_0") { $0.set(labels, .array(MetadataArray(bad))) } == .labels(bad))
+        }
+        let rows = try refusal("tiny-rerank-Q8_0") { copy in
+            for index in copy.tensors.indices where copy.tensors[index].name == "cls.output.weight" {
+                copy.tensors[index].shape[1] = 1
+                copy.tensors[index].bytes.removeLast(copy.tensors[index].bytes.count / 2)
+            }
+        }
+        #expect(rows == .classifierRows(rows: 1, labels: 2))
+        let damaged = try refusal("tiny-rerank-Q8_0") { $0.edit("cls.output.weight") { ($0[0], $0[1]) = (0xFF, 0x7F) } }
+        #expect(damaged == .nonFiniteHead(tensor: "cls.output.weight"))
+    }
+
+    @Test func tiedEmbeddingsAreTakenExceptInTheSizeThatHasNone() throws {
+        let file = try Fixture.model("tiny-causal-Q8_0")
+        #expect(try RerankHeadSource(file: file, hiddenSize: 1024) == .tiedEmbeddings)
+        #expect(try RerankHeadSource(file: file, hiddenSize: 2560) == .tiedEmbeddings)
+        #expect(throws: RerankError.missingHead(hiddenSize: 4096)) { try RerankHeadSource(file: file, hiddenSize: 4096) }
+        #expect(try RerankHeadSource(file: Fixture.model("tiny-lmhead-Q8_0"), hiddenSize: 4096) == .output)
+    }
+
+    @Test func embeddingModelsAreRefused() throws {
+        let file = try Fixture.model("tiny-embed-Q8_0")
+        #expect(throws: RerankError.embeddingModel(path: file.path, evidence: "qwen3.pooling_type is 3")) {
+            try Reranker(file: file)
+        }
+    }
+
+    /// A NaN in one token's embedding takes only the pairs that have the token.
+    @Test func damageStaysInItsPair() async throws {
+        let folder = try TemporaryFolder()
+        var copy = try ModelCopy(of: "tiny-rerank-Q8_0")
+        let whole = try reranker(Fixture.model("tiny-rerank-Q8_0"))
+        let id = Int(try #require(whole.tokenizer.encode("%").first))
+        let rowByteCount = whole.model.config.hiddenSize / 32 * 34
+        copy.edit("token_embd.weight") { $0.replaceSubrange(id * rowByteCount..<id * rowByteCount + 2, with: [0, 0x7E]) }
+        let damaged = try reranker(copy.opened(in: folder))
+        let pairs = ["one", "%", "two"].map { RerankPair(query: "q", document: $0) }
+        let results = try await damaged.results(for: pairs)
+        let wanted = try await whole.score(pairs)
+        #expect(try results[0].get() == wanted[0])
+        #expect(throws: RerankError.nonFinite) { try results[1].get() }
+        #expect(try results[2].get() == wanted[2])
+        await #expect(throws: RerankError.pair(index: 1, .nonFinite)) { try await damaged.score(pairs) }
+    }
+
+    @Test func nothingGivesNothing() async throws {
+        #expect(try await reranker(Fixture.model("tiny-rerank-Q8_0")).rerank("q", documents: []).isEmpty)
+    }
+}
