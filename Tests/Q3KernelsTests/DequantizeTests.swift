@@ -1,8 +1,10 @@
 // Every readable type gives the bits that the reference implementation gives for the same blocks.
 
 import CShims
+import FoundationEssentials
 import Q3GGUF
 import Q3Kernels
+import TestSupport
 import Testing
 
 struct DequantizeTests {
@@ -32,6 +34,10 @@ struct DequantizeTests {
         unsafe q3_dequantize_rows(weights.raw, [9, 0, 9] as [Int32], 3, output.base)
         let rows = [9, 0, 9].flatMap { wanted[$0 * 256..<($0 + 1) * 256] }
         #expect(firstDifference(output.elements, rows) == nil)
+    }
+
+    private func fixture(_ name: String) throws -> [UInt8] {
+        try Array(Data(contentsOf: URL(filePath: Fixture.path(name))))
     }
 
     private func floats(_ bytes: [UInt8]) -> [Float] {

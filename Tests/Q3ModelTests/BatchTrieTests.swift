@@ -90,15 +90,42 @@ struct BatchTrieTests {
         #expect(asked == [Int](repeating: 1, count: asked.count))
     }
 
-    /// The tokens from the root to a pooled one.
-    private func spelled(_ trie: BatchTrie, _ pooled: BatchTrie.Pooled) -> [Int32] {
-        var list: [Int32] = []
-        var (index, end) = (Optional(pooled.run), trie.runs[pooled.run].position + pooled.offset + 1)
-        while let run = index.map({ trie.runs[$0] }) {
-            list = trie.tokens[run.row..<run.row + end - run.position] + list
-            (index, end) = (run.parent, run.position)
+    /// The same with beginnings of some lists in a cache: no row of theirs is computed, and all pooled ones are.
+    @Test(arguments: 1...60)
+    func cachedBeginningsAreNotComputed(_ seed: Int) throws {
+        var random = SeededGenerator(seed: UInt64(seed))
+        let lists = randomLists(&random).sorted { $0.lexicographicallyPrecedes($1) }
+        var cached: [BatchTrie.Cached] = []
+        for list in lists where list.count > 1 && Bool.random(using: &random) {
+            let length = Int.random(in: 1..<list.count, using: &random)
+            let tokens = list.prefix(length) + random.ids(Int.random(in: 0...4, using: &random), below: 3)
+            let entry = try #require(PrefixCache.Entry(tokens: Array(tokens), layerCount: 1, width: 32))
+            cached.append(BatchTrie.Cached(entry: entry, length: length))
         }
-        return list
+        let trie = BatchTrie(lists.map { $0[...] }, sharing: true, cached: cached)
+        #expect(lists.indices.allSatisfy { spelled(trie, trie.pooled[$0]) == lists[$0] })
+        #expect(trie.pooled.allSatisfy { $0.row < trie.tokens.count })
+        #expect(
+            trie.runs.enumerated().allSatisfy { index, run in run.parent.map { $0 < index } ?? (run.position == 0) })
+        #expect(trie.keyRows == trie.tokens.count + trie.fills.reduce(0) { $0 + $1.rows.count })
+        // A row is computed for each beginning that is not cached, or that is a list of its own.
+        let beginnings = Set(lists.flatMap { list in (1...list.count).map { list.prefix($0) } })
+        let known = Set(cached.flatMap { item in (1...item.length).map { item.entry.tokens.prefix($0) } })
+        #expect(trie.tokens.count >= beginnings.subtracting(known).count)
+        #expect(trie.tokens.count <= beginnings.count)
+        let rows = trie.queries(in: 0..<trie.tokens.count, limit: 5).flatMap { $0.row..<$0.row + $0.count }
+        #expect(rows == Array(0..<trie.tokens.count))
+    }
+
+    /// The tokens from the root to a pooled one, those of cached rows from their entries.
+    private func spelled(_ trie: BatchTrie, _ pooled: BatchTrie.Pooled) -> [Int32] {
+        let rows = trie.rows(to: pooled, length: trie.runs[pooled.run].position + pooled.offset + 1)
+        return rows.enumerated().map { position, row in
+            if row < trie.tokens.count { return trie.positions[row] == position ? trie.tokens[row] : -1 }
+            guard let fill = trie.fills.first(where: { $0.rows.contains(row) }) else { return -1 }
+            let source = fill.source.lowerBound + row - fill.rows.lowerBound
+            return source == position ? fill.entry.tokens[source] : -1
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 import Q3Model
 import Synchronization
+import TestSupport
 import Testing
 
 struct GoldenTests {

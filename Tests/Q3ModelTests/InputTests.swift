@@ -4,6 +4,7 @@ import FoundationEssentials
 import Q3GGUF
 import Q3Model
 import Synchronization
+import TestSupport
 import Testing
 
 #if canImport(Glibc)
@@ -121,10 +122,8 @@ struct InputTests {
 
     /// A cut file would kill the process when its pages are read; it is noticed first.
     @Test func aChangedFileIsRefused() async throws {
-        let url = FileManager.default.temporaryDirectory.appending(path: "q3-model-\(UUID().uuidString).gguf")
-        defer { try? FileManager.default.removeItem(at: url) }
-        let path = url.path(percentEncoded: false)
-        try fixture("tiny-embed-Q8_0.gguf").write(to: url)
+        let folder = try TemporaryFolder()
+        let path = try folder.write("model.gguf", Data(contentsOf: URL(filePath: Fixture.path("tiny-embed-Q8_0.gguf"))))
         let model = try Qwen3Model(file: GGUFFile(path: path))
         #expect(try await model.lastHiddenStates(of: [[1]]).count == 1)
         #expect(unsafe truncate(path, 4096) == 0)

@@ -88,6 +88,31 @@ struct InvarianceTests {
         }
     }
 
+    /// A cache of beginnings changes no bit: while it learns, when it answers, and when it must forget.
+    @Test(arguments: [Tiny.f32, .q8_0, .q4_K_M], [1 << 14, 1 << 18, 1 << 24])
+    func prefixCache(_ tiny: Tiny, _ cacheBytes: Int) async throws {
+        var random = SeededGenerator(seed: 64)
+        let trunk = random.ids(300)
+        // Beginnings around the shortest that is kept, key blocks and the trunk's end; then a text that is a beginning.
+        let lengths = [15, 16, 17, 40, 63, 64, 65, 128, 299, 300]
+        let lists = lengths.map { trunk.prefix($0) + random.ids(5) } + [Array(trunk.prefix(64)), trunk]
+        let truth = try await alone(tiny.model(), lists)
+        let model = try tiny.model(threads: 2, cacheBytes: cacheBytes)
+        for round in 0..<3 {
+            for index in lists.indices.shuffled(using: &random) {
+                let same = try await model.lastHiddenStates(of: [lists[index]]).bits == [truth[index]]
+                #expect(same, "round \(round), list \(index)")
+            }
+            let same = try await model.lastHiddenStates(of: lists).bits == truth
+            #expect(same, "round \(round), all")
+        }
+        let plain = try tiny.model(sharing: false, cacheBytes: cacheBytes)
+        for _ in 0..<2 {
+            let same = try await plain.lastHiddenStates(of: lists).bits == truth
+            #expect(same, "no sharing")
+        }
+    }
+
     /// Several callers of several models at once get what each gets alone.
     @Test func concurrentCallers() async throws {
         let models = try [Tiny.q8_0.model(threads: 2), Tiny.q4_0.model(threads: 1), Tiny.f16.model(threads: 3)]

@@ -13,7 +13,7 @@ struct MemoryPlanTests {
         let config = model.config
         let file = model.file
         let weights = try Qwen3Weights(file: file, config: config, precision: precision)
-        let executor = Executor(config: config, weights: weights, isa: .best, threads: 2)
+        let executor = Executor(config: config, weights: weights, isa: .best, threads: 2, cacheByteLimit: 0)
         var previous = model.memoryPlan(tokenCount: 0)
         #expect(previous == model.memoryPlan(tokenCount: 1))
         for count in [1, 2, 31, 511, 512, 513, 4096, 32_768] {
@@ -27,7 +27,7 @@ struct MemoryPlanTests {
                 plan.residualBytes + plan.keyValueBytes <= count * (config.hiddenSize + 2 * config.keyWidth) * 4 + 4096)
             #expect(
                 plan.totalBytes == plan.weightBytes + plan.residualBytes + plan.keyValueBytes + plan.scratchBytes)
-            let arena = executor.plan(rows: count, pooledRows: 1).byteCount
+            let arena = executor.plan(rows: count, keyRows: count, pooledRows: 1).byteCount
             let rotations = 2 * count * (config.headDim / 2) * 4
             #expect(plan.totalBytes - plan.weightBytes == arena + rotations)
             previous = plan
@@ -45,15 +45,16 @@ struct MemoryPlanTests {
     }
 
     /// A plan of all its places: each view that a pass takes fits.
-    @Test(arguments: [(1, 1), (7, 7), (513, 2), (2000, 600)])
-    func placesHoldTheirViews(_ rows: Int, _ pooledRows: Int) throws {
+    @Test(arguments: [(1, 1, 1), (7, 9, 7), (513, 513, 2), (2000, 2100, 600)])
+    func placesHoldTheirViews(_ rows: Int, _ keyRows: Int, _ pooledRows: Int) throws {
         let config = try Tiny.q4_K_M.model().config
         let plan = ScratchPlan(
-            config: config, families: [.u8, .w16, .f32], rows: rows, pooledRows: pooledRows, blockRows: 512, threads: 3)
+            config: config, families: [.u8, .w16, .f32], rows: rows, keyRows: keyRows,
+            pooledRows: pooledRows, blockRows: 512, threads: 3)
         let arena = try #require(Arena(byteCount: plan.byteCount))
         #expect(plan.blockRows == min(rows, 512))
         #expect(arena.matrix(plan.residual, rows: rows, cols: config.hiddenSize).values().allSatisfy { $0 == 0 })
-        #expect(plan.keys.byteCount >= rows * config.keyWidth * 4 && plan.values.byteCount == plan.keys.byteCount)
+        #expect(plan.keys.byteCount >= keyRows * config.keyWidth * 4 && plan.values.byteCount == plan.keys.byteCount)
         #expect(plan.lastResidual.byteCount >= pooledRows * config.hiddenSize * 4)
         #expect(plan.queries.byteCount >= plan.blockRows * config.queryWidth * 4)
         #expect(plan.attended.byteCount == plan.queries.byteCount)

@@ -3,6 +3,7 @@
 import FoundationEssentials
 import Q3GGUF
 import Q3Kernels
+import TestSupport
 
 @testable import Q3Model
 
@@ -21,33 +22,30 @@ enum Tiny: String, CaseIterable {
     var name: String { "tiny-embed-\(rawValue)" }
 
     var golden: Golden {
-        get throws { try JSONDecoder().decode(Golden.self, from: fixture("\(name).json")) }
+        get throws {
+            let data = try Data(contentsOf: URL(filePath: Fixture.path("\(name).json")))
+            return try JSONDecoder().decode(Golden.self, from: data)
+        }
     }
 
     func model(
         _ precision: Precision = .fast, threads: Int = 1, batchTokens: Int = 4096, sharing: Bool = true,
-        isa: ISA = .best
+        cacheBytes: Int = 0, isa: ISA = .best
     ) throws -> Qwen3Model {
         var options = ModelOptions()
         options.precision = precision
         options.threads = threads
         options.batchTokens = batchTokens
         options.sharesPrefixes = sharing
-        return try Qwen3Model(file: GGUFFile(path: fixturePath("\(name).gguf")), options: options, isa: isa)
+        options.prefixCacheBytes = cacheBytes
+        return try Qwen3Model(file: Fixture.model(name), options: options, isa: isa)
     }
 }
 
 /// What the generator of the fixtures writes beside each model; Tests/Fixtures/make.py describes it.
 struct Golden: Decodable {
-    let items: [Item]
+    let items: [EmbeddingItem]
     let states: States
-
-    struct Item: Decodable {
-        let name: String
-        let ids: [Int32]
-        /// Of unit length.
-        let embedding: [Float]
-    }
 
     struct States: Decodable {
         let file: String
@@ -67,7 +65,7 @@ struct Golden: Decodable {
 
     /// The traced states by node, [tokens, width] each.
     func traces() throws -> [String: [Float]] {
-        let bytes = try Array(fixture(states.file))
+        let bytes = try Array(Data(contentsOf: URL(filePath: Fixture.path(states.file))))
         let pairs = states.nodes.map { node in
             let values = (0..<node.shape[0] * node.shape[1]).map { index in
                 unsafe bytes.withUnsafeBytes {
@@ -79,13 +77,6 @@ struct Golden: Decodable {
         return Dictionary(uniqueKeysWithValues: pairs)
     }
 }
-
-func fixturePath(_ name: String) -> String {
-    let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    return tests.appending(path: "Fixtures/\(name)").path(percentEncoded: false)
-}
-
-func fixture(_ name: String) throws -> Data { try Data(contentsOf: URL(filePath: fixturePath(name))) }
 
 extension ISA {
     static var available: [ISA] { allCases.filter(\.isAvailable) }

@@ -1,8 +1,8 @@
 // A tiny model with something wrong in it.
 
-import FoundationEssentials
 import Q3GGUF
 import Q3Model
+import TestSupport
 
 /// The content of a fixture, to be changed and written as a file of its own. The tokenizer is left out.
 struct MutatedFile {
@@ -26,7 +26,7 @@ struct MutatedFile {
     var tensors: [Tensor] = []
 
     init(_ name: String = "tiny-embed-Q8_0") throws {
-        let file = try GGUFFile(path: fixturePath("\(name).gguf"))
+        let file = try Fixture.model(name)
         for key in file.metadata.keys where !key.hasPrefix("tokenizer.") {
             if let value = file.metadata.value(key) { pairs.append((key, value)) }
         }
@@ -55,11 +55,9 @@ struct MutatedFile {
         for tensor in tensors {
             writer.addTensor(tensor.name, shape: tensor.shape, type: tensor.type, bytes: tensor.bytes)
         }
-        let url = FileManager.default.temporaryDirectory.appending(path: "q3-model-\(UUID().uuidString).gguf")
-        let path = url.path(percentEncoded: false)
-        try writer.write(to: path)
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        return try GGUFFile(path: path)
+        let folder = try TemporaryFolder()
+        try writer.write(to: folder.file("model.gguf"))
+        return try GGUFFile(path: folder.file("model.gguf"))
     }
 
     /// The error that loading the file as a model throws, nil if it loads.

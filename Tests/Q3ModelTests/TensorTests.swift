@@ -1,6 +1,7 @@
 // Tensors that are missing, misshapen, of a type that cannot be computed, unknown or damaged.
 
 import Q3GGUF
+import TestSupport
 import Testing
 
 @testable import Q3Model
@@ -107,7 +108,7 @@ struct TensorTests {
     // MARK: - Rows for heads
 
     @Test func rowsForHeads() throws {
-        let file = try GGUFFile(path: fixturePath("tiny-lmhead-Q8_0.gguf"))
+        let file = try Fixture.model("tiny-lmhead-Q8_0")
         let model = try Qwen3Model(file: file)
         let count = try #require(file.tensor(named: "output.weight")).rowCount
         let row = try #require(try model.dequantizedRow(count - 1, of: "output.weight"))
