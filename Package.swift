@@ -55,7 +55,10 @@ let package = Package(
         .testTarget(name: "Q3EmbeddingTests", dependencies: ["Q3Embedding", "TestSupport"], swiftSettings: swift),
         .testTarget(name: "Q3RerankingTests", dependencies: ["Q3Reranking", "TestSupport"], swiftSettings: swift),
         .testTarget(name: "CLITests", dependencies: ["q3", "TestSupport"], swiftSettings: swift),
-        .testTarget(name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels"], swiftSettings: swift),
+        .testTarget(
+            name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "Q3ModelTests", dependencies: ["Q3GGUF", "Q3Kernels", "Q3Model", "TestSupport"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6]
 )

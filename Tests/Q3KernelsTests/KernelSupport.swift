@@ -1,7 +1,6 @@
 // What the kernel tests share: the instruction sets under test, seeded numbers, comparison of bits.
 
 import CShims
-import FoundationEssentials
 import Q3Kernels
 
 #if canImport(Glibc)
@@ -59,10 +58,4 @@ func firstDifference(_ a: [Float], _ b: [Float]) -> Int? {
 func largestError(_ a: [Float], _ b: [Double]) -> Double {
     precondition(a.count == b.count)
     return zip(a, b).reduce(0) { max($0, abs(Double($1.0) - $1.1) / (1 + abs($1.1))) }
-}
-
-/// The bytes of a file of Tests/Fixtures.
-func fixture(_ name: String) throws -> [UInt8] {
-    let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    return try Array(Data(contentsOf: folder.appending(path: "Fixtures/\(name)")))
 }

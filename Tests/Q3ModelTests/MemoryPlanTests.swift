@@ -1,0 +1,78 @@
+// The announced memory: what a pass allocates, growing with the text only where it must.
+
+import Q3GGUF
+import Q3Kernels
+import Testing
+
+@testable import Q3Model
+
+struct MemoryPlanTests {
+    @Test(arguments: Tiny.allCases, Precision.allCases)
+    func growsWithTheTextAndIsTheArena(_ tiny: Tiny, _ precision: Precision) throws {
+        let model = try tiny.model(precision, threads: 2)
+        let config = model.config
+        let file = model.file
+        let weights = try Qwen3Weights(file: file, config: config, precision: precision)
+        let executor = Executor(config: config, weights: weights, isa: .best, threads: 2, cacheByteLimit: 0)
+        var previous = model.memoryPlan(tokenCount: 0)
+        #expect(previous == model.memoryPlan(tokenCount: 1))
+        for count in [1, 2, 31, 511, 512, 513, 4096, 32_768] {
+            let plan = model.memoryPlan(tokenCount: count)
+            #expect(plan.tokenCount == count)
+            #expect(plan.weightBytes > 0 && plan.weightBytes <= file.byteCount)
+            #expect(plan.weightBytes >= previous.weightBytes && plan.scratchBytes >= previous.scratchBytes)
+            #expect(plan.residualBytes >= (count + 1) * config.hiddenSize * 4)
+            #expect(plan.keyValueBytes >= 2 * count * config.keyWidth * 4)
+            #expect(
+                plan.residualBytes + plan.keyValueBytes <= count * (config.hiddenSize + 2 * config.keyWidth) * 4 + 4096)
+            #expect(
+                plan.totalBytes == plan.weightBytes + plan.residualBytes + plan.keyValueBytes + plan.scratchBytes)
+            let arena = executor.plan(rows: count, keyRows: count, pooledRows: 1).byteCount
+            let rotations = 2 * count * (config.headDim / 2) * 4
+            #expect(plan.totalBytes - plan.weightBytes == arena + rotations)
+            previous = plan
+        }
+    }
+
+    /// Products take 512 tokens at a time, so their work memory is the same for any longer text.
+    @Test func scratchIsBounded() throws {
+        let model = try Tiny.q4_K_M.model(threads: 2)
+        func scratch(_ count: Int) -> Int {
+            model.memoryPlan(tokenCount: count).scratchBytes - 2 * count * (model.config.headDim / 2) * 4
+        }
+        #expect(scratch(512) == scratch(513) && scratch(512) == scratch(32_768))
+        #expect(scratch(511) <= scratch(512))
+    }
+
+    /// A plan of all its places: each view that a pass takes fits.
+    @Test(arguments: [(1, 1, 1), (7, 9, 7), (513, 513, 2), (2000, 2100, 600)])
+    func placesHoldTheirViews(_ rows: Int, _ keyRows: Int, _ pooledRows: Int) throws {
+        let config = try Tiny.q4_K_M.model().config
+        let plan = ScratchPlan(
+            config: config, families: [.u8, .w16, .f32], rows: rows, keyRows: keyRows,
+            pooledRows: pooledRows, blockRows: 512, threads: 3)
+        let arena = try #require(Arena(byteCount: plan.byteCount))
+        #expect(plan.blockRows == min(rows, 512))
+        #expect(arena.matrix(plan.residual, rows: rows, cols: config.hiddenSize).values().allSatisfy { $0 == 0 })
+        #expect(plan.keys.byteCount >= keyRows * config.keyWidth * 4 && plan.values.byteCount == plan.keys.byteCount)
+        #expect(plan.lastResidual.byteCount >= pooledRows * config.hiddenSize * 4)
+        #expect(plan.queries.byteCount >= plan.blockRows * config.queryWidth * 4)
+        #expect(plan.attended.byteCount == plan.queries.byteCount)
+        #expect(plan.hidden.byteCount >= plan.blockRows * config.ffnSize * 4)
+        #expect(plan.residualByteCount == plan.residual.byteCount + plan.lastResidual.byteCount)
+        #expect(plan.keyValueByteCount == plan.keys.byteCount + plan.values.byteCount)
+        #expect(
+            plan.byteCount == plan.residualByteCount + plan.keyValueByteCount
+                + [plan.queries, plan.attended, plan.hidden, plan.threads].reduce(0) { $0 + $1.byteCount }
+                + inputBytes(plan.blockRows, config))
+    }
+
+    /// One block of tokens in all three formats, each part rounded up to 64 bytes.
+    private func inputBytes(_ rows: Int, _ config: Qwen3Config) -> Int {
+        let padded = (rows + 7) / 8 * 8
+        let values = padded * config.widestInput
+        return [4 * values, values, values / 8, values / 8, 2 * values, values / 8, 4 * padded].reduce(0) {
+            $0 + ($1 + 63) / 64 * 64
+        }
+    }
+}

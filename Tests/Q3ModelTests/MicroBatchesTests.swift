@@ -1,0 +1,42 @@
+// Micro-batches: sorted groups that hold every list once and keep to the limit of distinct tokens.
+
+import Testing
+
+@testable import Q3Model
+
+struct MicroBatchesTests {
+    private func groups(_ lists: [[Int32]], limit: Int, sharing: Bool = true) -> [[Int]] {
+        MicroBatches(lists, tokenLimit: limit, sharing: sharing).groups
+    }
+
+    @Test func handMade() {
+        let lists: [[Int32]] = [[5, 6, 7], [1, 2, 3, 4], [1, 2, 3, 9], [1, 2], [5, 6, 7]]
+        // In order: [1 2] 2, [1 2 3 4] +2, [1 2 3 9] +1, [5 6 7] +3, [5 6 7] +0.
+        #expect(groups(lists, limit: 8) == [[3, 1, 2, 0, 4]])
+        #expect(groups(lists, limit: 7) == [[3, 1, 2], [0, 4]])
+        #expect(groups(lists, limit: 4) == [[3, 1], [2], [0, 4]])
+        #expect(groups(lists, limit: 8, sharing: false) == [[3, 1], [2, 0], [4]])
+    }
+
+    @Test func aListLongerThanTheLimitIsAGroupOfItsOwn() {
+        let lists: [[Int32]] = [[1], [2, 2, 2, 2, 2], [3]]
+        #expect(groups(lists, limit: 3) == [[0], [1], [2]])
+        #expect(groups(lists, limit: 1) == [[0], [1], [2]])
+        #expect(groups([], limit: 3).isEmpty)
+    }
+
+    @Test(arguments: 1...60, [true, false])
+    func everyListOnceWithinTheLimit(_ seed: Int, _ sharing: Bool) {
+        var random = SeededGenerator(seed: UInt64(seed))
+        let lists = randomLists(&random)
+        let limit = Int.random(in: 1...100, using: &random)
+        let groups = groups(lists, limit: limit, sharing: sharing)
+        #expect(groups.flatMap { $0 }.sorted() == Array(lists.indices))
+        for group in groups {
+            let sorted = group.map { lists[$0] }
+            #expect(zip(sorted, sorted.dropFirst()).allSatisfy { !$1.lexicographicallyPrecedes($0) })
+            let rows = BatchTrie(sorted.map { $0[...] }, sharing: sharing).tokens.count
+            #expect(rows <= limit || group.count == 1)
+        }
+    }
+}

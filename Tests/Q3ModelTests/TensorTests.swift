@@ -1,0 +1,136 @@
+// Tensors that are missing, misshapen, of a type that cannot be computed, unknown or damaged.
+
+import Q3GGUF
+import TestSupport
+import Testing
+
+@testable import Q3Model
+
+struct TensorTests {
+    private static let names: [String] = {
+        let parts = [
+            "attn_norm", "attn_q", "attn_k", "attn_v", "attn_q_norm", "attn_k_norm", "attn_output", "ffn_norm",
+            "ffn_gate",
+            "ffn_up", "ffn_down",
+        ]
+        return ["token_embd.weight", "output_norm.weight"] + parts.map { "blk.1.\($0).weight" }
+    }()
+    private static let norms = names.filter { $0.contains("norm") }
+    private static let matrices = names.filter { !$0.contains("norm") }
+
+    private func error(of name: String, _ change: (inout MutatedFile.Tensor) -> Void) throws -> ModelError? {
+        var file = try MutatedFile()
+        file.edit(name, change)
+        return try file.errorOfLoading() as? ModelError
+    }
+
+    private func shape(of name: String) throws -> [Int] {
+        try #require(MutatedFile().tensors.first { $0.name == name }).shape
+    }
+
+    @Test(arguments: names)
+    func everyTensorIsNeeded(_ name: String) throws {
+        var file = try MutatedFile()
+        file.tensors.removeAll { $0.name == name }
+        #expect(try file.errorOfLoading() as? ModelError == .missingTensor(name))
+    }
+
+    /// Also shapes of as many values as the right one.
+    @Test(arguments: names)
+    func shapesMustBeRight(_ name: String) throws {
+        let right = try shape(of: name)
+        var wrong = [right + [1], [right[0] * 2] + right.dropFirst()]
+        if right.count == 1 {
+            wrong += [[right[0] + 1], [right[0] - 1], [right[0] / 2, 2]]
+        } else if name != "token_embd.weight" {  // its rows are the vocabulary
+            wrong += [[right[0], right[1] + 1], [right[0], right[1] - 1], [right[0] * right[1]]]
+            wrong += [[right[0], right[1] / 2, 2], [32, right[0] * right[1] / 32]]
+            if right[0] != right[1] { wrong.append([right[1], right[0]]) }
+        } else {
+            wrong += [[32, right[1] * 2], [right[0], 253, 2]]
+        }
+        for shape in wrong {
+            let error = try error(of: name) { $0.reshape(shape) }
+            guard case .badShape(name, got: shape, wanted: let wanted) = error else {
+                Issue.record("\(shape) gave \(error as Any)")
+                continue
+            }
+            #expect(wanted == right || name == "token_embd.weight")
+        }
+    }
+
+    @Test(arguments: norms, [TensorType.f16, .bf16, .f64, .i32])
+    func normsAreF32(_ name: String, _ type: TensorType) throws {
+        let error = try error(of: name) { $0.reshape($0.shape, type) }
+        guard case .unsupportedType(name, type: type, _) = error else {
+            Issue.record("gave \(error as Any)")
+            return
+        }
+    }
+
+    @Test(arguments: matrices, [TensorType.f64, .i8, .i32, .q8_1, .mxfp4])
+    func matricesAreOfReadableTypes(_ name: String, _ type: TensorType) throws {
+        let error = try error(of: name) { $0.reshape($0.shape, type) }
+        guard case .unsupportedType(name, type: type, _) = error else {
+            Issue.record("gave \(error as Any)")
+            return
+        }
+        #expect(error?.description.contains(name) == true && error?.description.contains(type.name) == true)
+    }
+
+    @Test(arguments: [
+        "blk.3.attn_norm.weight", "blk.0.attn_q.bias", "blk.0.attn_qkv.weight", "rope_freqs.weight",
+        "token_types.weight",
+        "blk.01.attn_q.weight", "blk.0.attn_q.weight.lora", "output.bias",
+    ])
+    func unknownTensorsAreRefused(_ name: String) throws {
+        var file = try MutatedFile()
+        file.tensors.append(.init(name: name, shape: [64], type: .f32, bytes: [UInt8](repeating: 0, count: 256)))
+        #expect(try file.errorOfLoading() as? ModelError == .unknownTensor(name))
+    }
+
+    /// Heads read these; the model leaves them alone.
+    @Test(arguments: ["output.weight", "cls.output.weight"])
+    func headsAreKnown(_ name: String) throws {
+        var file = try MutatedFile()
+        file.tensors.append(.init(name: name, shape: [64], type: .f32, bytes: [UInt8](repeating: 0, count: 256)))
+        #expect(try file.errorOfLoading() == nil)
+    }
+
+    @Test(arguments: norms, [Float.nan, .infinity, -.infinity])
+    func normsMustBeFinite(_ name: String, _ bad: Float) throws {
+        for index in [0, 13, 31] {
+            let error = try error(of: name) { $0.bytes.store(bad.bitPattern, at: 4 * index) }
+            #expect(error == .nonFiniteWeight(tensor: name, index: index))
+        }
+    }
+
+    // MARK: - Rows for heads
+
+    @Test func rowsForHeads() throws {
+        let file = try Fixture.model("tiny-lmhead-Q8_0")
+        let model = try Qwen3Model(file: file)
+        let count = try #require(file.tensor(named: "output.weight")).rowCount
+        let row = try #require(try model.dequantizedRow(count - 1, of: "output.weight"))
+        #expect(row.count == model.config.hiddenSize && row.contains { $0 != 0 })
+        #expect(try model.dequantizedRow(0, of: "cls.output.weight") == nil)
+        for index in [.min, -1, count, 1 << 40] {
+            #expect(throws: ModelError.self) { try model.dequantizedRow(index, of: "output.weight") }
+        }
+        #expect(throws: ModelError.self) { try model.dequantizedRow(0, of: "blk.0.ffn_down.weight") }
+        #expect(throws: ModelError.self) { try model.dequantizedRow(0, of: "output_norm.weight") }
+    }
+
+    @Test func rowsOfUnreadableTypesAreRefused() throws {
+        var file = try MutatedFile("tiny-lmhead-Q8_0")
+        file.edit("output.weight") { $0.reshape($0.shape, .i8) }
+        let model = try Qwen3Model(file: file.open())
+        #expect(throws: ModelError.self) { try model.dequantizedRow(0, of: "output.weight") }
+    }
+}
+
+extension [UInt8] {
+    mutating func store<T: FixedWidthInteger>(_ value: T, at offset: Int) {
+        for byte in 0..<T.bitWidth / 8 { self[offset + byte] = UInt8(truncatingIfNeeded: value >> T(8 * byte)) }
+    }
+}
