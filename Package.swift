@@ -41,22 +41,29 @@ let package = Package(
         .target(name: "Q3Kernels", dependencies: ["CShims"], swiftSettings: swift),
         .target(name: "Q3Tokenizer", dependencies: ["Q3GGUF"], swiftSettings: swift),
         .target(name: "Q3Model", dependencies: ["Q3GGUF", "Q3Kernels"], swiftSettings: swift),
-        .target(name: "Q3Embedding", dependencies: ["Q3Model", "Q3Tokenizer"], swiftSettings: swift),
-        .target(name: "Q3Reranking", dependencies: ["Q3Model", "Q3Tokenizer"], swiftSettings: swift),
+        // Every module that a target imports is named: an incremental build follows only these, and would otherwise mix
+        // code for the old and the new layout of a type.
+        .target(name: "Q3Embedding", dependencies: ["Q3GGUF", "Q3Model", "Q3Tokenizer"], swiftSettings: swift),
+        .target(name: "Q3Reranking", dependencies: ["Q3GGUF", "Q3Model", "Q3Tokenizer"], swiftSettings: swift),
         .executableTarget(
             name: "q3",
             dependencies: [
-                "Q3Embedding", "Q3Reranking",
+                "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3Tokenizer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
         .testTarget(name: "Q3TokenizerTests", dependencies: ["Q3GGUF", "Q3Tokenizer"], swiftSettings: swift),
         .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF"], swiftSettings: swift),
         .target(name: "TestSupport", dependencies: ["Q3GGUF"], path: "Tests/TestSupport", swiftSettings: swift),
-        .testTarget(name: "Q3EmbeddingTests", dependencies: ["Q3Embedding", "TestSupport"], swiftSettings: swift),
-        .testTarget(name: "Q3RerankingTests", dependencies: ["Q3Reranking", "TestSupport"], swiftSettings: swift),
-        .testTarget(name: "CLITests", dependencies: ["q3", "TestSupport"], swiftSettings: swift),
         .testTarget(
-            name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "TestSupport"], swiftSettings: swift),
+            name: "Q3EmbeddingTests", dependencies: ["Q3Embedding", "Q3GGUF", "Q3Model", "Q3Tokenizer", "TestSupport"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "Q3RerankingTests", dependencies: ["Q3GGUF", "Q3Model", "Q3Reranking", "Q3Tokenizer", "TestSupport"],
+            swiftSettings: swift),
+        .testTarget(name: "CLITests", dependencies: ["q3", "Q3GGUF", "TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "TestSupport"], swiftSettings: swift
+        ),
         .testTarget(
             name: "Q3ModelTests", dependencies: ["Q3GGUF", "Q3Kernels", "Q3Model", "TestSupport"], swiftSettings: swift),
     ],

@@ -105,8 +105,12 @@ public final class Embedder: Sendable {
         let inputs = texts.map { input(for: prompt.applied(to: $0), options: options) }
         let lists = inputs.compactMap { try? $0.get().ids }
         let tokenCount = lists.reduce(0) { $0 + $1.count }
-        let states = try await model.lastHiddenStates(of: lists) { progress?($0, tokenCount) }
+        var states = try await model.lastHiddenStates(of: lists) { progress?($0, tokenCount) }
         precondition(states.count == lists.count, "one hidden state per text")
+        // One text's NaN reaches others through the rows that they share; alone, each keeps what is its own.
+        for index in lists.indices where lists.count > 1 && !states[index].allSatisfy(\.isFinite) {
+            states[index] = try await model.lastHiddenStates(of: [lists[index]])[0]
+        }
         var next = states.startIndex
         return inputs.map { result in
             Result { () throws(EmbeddingError) in

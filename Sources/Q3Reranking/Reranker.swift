@@ -130,8 +130,12 @@ public final class Reranker: Sendable {
         }
         let lists = inputs.compactMap { try? $0.get().ids }
         let tokenCount = lists.reduce(0) { $0 + $1.count }
-        let states = try await model.lastHiddenStates(of: lists) { progress?($0, tokenCount) }
+        var states = try await model.lastHiddenStates(of: lists) { progress?($0, tokenCount) }
         precondition(states.count == lists.count, "one hidden state per pair")
+        // One pair's NaN reaches others through the rows that they share; alone, each keeps what is its own.
+        for index in lists.indices where lists.count > 1 && !states[index].allSatisfy(\.isFinite) {
+            states[index] = try await model.lastHiddenStates(of: [lists[index]])[0]
+        }
         var next = states.startIndex
         return inputs.enumerated().map { index, result in
             Result { () throws(RerankError) in
@@ -146,15 +150,17 @@ public final class Reranker: Sendable {
     }
 
     /// The ids that the model reads for a pair.
-    public func tokenIDs(for pair: RerankPair, options: RerankOptions = RerankOptions()) throws(RerankError) -> [Int32] {
+    public func tokenIDs(for pair: RerankPair, options: RerankOptions = RerankOptions()) throws(RerankError) -> [Int32]
+    {
         try input(for: pair, options: options).ids
     }
 
     private func input(for pair: RerankPair, options: RerankOptions) throws(RerankError) -> RerankPrompt.Input {
-        let prompt = switch options.style {
-        case .card: cardPrompt
-        case .eval: evalPrompt
-        }
+        let prompt =
+            switch options.style {
+            case .card: cardPrompt
+            case .eval: evalPrompt
+            }
         var pair = pair
         pair.instruction = pair.instruction ?? options.instruction
         return try prompt.input(for: pair, tokenizer: tokenizer, limit: tokenLimit, truncate: options.truncate)

@@ -6,6 +6,7 @@ struct EmbedCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "embed",
         abstract: "Turns texts into vectors.",
+        usage: "q3 embed --model FILE [--query | --instruct TASK] [OPTION ...] [TEXT ...]",
         discussion: """
             Documents are embedded as they are; queries need --query or --instruct, which
             put the instruction before them that the model was trained with. An empty line

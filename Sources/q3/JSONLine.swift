@@ -59,7 +59,9 @@ struct JSONLine {
             let values = try decoder.container(keyedBy: Key.self)
             for key in JSONLine.knownKeys.map(Key.init) where values.contains(key) {
                 do {
-                    if let text = try values.decodeIfPresent(String.self, forKey: key) { fields[key.stringValue] = text }
+                    if let text = try values.decodeIfPresent(String.self, forKey: key) {
+                        fields[key.stringValue] = text
+                    }
                 } catch DecodingError.typeMismatch {
                     throw BadRecord(message: "\"\(key.stringValue)\" is no string")
                 }

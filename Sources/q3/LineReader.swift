@@ -72,7 +72,11 @@ final class LineReader {
     }
 
     private func lineEnd() -> Int? {
-        let end = buffer[searched...].firstIndex(of: UInt8(ascii: "\n"))
+        let end = unsafe buffer.withUnsafeBytes { bytes -> Int? in
+            guard let start = bytes.baseAddress, searched < bytes.count else { return nil }
+            let found = unsafe memchr(start + searched, CInt(UInt8(ascii: "\n")), bytes.count - searched)
+            return unsafe found.map { unsafe UnsafeRawPointer($0) - start }
+        }
         searched = end ?? buffer.count
         return end
     }

@@ -131,13 +131,15 @@ struct ModelReport {
         object.add("context_length", config.contextLength)
         object.add("rope_theta", config.ropeTheta)
         object.add("rms_norm_epsilon", config.rmsNormEpsilon)
-        object.add("tensors", list: types.map { share in
-            var object = JSONObject()
-            object.add("type", quoted: share.type)
-            object.add("count", share.tensorCount)
-            object.add("bytes", share.byteCount)
-            return object
-        })
+        object.add(
+            "tensors",
+            list: types.map { share in
+                var object = JSONObject()
+                object.add("type", quoted: share.type)
+                object.add("count", share.tensorCount)
+                object.add("bytes", share.byteCount)
+                return object
+            })
         object.add("tokenizer", quoted: "qwen2")
         object.add("vocabulary", tokenizer.vocabularySize)
         object.add("merges", mergeCount)

@@ -22,7 +22,9 @@ final class Progress: Sendable {
         }
         state.withLock { state in
             let now = ContinuousClock.now
-            guard now - start > .seconds(2), state.lastDrawn.map({ now - $0 > .milliseconds(200) }) ?? true else { return }
+            guard now - start > .seconds(2), state.lastDrawn.map({ now - $0 > .milliseconds(200) }) ?? true else {
+                return
+            }
             state.lastDrawn = now
             Terminal.redraw(
                 Self.line(

@@ -26,7 +26,7 @@ enum Q3 {
                 } else {
                     try command.run()
                 }
-            } catch where RootCommand.exitCode(for: error) == .success {
+            } catch  where RootCommand.exitCode(for: error) == .success {
                 throw error  // `q3 help` and a bare `q3` ask for help only when they run
             } catch {
                 return report(Failure(error))

@@ -6,6 +6,7 @@ struct RerankCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rerank",
         abstract: "Scores how well documents answer a query.",
+        usage: "q3 rerank --model FILE [--query QUERY] [OPTION ...] [DOCUMENT ...]",
         discussion: """
             With --query, the texts are documents (in .jsonl: {"id"?, "text"}), and the
             output is sorted, best first. Without it, --input names a .jsonl file of pairs

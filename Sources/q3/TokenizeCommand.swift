@@ -7,6 +7,7 @@ struct TokenizeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokenize",
         abstract: "Shows the tokens of texts.",
+        usage: "q3 tokenize --model FILE [OPTION ...] [TEXT ...]",
         discussion: """
             Nothing is added to a text, neither prompt nor <|endoftext|>. Offsets are
             bytes of the text as given, before it is put into NFC; tokens of a stretch

@@ -87,13 +87,15 @@ struct EmbeddingLine: Decodable, Equatable {
         let lines = try lines(embed(arguments))
         let vectors = lines.map(\.embedding)
         #expect(vectors.allSatisfy { $0.count == 8 })
-        let list = try JSONDecoder().decode([EmbeddingLine].self, from: Data(embed(arguments + ["--format", "json"]).output))
+        let list = try JSONDecoder().decode(
+            [EmbeddingLine].self, from: Data(embed(arguments + ["--format", "json"]).output))
         #expect(list == lines)
         let text = try embed(arguments + ["--format", "text"]).lines
         #expect(text.map { $0.split(separator: " ").compactMap { Float(String($0)) } } == vectors)
         let raw = try embed(arguments + ["--format", "raw"]).output
         let bits = vectors.joined().map(\.bitPattern)
-        #expect(raw == bits.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8 & 0xFF), UInt8($0 >> 16 & 0xFF), UInt8($0 >> 24)] })
+        #expect(
+            raw == bits.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8 & 0xFF), UInt8($0 >> 16 & 0xFF), UInt8($0 >> 24)] })
         let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 8), }"
         let start = [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0] + Array(header.utf8)
         let npy = start + [UInt8](repeating: 0x20, count: 127 - start.count) + [0x0A] + raw
@@ -165,13 +167,20 @@ struct EmbeddingLine: Decodable, Equatable {
         #expect(outcome.lines.count == 2)
         #expect(outcome.lines.first?.hasPrefix("{\"index\":0,\"id\":\"1\",") == true)
         #expect(outcome.lines.last?.hasPrefix("{\"index\":2,\"id\":2,") == true)
+    }
+
+    @Test func strictStopsAtTheFirstBadLine() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("in.jsonl", "{\"text\": \"one\"}\n{\n{\"text\": \"two\"}\n".utf8)
         let strict = try embed(["--input", path, "--strict"])
         #expect(strict.status == 65)
-        #expect(strict.messages.hasPrefix("q3: error: \(path):2"))
+        #expect(strict.messages.hasPrefix("q3: error: \(path):2 (byte 16): "))
         // Rows without an index would shift, so a matrix is whole or not at all.
-        let output = folder.file("v.npy")
-        #expect(try embed(["--input", path, "--format", "npy", "--output", output]).status == 65)
-        #expect(try folder.names() == ["in.jsonl"])
+        for format in ["npy", "raw", "text"] {
+            let outcome = try embed(["--input", path, "--format", format, "--output", folder.file("out")])
+            #expect(outcome.status == 65)
+            #expect(try folder.names() == ["in.jsonl"])
+        }
     }
 
     @Test func allLinesBadIsStill75() throws {

@@ -43,7 +43,9 @@ import Testing
         #expect(outcome.messages.filter { $0 == "\n" }.count == 1, "\(outcome.messages)")
     }
 
-    private static let helps = [["--help"], ["help"], [], ["embed", "--help"], ["rerank", "-h"], ["help", "tokenize"], ["info", "--help"]]
+    private static let helps = [
+        ["--help"], ["help"], [], ["embed", "--help"], ["rerank", "-h"], ["help", "tokenize"], ["info", "--help"],
+    ]
 
     @Test(arguments: helps) func helpHasExamples(_ arguments: [String]) throws {
         let outcome = try Tool.run(arguments)
@@ -82,11 +84,23 @@ import Testing
         #expect(try Tool.run(["embed", "--model", Self.model, "--output", "/dev/null", "a"]).status == 0)
     }
 
+    #if os(Linux)
+        @Test func aFullDiskIsAnInputOutputError() throws {
+            for script in ["$Q3 embed -m '\(Self.model)' a > /dev/full", "$Q3 embed -m '\(Self.model)' -o /dev/full a"]
+            {
+                let outcome = try Tool.shell(script)
+                #expect(outcome.status == 74)
+                #expect(outcome.messages.hasPrefix("q3: error: cannot write "))
+            }
+        }
+    #endif
+
     @Test func aReaderThatLeavesEndsTheRunQuietly() throws {
         let folder = try TemporaryFolder()
         try folder.write("in.txt", (0..<3000).map { "line \($0)\n" }.joined().utf8)
         let outcome = try Tool.shell(
-            "{ $Q3 tokenize -m '\(Self.model)' -i '\(folder.file("in.txt"))'; echo $? > '\(folder.file("status"))'; } | head -n 1")
+            "{ $Q3 tokenize -m '\(Self.model)' -i '\(folder.file("in.txt"))'; echo $? > '\(folder.file("status"))'; } | head -n 1"
+        )
         #expect(outcome.messages == "")
         #expect(try folder.read("status") == Array("141\n".utf8))
     }

@@ -54,7 +54,9 @@ import Testing
     }
 
     @Test func memoryGrowsWithTheContext() throws {
-        let (short, long) = (try info("tiny-embed-Q8_0", ["--context", "100"]), try info("tiny-embed-Q8_0", ["--context", "1000"]))
+        let (short, long) = (
+            try info("tiny-embed-Q8_0", ["--context", "100"]), try info("tiny-embed-Q8_0", ["--context", "1000"])
+        )
         #expect(short.memory_bytes["tokens"] == 100)
         #expect(try #require(short.memory_bytes["keys_and_values"]) * 10 == long.memory_bytes["keys_and_values"])
         #expect(short.fingerprint == long.fingerprint)
@@ -76,7 +78,9 @@ import Testing
     }
 
     @Test func tokenizeGivesIDsPiecesAndOffsets() throws {
-        let items = try Fixture.items("tiny-embed-Q8_0", as: EmbeddingItem.self).filter { !$0.text.contains { $0.isNewline } }
+        let items = try Fixture.items("tiny-embed-Q8_0", as: EmbeddingItem.self).filter {
+            !$0.text.contains { $0.isNewline }
+        }
         let outcome = try Tool.run(
             ["tokenize", "-m", Fixture.path("tiny-embed-Q8_0.gguf"), "--format", "jsonl"],
             input: Array(items.map(\.text).joined(separator: "\n").utf8))
@@ -94,7 +98,9 @@ import Testing
         #expect(outcome.lines.count == 6)
         #expect(outcome.lines[0].hasSuffix("\t0-1\ta"))
         #expect(!outcome.output.contains(0x1B))
-        let parsed = try Tool.run(["tokenize", "-m", Fixture.path("tiny-embed-Q8_0.gguf"), "--parse-special", "<|im_end|>"])
+        let parsed = try Tool.run([
+            "tokenize", "-m", Fixture.path("tiny-embed-Q8_0.gguf"), "--parse-special", "<|im_end|>",
+        ])
         #expect(parsed.lines.count == 1)
     }
 }

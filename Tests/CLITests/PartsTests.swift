@@ -30,7 +30,8 @@ import Testing
     }
 
     private static let strings: [(text: String, json: String)] = [
-        ("a", "\"a\""), ("\"\\/", "\"\\\"\\\\/\""), ("\n\r\t\u{0}\u{1F}", "\"\\n\\r\\t\\u0000\\u001f\""), ("é👍", "\"é👍\""),
+        ("a", "\"a\""), ("\"\\/", "\"\\\"\\\\/\""), ("\n\r\t\u{0}\u{1F}", "\"\\n\\r\\t\\u0000\\u001f\""),
+        ("é👍", "\"é👍\""),
     ]
 
     @Test(arguments: strings) func stringsAreEscaped(_ test: (text: String, json: String)) {
@@ -46,7 +47,8 @@ import Testing
     }
 
     private static let times: [(seconds: Double, text: String)] = [
-        (0, "0:00"), (-1, "0:00"), (41.2, "0:42"), (60, "1:00"), (725, "12:05"), (10919, "3:01:59"), (.infinity, "1000:00:00"),
+        (0, "0:00"), (-1, "0:00"), (41.2, "0:42"), (60, "1:00"), (725, "12:05"), (10919, "3:01:59"),
+        (.infinity, "1000:00:00"),
     ]
 
     @Test(arguments: times) func timesAreShort(_ test: (seconds: Double, text: String)) {
@@ -56,6 +58,8 @@ import Testing
     @Test func progressNamesRateAndTimeLeft() {
         let line = Progress.line(records: 10, tokens: 5000, elapsed: .seconds(20), fraction: 0.25)
         #expect(line == "10 done, 5000 tokens, 250 tokens/s, 25 %, 1:00 left")
-        #expect(Progress.line(records: 1, tokens: 10, elapsed: .seconds(4), fraction: nil) == "1 done, 10 tokens, 2 tokens/s")
+        #expect(
+            Progress.line(records: 1, tokens: 10, elapsed: .seconds(4), fraction: nil)
+                == "1 done, 10 tokens, 2 tokens/s")
     }
 }

@@ -25,7 +25,8 @@ struct ScoreLine: Decodable, Equatable {
 }
 
 @Suite struct RerankTests {
-    private func rerank(_ arguments: [String], model: String = "tiny-rerank-Q8_0", input: String = "") throws -> Outcome {
+    private func rerank(_ arguments: [String], model: String = "tiny-rerank-Q8_0", input: String = "") throws -> Outcome
+    {
         try Tool.run(["rerank", "--model", Fixture.path("\(model).gguf")] + arguments, input: Array(input.utf8))
     }
 
@@ -45,7 +46,7 @@ struct ScoreLine: Decodable, Equatable {
         let arguments = ["--input", path, "--prompt-style", style, "--precision", "exact"]
         let scores = try lines(rerank(arguments, model: model))
         #expect(scores.map(\.index) == Array(items.indices))
-        for (score, item) in zip(scores, items) { #expect(abs(score.score - item.pYes) < 2e-3) }
+        for (score, item) in zip(scores, items) { #expect(abs(score.score - item.pYes) <= 1e-5) }
         let margins = try lines(rerank(arguments + ["--raw-scores"], model: model))
         for (margin, score) in zip(margins, scores) { #expect(abs(1 / (1 + exp(-margin.score)) - score.score) < 1e-6) }
     }

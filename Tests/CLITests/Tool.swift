@@ -51,7 +51,8 @@ enum Tool {
         let folder = try TemporaryFolder()
         try folder.write("in", input)
         let process = try start(
-            program: program, arguments, input: folder.file("in"), output: folder.file("out"), messages: folder.file("err"))
+            program: program, arguments, input: folder.file("in"), output: folder.file("out"),
+            messages: folder.file("err"))
         let status = wait(for: process)
         return Outcome(
             status: status, output: try folder.read("out"),
@@ -74,7 +75,7 @@ enum Tool {
         unsafe posix_spawn_file_actions_addopen(&actions, 2, messages, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         var process = pid_t()
         var strings: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map { unsafe strdup($0) }
-        defer { for unsafe string in unsafe strings { unsafe free(string) } }
+        defer { for index in unsafe strings.indices { unsafe free(strings[index]) } }
         unsafe strings.append(nil)
         let code = unsafe posix_spawn(&process, program, &actions, nil, strings, environ)
         try #require(code == 0, "cannot start \(program)")

@@ -99,7 +99,9 @@ import Testing
         #expect(reversed.reversed() == together)
         for threads in [1, 2] {
             for sharing in [true, false] {
-                let other = try embedder(model) { ($0.threads, $0.sharesPrefixes, $0.batchTokens) = (threads, sharing, 64) }
+                let other = try embedder(model) {
+                    ($0.threads, $0.sharesPrefixes, $0.batchTokens) = (threads, sharing, 64)
+                }
                 #expect(try await other.embed(texts) == together)
             }
         }
@@ -141,7 +143,8 @@ import Testing
         let folder = try TemporaryFolder()
         let embedder = try shortEmbedder(in: folder, contextLength: 8)
         // Digits are tokens of their own: seven and the end of text fill the context.
-        let results = try await embedder.results(for: ["1234567", "12345678"], options: EmbeddingOptions(truncate: true))
+        let results = try await embedder.results(
+            for: ["1234567", "12345678"], options: EmbeddingOptions(truncate: true))
         #expect(try results.map { try $0.get().truncated } == [false, true])
         #expect(try results.map { try $0.get().tokenCount } == [8, 8])
     }

@@ -48,8 +48,11 @@ import Testing
 
     @Test func valuesOutsideTheRangesAreClamped() throws {
         let ranges = try EmbeddingRanges(minimum: [0, 0, 0], maximum: [1, 1, 1])
-        #expect(try EmbeddingType.uint8.encode([-5, 7, .greatestFiniteMagnitude], ranges: ranges) == .uint8([0, 255, 255]))
-        #expect(try EmbeddingType.int8.encode([-5, 7, -.greatestFiniteMagnitude], ranges: ranges) == .int8([-128, 127, -128]))
+        #expect(
+            try EmbeddingType.uint8.encode([-5, 7, .greatestFiniteMagnitude], ranges: ranges) == .uint8([0, 255, 255]))
+        #expect(
+            try EmbeddingType.int8.encode([-5, 7, -.greatestFiniteMagnitude], ranges: ranges)
+                == .int8([-128, 127, -128]))
     }
 
     @Test func aDimensionThatNeverVariesDoesNotDivideByZero() throws {

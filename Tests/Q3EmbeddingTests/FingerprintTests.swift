@@ -8,7 +8,9 @@ import Testing
 @Suite struct FingerprintTests {
     private static let fixture = "tiny-embed-F32"
 
-    private func fingerprint(precision: Precision = .fast, _ change: (inout ModelCopy) throws -> Void) throws -> Fingerprint {
+    private func fingerprint(precision: Precision = .fast, _ change: (inout ModelCopy) throws -> Void) throws
+        -> Fingerprint
+    {
         let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: Self.fixture)
         try change(&copy)

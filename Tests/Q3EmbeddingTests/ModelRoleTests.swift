@@ -51,14 +51,18 @@ import Testing
         }
     }
 
-    private static let poolings: [(type: UInt32, name: String)] = [(0, "none"), (1, "mean"), (2, "cls"), (9, "unknown")]
+    private static let poolings: [(type: UInt32, name: String)] = [
+        (0, "none"), (1, "mean"), (2, "cls"), (9, "unknown"),
+    ]
 
     @Test(arguments: poolings) func otherPoolingIsRefused(_ test: (type: UInt32, name: String)) throws {
         let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-embed-Q8_0")
         copy.set("qwen3.pooling_type", .uint32(test.type))
         let file = try copy.opened(in: folder)
-        #expect(throws: EmbeddingError.unsupportedPooling(type: test.type, name: test.name)) { try Embedder(file: file) }
+        #expect(throws: EmbeddingError.unsupportedPooling(type: test.type, name: test.name)) {
+            try Embedder(file: file)
+        }
     }
 
     /// Early official files say nothing about pooling; they are embedding models all the same.
@@ -78,6 +82,8 @@ import Testing
         copy.tensors[index].shape = [columns, rows - 1]
         copy.tensors[index].bytes.removeLast(columns * 4)
         let file = try copy.opened(in: folder)
-        #expect(throws: EmbeddingError.vocabulary(tokenCount: rows, embeddingCount: rows - 1)) { try Embedder(file: file) }
+        #expect(throws: EmbeddingError.vocabulary(tokenCount: rows, embeddingCount: rows - 1)) {
+            try Embedder(file: file)
+        }
     }
 }

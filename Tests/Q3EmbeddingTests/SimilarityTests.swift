@@ -31,7 +31,8 @@ import Testing
         #expect(Similarity.hamming([0b1010, 0xFF] as [UInt8], [0b0101, 0x0F]) == 8)
         #expect(Similarity.hamming([] as [UInt8], []) == 0)
         let (a, b): ([Float], [Float]) = ([1, -1, 1, 1, -1, -1, 1, 1], [1, 1, 1, -1, -1, -1, 1, -1])
-        guard case .int8(let x) = try EmbeddingType.binary.encode(a), case .int8(let y) = try EmbeddingType.binary.encode(b)
+        guard case .int8(let x) = try EmbeddingType.binary.encode(a),
+            case .int8(let y) = try EmbeddingType.binary.encode(b)
         else { throw CancellationError() }
         #expect(Similarity.hamming(x, y) == 3)
     }

@@ -76,7 +76,9 @@ import Testing
                     for: RerankPair(query: "q", document: "d", instruction: own),
                     options: RerankOptions(style: style, instruction: common))
             }
-            #expect(try reranker.tokenIDs(for: pair, options: RerankOptions(style: style)) == ids(style.defaultInstruction, nil))
+            #expect(
+                try reranker.tokenIDs(for: pair, options: RerankOptions(style: style))
+                    == ids(style.defaultInstruction, nil))
             #expect(try ids(nil, "common") == ids("common", nil))
             #expect(try ids("own", "common") == ids("own", nil))
         }
@@ -88,13 +90,17 @@ import Testing
         let prompt = try RerankPrompt(style: style, tokenizer: tokenizer)
         let firstAdded = try #require(tokenizer.endOfTextID)
         let parts = [
-            "<|im_start|>", "<|im_end|>", "<|endoftext|>", "<think>", "</think>", "<tool_call>", "</tool_call>", "<|", "|>",
-            "im_end", "<", "|", ">", "\n", "system", "user", "assistant", "yes", "no", "{document}", "{query}", " ", "é",
+            "<|im_start|>", "<|im_end|>", "<|endoftext|>", "<think>", "</think>", "<tool_call>", "</tool_call>", "<|",
+            "|>",
+            "im_end", "<", "|", ">", "\n", "system", "user", "assistant", "yes", "no", "{document}", "{query}", " ",
+            "é",
             "e\u{301}", "\u{0}", "<Document>: ", "\u{202E}", "👍",
         ]
         var random = SplitMix(state: 42)
         for _ in 0..<(10_000 / PromptStyle.allCases.count) {
-            func text() -> String { (0..<Int(random.next() % 8)).map { _ in parts[Int(random.next() % UInt64(parts.count))] }.joined() }
+            func text() -> String {
+                (0..<Int(random.next() % 8)).map { _ in parts[Int(random.next() % UInt64(parts.count))] }.joined()
+            }
             let pair = RerankPair(query: text(), document: text(), instruction: text())
             let ids = try prompt.input(for: pair, tokenizer: tokenizer, limit: 4096, truncate: false).ids
             let middle = ids.dropFirst(prompt.prefix.count).dropLast(prompt.suffix.count)
@@ -107,7 +113,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["{document}", "{query}", "{instruction}", "%s", "%@", "\\(doc)", "$1", "{{7*7}}", "<Document>: x"])
+    @Test(arguments: [
+        "{document}", "{query}", "{instruction}", "%s", "%@", "\\(doc)", "$1", "{{7*7}}", "<Document>: x",
+    ])
     func holesInTextsAreLiteral(_ text: String) throws {
         let tokenizer = try Self.tokenizer.get()
         let prompt = try RerankPrompt(style: .card, tokenizer: tokenizer)

@@ -44,20 +44,19 @@ import Testing
             let scores = try await reranker.score(pairs, options: RerankOptions(style: style))
             #expect(!scores.isEmpty)
             for (score, item) in zip(scores, mine) {
-                #expect(abs(Double(score.score) - item.pYes) <= Self.tolerance, "\(item.query)")
+                #expect(abs(Double(score.score) - item.pYes) <= 1e-5, "\(item.query)")
                 #expect(score.tokenCount == item.ids.count)
             }
         }
     }
 
-    /// What activations of 15 bits leave of a probability; the head itself is exact, as the next test shows.
-    private static let tolerance = 2e-3
-
     @Test func marginIsTheDifferenceOfTheRows() throws {
         let reranker = try reranker(Fixture.model("tiny-causal-Q8_0"))
         let head = try RerankHead(model: reranker.model, tokenizer: reranker.tokenizer)
         let state = (0..<head.yes.count).map { Float($0 % 5) - 2 }
-        let wanted = zip(state, zip(head.yes, head.no)).reduce(0) { $0 + Double($1.0) * (Double($1.1.0) - Double($1.1.1)) }
+        let wanted = zip(state, zip(head.yes, head.no)).reduce(0) {
+            $0 + Double($1.0) * (Double($1.1.0) - Double($1.1.1))
+        }
         #expect(abs(Double(try head.margin(state)) - wanted) < 1e-6)
         #expect(throws: RerankError.nonFinite) { try head.margin(state.map { _ in .nan }) }
         #expect(throws: RerankError.nonFinite) { try head.margin(state.map { _ in .infinity }) }
@@ -91,7 +90,9 @@ import Testing
             .map { RerankPair(query: $0.query, document: $0.document, instruction: $0.instruction) }
         let together = try await reranker(Fixture.model("tiny-rerank-Q8_0")).score(pairs)
         for threads in [1, 2] {
-            let unshared = try reranker(Fixture.model("tiny-rerank-Q8_0")) { ($0.threads, $0.sharesPrefixes) = (threads, false) }
+            let unshared = try reranker(Fixture.model("tiny-rerank-Q8_0")) {
+                ($0.threads, $0.sharesPrefixes) = (threads, false)
+            }
             #expect(try await unshared.score(pairs) == together)
         }
         for (pair, score) in zip(pairs, together) {
@@ -132,7 +133,9 @@ import Testing
         let file = try Fixture.model("tiny-causal-Q8_0")
         #expect(try RerankHeadSource(file: file, hiddenSize: 1024) == .tiedEmbeddings)
         #expect(try RerankHeadSource(file: file, hiddenSize: 2560) == .tiedEmbeddings)
-        #expect(throws: RerankError.missingHead(hiddenSize: 4096)) { try RerankHeadSource(file: file, hiddenSize: 4096) }
+        #expect(throws: RerankError.missingHead(hiddenSize: 4096)) {
+            try RerankHeadSource(file: file, hiddenSize: 4096)
+        }
         #expect(try RerankHeadSource(file: Fixture.model("tiny-lmhead-Q8_0"), hiddenSize: 4096) == .output)
     }
 
@@ -150,7 +153,9 @@ import Testing
         let whole = try reranker(Fixture.model("tiny-rerank-Q8_0"))
         let id = Int(try #require(whole.tokenizer.encode("%").first))
         let rowByteCount = whole.model.config.hiddenSize / 32 * 34
-        copy.edit("token_embd.weight") { $0.replaceSubrange(id * rowByteCount..<id * rowByteCount + 2, with: [0, 0x7E]) }
+        copy.edit("token_embd.weight") {
+            $0.replaceSubrange(id * rowByteCount..<id * rowByteCount + 2, with: [0, 0x7E])
+        }
         let damaged = try reranker(copy.opened(in: folder))
         let pairs = ["one", "%", "two"].map { RerankPair(query: "q", document: $0) }
         let results = try await damaged.results(for: pairs)

@@ -1,0 +1,17 @@
+// swift-tools-version: 6.3
+// A package like any user's, which depends on a tagged version of q3; `run` gives the address and the README's source.
+import PackageDescription
+
+let package = Package(
+    name: "Consumer",
+    platforms: [.macOS(.v26)],
+    dependencies: [.package(url: Context.environment["Q3_URL", default: "https://localhost/q3"], from: "1.0.0")],
+    targets: [
+        .executableTarget(
+            name: "Consumer",
+            dependencies: [
+                .product(name: "Q3Embedding", package: "q3"),
+                .product(name: "Q3Reranking", package: "q3"),
+            ])
+    ]
+)
