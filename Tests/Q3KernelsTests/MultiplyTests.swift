@@ -32,7 +32,7 @@ struct MultiplyTests {
 
     /// Compares all tokens of `rows` with sums in f64 over the same rounded activations.
     private func check(_ kind: Kind, _ weights: Weights, _ rows: ActivationRows) {
-        let values = weights.dequantized().map(Double.init)
+        let values = weights.computed()
         let cols = rows.cols
         for isa in ISA.available {
             let got = rows.times(weights.panel(isa), kind.family, isa)

@@ -38,9 +38,11 @@ struct PackTests {
         }
     }
 
-    @Test func everyReadableTypeHasAFamilyWithoutRounding() {
-        let exact = Kind.all.filter { $0.family != .u8 }.map(\.type)
-        #expect(exact.sorted { $0.rawValue < $1.rawValue } == Kind.readable)
-        #expect(Kind.readable.count == 15)
+    @Test(arguments: TensorType.allCases)
+    func everyReadableTypeHasFamilies(_ type: TensorType) {
+        let readable = Kind.readable.contains(type)
+        #expect(readable == type.isComputable)
+        #expect(PanelFamily.forType(type.rawValue, exact: true) == (readable ? .f32 : nil))
+        #expect((PanelFamily.forType(type.rawValue, exact: false) != nil) == readable)
     }
 }
