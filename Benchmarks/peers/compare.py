@@ -16,6 +16,7 @@ import report
 
 HERE = pathlib.Path(__file__).resolve().parent
 COLD_TEXT = "The capital of China is Beijing."
+BUSY_LOAD = 0.5  # more than this before we begin, and the figures are those of a busy machine
 PAUSE_SECONDS = 0.5  # threads of the program before stop spinning
 
 
@@ -65,6 +66,7 @@ def main():
     parser.add_argument("--q3", help="the program; without it the peers are measured alone")
     parser.add_argument("--only", nargs="+", help="parts of the names of the cases to run; also: quality, cold")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quality-files", nargs="+", default=quality.FILES, help="file types whose vectors to compare")
     parser.add_argument("--models", default=HERE / ".models", help="folder of the model files")
     parser.add_argument("--out", default=HERE / "results", help="folder of the tables and the picture")
     a = parser.parse_args()
@@ -76,12 +78,14 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     q3, llama, pytorch = Q3(a.q3) if a.q3 and a.q3 != "none" else None, Llama(), PyTorch()
     result = {"machine": report.machine(), "load before": os.getloadavg()[0]}
+    if result["load before"] > BUSY_LOAD:
+        print(f"warning: load average {result['load before']:.1f}: wait until nothing else runs", file=sys.stderr)
     result["speed"] = speed([c for c in CASES if wanted(c.name)], files, (q3, llama, pytorch), a.rounds)
     present = [e for e in (q3, llama) if e]
     if wanted("cold"):
         result["cold start"] = cold_start(files, present, a.rounds)
     if wanted("quality"):
-        result["quality"] = quality.measure(files, q3, llama, pytorch)
+        result["quality"] = quality.measure(a.quality_files, files, q3, llama, pytorch)
     result["load after"] = os.getloadavg()[0]
     (out / "results.json").write_text(json.dumps(result, indent=1) + "\n")
     report.write(result, out)

@@ -56,7 +56,8 @@ class Files:
             print(f"making {path.name}", file=sys.stderr)
             if name in ("F16", "rerank-F16"):
                 recipe = model.Recipe(
-                    f"peers-{name}", SHAPE, Type.F16, FileType.MOSTLY_F16, head="cls" if "rerank" in name else None)
+                    f"peers-{name}", SHAPE, Type.F16, FileType.MOSTLY_F16,
+                    head="cls" if name.startswith("rerank") else None, sharpness=1)
                 model.write(part, recipe, LargeVocabulary(), seed=11)
             else:
                 kind = name.removeprefix("rerank-")

@@ -17,9 +17,9 @@ def distances(vectors, reference):
     return {"median": float(np.median(off)), "maximum": float(off.max())}
 
 
-def measure(files, q3, llama, pytorch):
+def measure(names, files, q3, llama, pytorch):
     rows = []
-    for name in FILES:
+    for name in names:
         path = str(files.path(name))
         fields = gguf.GGUFReader(path).fields
         encode = hugging_face(*(fields[f"tokenizer.ggml.{k}"].contents() for k in ("tokens", "token_type", "merges")))

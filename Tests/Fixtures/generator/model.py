@@ -29,6 +29,7 @@ class Recipe:
     file_type: gguf.LlamaFileType
     mixed: Type | None = None
     head: str | None = None  # None: embedding; "cls", "tied" or "lm_head": reranker
+    sharpness: float = 2  # mean gain of the norms of q and k
 
     def kind_of(self, tensor):
         """The mix of llama.cpp's _M types: token_embd, and attn_v and ffn_down of some layers (here the first)."""
@@ -64,8 +65,8 @@ def write(path, recipe, vocabulary, seed):
         projection(b + "attn_q.weight", wide, s.hidden)
         projection(b + "attn_k.weight", narrow, s.hidden)
         projection(b + "attn_v.weight", narrow, s.hidden)
-        gain(b + "attn_q_norm.weight", s.head_dim, mean=2)
-        gain(b + "attn_k_norm.weight", s.head_dim, mean=2)
+        gain(b + "attn_q_norm.weight", s.head_dim, mean=recipe.sharpness)
+        gain(b + "attn_k_norm.weight", s.head_dim, mean=recipe.sharpness)
         projection(b + "attn_output.weight", s.hidden, wide)
         gain(b + "ffn_norm.weight", s.hidden, outliers=2)
         projection(b + "ffn_gate.weight", s.feed_forward, s.hidden)
