@@ -7,7 +7,6 @@ let package = Package(
     platforms: [.macOS(.v26)],
     dependencies: [
         .package(name: "q3", path: ".."),
-        // Without its default trait: counting allocations needs jemalloc, which the system would have to have.
         .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.0", traits: []),
     ],
     targets: [
