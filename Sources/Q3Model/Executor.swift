@@ -72,12 +72,18 @@ final class Executor {
         }
     }
 
-    /// Grows the table in powers of two, so that a stream of growing texts does not rebuild it each time.
+    /// Positions that the rotation table holds for texts of `tokenCount` tokens: powers of two, so that a stream of
+    /// growing texts does not rebuild it each time.
+    static func rotatedPositions(for tokenCount: Int) -> Int {
+        var positions = 512
+        while positions < tokenCount { positions *= 2 }
+        return positions
+    }
+
     private func prepareRotations(through position: Int) {
         guard position >= rotations.positions else { return }
-        var positions = 512
-        while positions <= position { positions *= 2 }
-        rotations = Rotations(positions: positions, headDim: config.headDim, theta: config.ropeTheta)
+        rotations = Rotations(
+            positions: Self.rotatedPositions(for: position + 1), headDim: config.headDim, theta: config.ropeTheta)
     }
 
     /// The last arena again if it is large enough and not far too large.

@@ -125,7 +125,7 @@ public final class Qwen3Model: Sendable {
         guard let tensor = file.tensor(named: tensorName) else { return nil }
         guard tensor.shape.count == 2, tensor.shape[0] == config.hiddenSize, 0..<tensor.rowCount ~= row else {
             throw ModelError.badShape(
-                tensor: tensorName, got: tensor.shape, wanted: [config.hiddenSize, max(row + 1, tensor.rowCount)])
+                tensor: tensorName, got: tensor.shape, wanted: [config.hiddenSize, max(row &+ 1, tensor.rowCount)])
         }
         return try Matrix(tensor, in: file, exact: true).dequantizedRow(row)
     }
@@ -134,7 +134,7 @@ public final class Qwen3Model: Sendable {
     public func memoryPlan(tokenCount: Int) -> MemoryPlan {
         let rows = max(1, tokenCount)
         let plan = executor.value.plan(rows: rows, keyRows: rows, pooledRows: 1)
-        let rotationBytes = 2 * rows * config.headDim / 2 * MemoryLayout<Float>.stride
+        let rotationBytes = Executor.rotatedPositions(for: rows) * config.headDim * MemoryLayout<Float>.stride
         let embeddingRow = (file.tensor(named: "token_embd.weight")?.rowByteCount ?? 0) * min(rows, config.vocabularySize)
         return MemoryPlan(
             tokenCount: rows, weightBytes: layerByteCount + embeddingRow, residualBytes: plan.residualByteCount,

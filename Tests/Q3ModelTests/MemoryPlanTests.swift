@@ -28,7 +28,7 @@ struct MemoryPlanTests {
             #expect(
                 plan.totalBytes == plan.weightBytes + plan.residualBytes + plan.keyValueBytes + plan.scratchBytes)
             let arena = executor.plan(rows: count, keyRows: count, pooledRows: 1).byteCount
-            let rotations = 2 * count * (config.headDim / 2) * 4
+            let rotations = Executor.rotatedPositions(for: count) * config.headDim * 4
             #expect(plan.totalBytes - plan.weightBytes == arena + rotations)
             previous = plan
         }
@@ -38,7 +38,8 @@ struct MemoryPlanTests {
     @Test func scratchIsBounded() throws {
         let model = try Tiny.q4_K_M.model(threads: 2)
         func scratch(_ count: Int) -> Int {
-            model.memoryPlan(tokenCount: count).scratchBytes - 2 * count * (model.config.headDim / 2) * 4
+            model.memoryPlan(tokenCount: count).scratchBytes
+                - Executor.rotatedPositions(for: count) * model.config.headDim * 4
         }
         #expect(scratch(512) == scratch(513) && scratch(512) == scratch(32_768))
         #expect(scratch(511) <= scratch(512))
