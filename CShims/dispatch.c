@@ -102,8 +102,12 @@ size_t q3_panel_bytes(q3_family family, size_t cols) {
 }
 
 size_t q3_attention_scratch_bytes(size_t head_dim) {
-    size_t floats = 2 * Q3_QUERY_ROWS * head_dim + Q3_QUERY_ROWS * Q3_KEY_BLOCK + 2 * head_dim * Q3_KEY_BLOCK + 2 * Q3_QUERY_ROWS;
-    return (floats * sizeof(float) + 63) / 64 * 64;
+    size_t rows = Q3_QUERY_ROWS, keys = Q3_KEY_BLOCK, depth = q3_padded(head_dim);
+    size_t floats = (2 * rows * head_dim + rows * keys + 2 * head_dim * keys + 2 * rows) * sizeof(float);
+    size_t panels = keys / Q3_PANEL_ROWS * q3_panel_bytes(Q3_FAMILY_W16, depth)
+                    + head_dim / Q3_PANEL_ROWS * q3_panel_bytes(Q3_FAMILY_W16, keys);
+    size_t integers = panels + (keys + rows) * depth * sizeof(int16_t) + (rows * head_dim + 3 * rows) * sizeof(float);
+    return ((floats > integers ? floats : integers) + 63) / 64 * 64;
 }
 
 void q3_pack(q3_isa isa, const q3_matrix *w, size_t first_row, void *panel) { kernels(isa)->pack(w, first_row, panel); }

@@ -36,6 +36,9 @@ static inline size_t q3_slot(const q3_activations *a, size_t t, size_t j) {
     return (t / Q3_TOKEN_GROUP * (a->cols / Q3_BLOCK) + j) * Q3_TOKEN_GROUP + t % Q3_TOKEN_GROUP;
 }
 
+/* Attention's head dimension in whole blocks. */
+static inline size_t q3_padded(size_t head_dim) { return (head_dim + Q3_BLOCK - 1) / Q3_BLOCK * Q3_BLOCK; }
+
 extern const q3_kernels q3_kernels_scalar;
 #if defined(__x86_64__)
 extern const q3_kernels q3_kernels_avx2, q3_kernels_avxvnni, q3_kernels_avx512vnni;
@@ -47,6 +50,7 @@ extern const q3_kernels q3_kernels_neon;
 
 #define Q3_I8_MAX 127.0f
 #define Q3_I16_MAX 16383.0f          /* 32 · 4096 · 16383 < 2^31: a block's sum fits int32 for every W16 type */
+#define Q3_ATTENTION_MAX 8191.0f     /* 32 · 8191² < 2^31: the same for two such rows, as attention has them */
 #define Q3_TINY 0x1p-100f             /* rows and blocks below it round to 0: the inverse of their scale would leave the floats */
 #define Q3_ROUND 12582912.0f         /* 1.5 · 2^23: x + R - R rounds |x| < 2^22 to the nearest even integer */
 #define Q3_EXP_MIN -87.33f           /* below it exp is set to 0; e^x would leave the normal floats at -87.336 */

@@ -247,34 +247,88 @@ static void scalar_norm_rope(float *head, const float *gain, float epsilon, cons
 
 /* === Attention === */
 
+/* The keys of one block that a token sees: where they lie, and their scores, then weights. */
+typedef struct {
+    int32_t count;
+    size_t row[Q3_KEY_BLOCK];
+    float p[Q3_KEY_BLOCK];
+} key_block;
+
+/* Integers up to Q3_ATTENTION_MAX and the scale that gives x [n] back; NaN when x holds a NaN or an infinity. */
+static float round_row(const float *x, size_t n, int *q) {
+    float bad = poison(x, n), most = largest(x, n), inverse = most > Q3_TINY ? Q3_ATTENTION_MAX / most : 0;
+    for (size_t i = 0; i < n; i++) q[i] = bad == 0 ? (int)round_even(x[i] * inverse) : 0;
+    return most / Q3_ATTENTION_MAX + bad;
+}
+
+/* Σ of 32 products exact, those sums rounded one after the other: what a panel of 16 columns does. */
+static float block_product(const int *a, const int *b, size_t n, float scale) {
+    float y = 0;
+    for (size_t j = 0; j < n; j += 32) {
+        int dot = 0;
+        for (size_t i = j; i < n && i < j + 32; i++) dot += a[i] * b[i];
+        y = fmaf((float)dot, scale, y);
+    }
+    return y;
+}
+
+static float score(const q3_attention *a, const float *q, const float *key) {
+    size_t n = a->head_dim;
+    if (a->integers) {
+        int qi[256], ki[256];
+        float q_scale = round_row(q, n, qi) * a->scale, k_scale = round_row(key, n, ki);
+        return block_product(qi, ki, n, k_scale) * q_scale;
+    }
+    float s = 0;
+    for (size_t i = 0; i < n; i++) s = fmaf(key[i], q[i], s);
+    return s * a->scale;
+}
+
+/* o += Σ p · value. */
+static void add_values(const q3_attention *a, const key_block *b, float *o) {
+    size_t n = a->head_dim;
+    if (!a->integers) {
+        for (size_t i = 0; i < n; i++) {
+            for (int32_t j = 0; j < b->count; j++) o[i] = fmaf(a->values[b->row[j] + i], b->p[j], o[i]);
+        }
+        return;
+    }
+    int integers[Q3_KEY_BLOCK][256], w[Q3_KEY_BLOCK], column[Q3_KEY_BLOCK];
+    float weight[Q3_KEY_BLOCK], most = 0;
+    for (int32_t j = 0; j < b->count; j++) {
+        weight[j] = fabsf(b->p[j] * round_row(a->values + b->row[j], n, integers[j]));
+        if (!(weight[j] <= most || most != most)) most = weight[j]; /* NaN comes and stays */
+    }
+    float inverse = most > Q3_TINY ? Q3_ATTENTION_MAX / most : 0;
+    for (int32_t j = 0; j < b->count; j++) w[j] = most == most ? (int)round_even(weight[j] * inverse) : 0;
+    for (size_t i = 0; i < n; i++) {
+        for (int32_t j = 0; j < b->count; j++) column[j] = integers[j][i];
+        o[i] += block_product(column, w, (size_t)b->count, 1) * (most / Q3_ATTENTION_MAX);
+    }
+}
+
 static void attend_row(const q3_attention *a, q3_query query, int32_t token, size_t kv_head, const float *q, float *o) {
     size_t n = a->head_dim;
     int32_t run = query.run, position = a->runs[run].position + query.first + token;
     float most = -INFINITY, total = 0;
     for (size_t i = 0; i < n; i++) o[i] = 0;
     for (int32_t block = position / Q3_KEY_BLOCK; block >= 0; block--) {
-        size_t row[Q3_KEY_BLOCK];
-        float p[Q3_KEY_BLOCK];
         int32_t start = block * Q3_KEY_BLOCK;
-        int32_t count = position - start + 1 < Q3_KEY_BLOCK ? position - start + 1 : Q3_KEY_BLOCK;
+        key_block b = {.count = position - start + 1 < Q3_KEY_BLOCK ? position - start + 1 : Q3_KEY_BLOCK};
         float block_most = -INFINITY;
-        for (int32_t j = count - 1; j >= 0; j--) {
+        for (int32_t j = b.count - 1; j >= 0; j--) {
             while (start + j < a->runs[run].position) run = a->runs[run].parent;
-            row[j] = ((size_t)(a->runs[run].row + start + j - a->runs[run].position) * a->kv_heads + kv_head) * n;
-            float s = 0;
-            for (size_t i = 0; i < n; i++) s = fmaf(a->keys[row[j] + i], q[i], s);
-            p[j] = s * a->scale;
-            block_most = p[j] > block_most ? p[j] : block_most;
+            b.row[j] = ((size_t)(a->runs[run].row + start + j - a->runs[run].position) * a->kv_heads + kv_head) * n;
+            b.p[j] = score(a, q, a->keys + b.row[j]);
+            block_most = b.p[j] > block_most ? b.p[j] : block_most;
         }
         float top = block_most > most ? block_most : most, shrink = exp_one(most - top), lane[16] = {0};
-        for (int32_t j = 0; j < count; j++) {
-            p[j] = exp_one(p[j] - top);
-            lane[j % 16] += p[j];
+        for (int32_t j = 0; j < b.count; j++) {
+            b.p[j] = exp_one(b.p[j] - top);
+            lane[j % 16] += b.p[j];
         }
-        for (size_t i = 0; i < n; i++) {
-            o[i] *= shrink;
-            for (int32_t j = 0; j < count; j++) o[i] = fmaf(a->values[row[j] + i], p[j], o[i]);
-        }
+        for (size_t i = 0; i < n; i++) o[i] *= shrink;
+        add_values(a, &b, o);
         total = fmaf(total, shrink, sum16(lane));
         most = top;
     }

@@ -24,7 +24,7 @@ enum {
     Q3_PANEL_ROWS = 16,  /* weight rows per panel */
     Q3_TOKEN_GROUP = 8,  /* tokens that integer activations interleave */
     Q3_KEY_BLOCK = 64,   /* keys that attention visits together, aligned to absolute position */
-    Q3_QUERY_ROWS = 128, /* query rows (tokens × heads of one K/V group) per attention item */
+    Q3_QUERY_ROWS = 256, /* query rows (tokens × heads of one K/V group) per attention item */
     Q3_TOKEN_CHUNK = 64, /* tokens per SwiGLU tile */
 };
 
@@ -119,6 +119,7 @@ typedef struct {
     const float *values; /* [rows, kv_heads, head_dim] */
     size_t heads, kv_heads, head_dim; /* head_dim a multiple of 16, at most 256 */
     float scale;         /* 1/sqrt(head_dim) */
+    bool integers;       /* queries, keys, values and weights as 14-bit integers with a scale per row; else all in f32 */
 } q3_attention;
 
 /* Tokens of one run that ask: [first, first + count) within the run; their queries and outputs lie in rows from `row` on. */

@@ -225,7 +225,8 @@ final class Executor {
             case .attend:
                 team.attend(
                     queries, runs: pass.runs, queries: matrix(.queries), keys: pass.keys, values: pass.values,
-                    headDim: config.headDim, into: matrix(.attended))
+                    headDim: config.headDim, integers: pass.executor.weights.families != [.f32],
+                    into: matrix(.attended))
             }
             pass.executor.observer?(layer, node, node.output.map(matrix))
         }

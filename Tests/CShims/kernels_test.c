@@ -234,7 +234,7 @@ static void test_curves(void) {
 static const q3_run runs[] = {{-1, 0, 0, 70}, {0, 70, 70, 130}, {0, 70, 200, 5}, {1, 150, 205, 40}};
 enum { KEY_ROWS = 245 };
 
-static void test_attention_of(size_t head_dim, size_t kv_heads, size_t group, float range, q3_query query) {
+static void test_attention_of(size_t head_dim, size_t kv_heads, size_t group, float range, q3_query query, bool integers) {
     size_t heads = kv_heads * group, rows = (size_t)(query.row + query.count), width = heads * head_dim;
     float *keys = take(KEY_ROWS * kv_heads * head_dim * sizeof(float)),
           *values = take(KEY_ROWS * kv_heads * head_dim * sizeof(float));
@@ -242,9 +242,9 @@ static void test_attention_of(size_t head_dim, size_t kv_heads, size_t group, fl
     fill_random(keys, KEY_ROWS * kv_heads * head_dim, 1);
     fill_random(values, KEY_ROWS * kv_heads * head_dim, 1);
     fill_random(queries, rows * width, range);
-    q3_attention a = {runs, keys, values, heads, kv_heads, head_dim, 1 / sqrtf((float)head_dim)};
+    q3_attention a = {runs, keys, values, heads, kv_heads, head_dim, 1 / sqrtf((float)head_dim), integers};
     truth->attend(&a, query, kv_heads - 1, queries, expected, NULL);
-    name_case("attention, head of %zu, %zu query heads, range %g, %d tokens of run %d from %d", head_dim, group,
+    name_case("attention in %s, head of %zu, %zu query heads, range %g, %d tokens of run %d from %d", integers ? "integers" : "f32", head_dim, group,
               (double)range, query.count, query.run, query.first);
     EACH_CONTENDER(c) {
         float *got = take(rows * width * sizeof(float));
@@ -254,18 +254,18 @@ static void test_attention_of(size_t head_dim, size_t kv_heads, size_t group, fl
     free_taken();
 }
 
-static void test_attention(void) {
+static void test_attention(bool integers) {
     static const q3_query queries[] = {{0, 0, 1, 0},   {0, 0, 64, 0}, {0, 63, 7, 3}, {1, 0, 64, 0},
                                        {1, 66, 64, 1}, {2, 0, 5, 0},  {3, 0, 40, 2}, {3, 39, 1, 0}};
     static const float ranges[] = {0, 0.1f, 3, 1000};
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++) {
             for (size_t head_dim = 32; head_dim <= 256; head_dim *= 2)
-                test_attention_of(head_dim, 2, 2, ranges[r], queries[i]);
-            test_attention_of(16, 1, 1, ranges[r], queries[i]);
+                test_attention_of(head_dim, 2, 2, ranges[r], queries[i], integers);
+            test_attention_of(16, 1, 1, ranges[r], queries[i], integers);
         }
     }
-    test_attention_of(128, 1, 5, 3, (q3_query){1, 100, 25, 0});
+    test_attention_of(128, 1, 5, 3, (q3_query){1, 100, 25, 0}, integers);
 }
 
 int main(void) {
@@ -275,7 +275,8 @@ int main(void) {
     test_rms_norm();
     test_norm_rope();
     test_curves();
-    test_attention();
+    test_attention(false);
+    test_attention(true);
 
     size_t passed = 0, failed = 0;
     for (contender *c = contenders; c < contenders + sizeof contenders / sizeof *contenders; c++) {

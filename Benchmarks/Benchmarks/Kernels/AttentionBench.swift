@@ -38,8 +38,10 @@ struct AttentionBench {
         rotations = Rotations(positions: tokens, headDim: headDim, theta: 1_000_000)
     }
 
-    func attend() {
-        team.attend(list, runs: runs, queries: queries, keys: keys, values: values, headDim: headDim, into: output)
+    func attend(integers: Bool) {
+        team.attend(
+            list, runs: runs, queries: queries, keys: keys, values: values, headDim: headDim, integers: integers,
+            into: output)
     }
 
     func normalizeAndRotate() {

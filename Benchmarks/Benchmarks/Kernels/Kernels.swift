@@ -32,8 +32,11 @@ let benchmarks: @Sendable () -> Void = {
     }
     for tokens in [64, 512, 2048] {
         let bench = AttentionBench(tokens: tokens, heads: 16, kvHeads: 8, headDim: 128)
-        Benchmark("attention, \(tokens) tokens", configuration: configuration) { benchmark in
-            for _ in benchmark.scaledIterations { bench.attend() }
+        for integers in [false, true] {
+            let name = "attention in \(integers ? "integers" : "f32"), \(tokens) tokens"
+            Benchmark(name, configuration: configuration) { benchmark in
+                for _ in benchmark.scaledIterations { bench.attend(integers: integers) }
+            }
         }
         Benchmark("norm and rotation, \(tokens) tokens", configuration: configuration) { benchmark in
             for _ in benchmark.scaledIterations { bench.normalizeAndRotate() }
