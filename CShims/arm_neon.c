@@ -26,7 +26,7 @@ Q3_INLINE int32x4_t broadcast32(const void *p) {
 Q3_INLINE void put(float *o, float32x4_t y, bool add) { vst1q_f32(o, add ? vaddq_f32(vld1q_f32(o), y) : y); }
 
 /* Bytes up to 31 are the same signed, and their products with int8 fit the int32 lanes of sdot: wide weights need no care. */
-Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t, int n, bool wide, float *o,
+Q3_INLINE void tile_u8(panel_header *h, const q3_activations *a, size_t t, int n, bool wide, float *o,
                        size_t stride, bool add) {
     (void)wide;
     const block_u8 *b = (const block_u8 *)(h + 1);
@@ -37,6 +37,7 @@ Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t,
     const float *scale = a->i8_scale + slot, *sum = a->i8_sum + slot;
     for (size_t j = 0; j < h->blocks;
          j++, b++, x += 32 * Q3_TOKEN_GROUP, scale += Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
+        q3_fetch_ahead(h);
         int32x4_t dot[INTEGER_TILE][4];
         UNROLL for (int i = 0; i < n; i++) dot[i][0] = dot[i][1] = dot[i][2] = dot[i][3] = vdupq_n_s32(0);
         UNROLL for (int g = 0; g < 8; g++) {
@@ -66,7 +67,7 @@ Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t,
 
 /* A register holds 4 rows × 2 words. Its lanes keep the sums over even and odd K apart until the block's end. Eight rows at a
  * time, in a loop that stays one, so that the sums fit the registers. */
-Q3_INLINE void tile_w16(const panel_header *h, const q3_activations *a, size_t t, int n, bool minimums, float *o,
+Q3_INLINE void tile_w16(panel_header *h, const q3_activations *a, size_t t, int n, bool minimums, float *o,
                         size_t stride, bool add) {
     const block_w16 *b = (const block_w16 *)(h + 1);
     float32x4_t y[INTEGER_TILE][4];
@@ -75,6 +76,7 @@ Q3_INLINE void tile_w16(const panel_header *h, const q3_activations *a, size_t t
     const int16_t *x = a->i16 + 32 * slot;
     const float *sum = a->i16_sum + slot;
     for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
+        q3_fetch_ahead(h);
         _Pragma("clang loop unroll(disable)") for (int half = 0; half < 4; half += 2) {
             int32x4_t dot[INTEGER_TILE][2][2];
             UNROLL for (int i = 0; i < n; i++) {

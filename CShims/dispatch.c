@@ -112,7 +112,7 @@ size_t q3_attention_scratch_bytes(size_t head_dim) {
 
 void q3_pack(q3_isa isa, const q3_matrix *w, size_t first_row, void *panel) { kernels(isa)->pack(w, first_row, panel); }
 
-void q3_multiply_panel(q3_isa isa, q3_family family, const void *panel, const q3_activations *a, size_t first, size_t tokens,
+void q3_multiply_panel(q3_isa isa, q3_family family, void *panel, const q3_activations *a, size_t first, size_t tokens,
                        float *out, size_t out_stride, bool add) {
     kernels(isa)->multiply_panel(family, panel, a, first, tokens, out, out_stride, add);
 }

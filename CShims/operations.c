@@ -1,5 +1,5 @@
 /* Whole operations on the team: what is an item, and which memory its thread uses. */
-#include "CShims.h"
+#include "panel.h"
 
 static void *thread_scratch(q3_team team, unsigned thread) { return (char *)team.scratch + thread * team.thread_bytes; }
 
@@ -16,12 +16,16 @@ size_t q3_multiply_scratch_bytes(size_t cols) {
     return 2 * panel_bytes(cols) + tiles;
 }
 
-/* Asks for the rows that this thread will likely pack next while the tokens pass over the panel it has. */
-static void fetch_panel(const q3_matrix *w, size_t panel) {
-    size_t bytes = Q3_PANEL_ROWS * w->row_bytes;
-    if ((panel + 1) * Q3_PANEL_ROWS > w->rows) return;
-    const char *rows = (const char *)w->data + panel * bytes;
-    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(rows + i, 0, 2);
+/* Packs panel `item` of `w`; `tokens` that pass over it will fetch the rows that this thread likely packs next. */
+static void pack(q3_team team, const q3_matrix *w, size_t item, size_t tokens, void *panel) {
+    q3_pack(team.isa, w, item * Q3_PANEL_ROWS, panel);
+    size_t next = item + team.threads, bytes = Q3_PANEL_ROWS * w->row_bytes;
+    if ((next + 1) * Q3_PANEL_ROWS > w->rows) return;
+    panel_header *h = panel;
+    size_t steps = (tokens + Q3_TOKEN_GROUP - 1) / Q3_TOKEN_GROUP * h->blocks, lines = (bytes + 63) / 64;
+    h->fetch = (const char *)w->data + next * bytes;
+    h->fetch_end = h->fetch + bytes;
+    h->fetch_lines = (uint32_t)((lines + steps - 1) / steps);
 }
 
 typedef struct {
@@ -36,8 +40,7 @@ static void multiply_item(void *context, size_t item, unsigned thread) {
     const q3_product *p = job->products;
     for (; item >= p->weights.rows / Q3_PANEL_ROWS; p++) item -= p->weights.rows / Q3_PANEL_ROWS;
     void *panel = thread_scratch(job->team, thread);
-    q3_pack(job->team.isa, &p->weights, item * Q3_PANEL_ROWS, panel);
-    fetch_panel(&p->weights, item + job->team.threads);
+    pack(job->team, &p->weights, item, job->tokens, panel);
     q3_multiply_panel(job->team.isa, p->weights.family, panel, &job->input, 0, job->tokens, p->out + item * Q3_PANEL_ROWS, p->out_stride,
                       p->add);
 }
@@ -62,10 +65,8 @@ static void swiglu_item(void *context, size_t item, unsigned thread) {
     q3_team team = job->team;
     char *gate_panel = thread_scratch(team, thread), *up_panel = gate_panel + panel_bytes(job->input.cols);
     float *gate = (float *)(up_panel + panel_bytes(job->input.cols)), *up = gate + Q3_TOKEN_CHUNK * Q3_PANEL_ROWS;
-    q3_pack(team.isa, &job->gate, item * Q3_PANEL_ROWS, gate_panel);
-    q3_pack(team.isa, &job->up, item * Q3_PANEL_ROWS, up_panel);
-    fetch_panel(&job->gate, item + team.threads);
-    fetch_panel(&job->up, item + team.threads);
+    pack(team, &job->gate, item, job->tokens, gate_panel);
+    pack(team, &job->up, item, job->tokens, up_panel);
     for (size_t t = 0; t < job->tokens; t += Q3_TOKEN_CHUNK) {
         size_t tokens = job->tokens - t < Q3_TOKEN_CHUNK ? job->tokens - t : Q3_TOKEN_CHUNK;
         q3_multiply_panel(team.isa, job->gate.family, gate_panel, &job->input, t, tokens, gate, Q3_PANEL_ROWS, false);

@@ -12,7 +12,15 @@ typedef struct {
     _Alignas(64) uint32_t blocks;
     uint32_t minimums; /* whether any m ≠ 0 */
     uint32_t wide;     /* whether U8 weights exceed 15 */
+    uint32_t fetch_lines;          /* what products ask for with every block: lines of 64 bytes of the panel to come */
+    const char *fetch, *fetch_end;
 } panel_header;
+
+/* Memory answers while tokens pass over this panel. A burst of requests would stop the core until it is served. */
+static inline void q3_fetch_ahead(panel_header *h) {
+    if (h->fetch >= h->fetch_end) return;
+    for (uint32_t i = 0; i < h->fetch_lines; i++, h->fetch += 64) __builtin_prefetch(h->fetch, 0, 2);
+}
 
 /* Dword g of row r stands at [g][r]: a vector load brings the same K of 16 rows. */
 typedef struct { uint8_t w[8][16][4]; float d[16], m[16]; } block_u8;    /* K = 4 per dword */
@@ -21,7 +29,7 @@ typedef struct { float w[32][16]; } block_f32;
 
 typedef struct {
     void (*pack)(const q3_matrix *w, size_t first_row, void *panel);
-    void (*multiply_panel)(q3_family family, const void *panel, const q3_activations *a, size_t first, size_t tokens, float *out,
+    void (*multiply_panel)(q3_family family, void *panel, const q3_activations *a, size_t first, size_t tokens, float *out,
                            size_t out_stride, bool add);
     void (*prepare_row)(const float *x, const float *gain, float epsilon, size_t row, const q3_activations *a, float *work);
     void (*rms_norm)(const float *x, const float *gain, float epsilon, size_t n, float *y);

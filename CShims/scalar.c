@@ -215,7 +215,7 @@ static float row_f32(const panel_header *header, int r, const q3_activations *a,
     return y;
 }
 
-static void scalar_multiply_panel(q3_family family, const void *panel, const q3_activations *a, size_t first, size_t tokens, float *out,
+static void scalar_multiply_panel(q3_family family, void *panel, const q3_activations *a, size_t first, size_t tokens, float *out,
                                   size_t out_stride, bool add) {
     for (size_t t = 0; t < tokens; t++) {
         for (int r = 0; r < 16; r++) {

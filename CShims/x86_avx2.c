@@ -25,7 +25,7 @@ Q3_INLINE __m256i broadcast32(const void *p) {
 Q3_INLINE void put(float *o, __m256 y, bool add) { _mm256_storeu_ps(o, add ? _mm256_add_ps(_mm256_loadu_ps(o), y) : y); }
 
 /* int16 lanes hold 8 sums of 2 products of 0..15 with ±127 (8·2·15·127 = 30480); of 0..31 only 4 (4·2·31·127 = 31496). */
-Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t, int n, bool wide, float *o, size_t stride, bool add) {
+Q3_INLINE void tile_u8(panel_header *h, const q3_activations *a, size_t t, int n, bool wide, float *o, size_t stride, bool add) {
     const block_u8 *b = (const block_u8 *)(h + 1);
     const __m256i ones = _mm256_set1_epi16(1);
     __m256 y[INTEGER_TILE][2];
@@ -34,6 +34,7 @@ Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t,
     const int8_t *x = a->i8 + 32 * slot;
     const float *scale = a->i8_scale + slot, *sum = a->i8_sum + slot;
     for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, scale += Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
+        q3_fetch_ahead(h);
         __m256i dot[INTEGER_TILE][2], part[INTEGER_TILE][2];
         UNROLL for (int g = 0; g < 8; g++) {
             UNROLL for (int half = 0; half < 2; half++) {
@@ -62,7 +63,7 @@ Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t,
     }
 }
 
-Q3_INLINE void tile_w16(const panel_header *h, const q3_activations *a, size_t t, int n, bool minimums, float *o, size_t stride,
+Q3_INLINE void tile_w16(panel_header *h, const q3_activations *a, size_t t, int n, bool minimums, float *o, size_t stride,
                         bool add) {
     const block_w16 *b = (const block_w16 *)(h + 1);
     __m256 y[INTEGER_TILE][2];
@@ -71,6 +72,7 @@ Q3_INLINE void tile_w16(const panel_header *h, const q3_activations *a, size_t t
     const int16_t *x = a->i16 + 32 * slot;
     const float *sum = a->i16_sum + slot;
     for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
+        q3_fetch_ahead(h);
         __m256i dot[INTEGER_TILE][2];
         UNROLL for (int g = 0; g < 16; g++) {
             UNROLL for (int half = 0; half < 2; half++) {

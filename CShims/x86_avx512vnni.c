@@ -25,7 +25,7 @@ Q3_INLINE __m512i broadcast32(const void *p) {
 Q3_INLINE void put(float *o, __m512 y, bool add) { _mm512_storeu_ps(o, add ? _mm512_add_ps(_mm512_loadu_ps(o), y) : y); }
 
 /* Bytes up to 31 times int8 fit the int32 lanes of vpdpbusd, so wide weights need no care. */
-Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t, int n, bool wide, float *o, size_t stride, bool add) {
+Q3_INLINE void tile_u8(panel_header *h, const q3_activations *a, size_t t, int n, bool wide, float *o, size_t stride, bool add) {
     (void)wide;
     const block_u8 *b = (const block_u8 *)(h + 1);
     __m512 y[INTEGER_TILE];
@@ -34,6 +34,7 @@ Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t,
     const int8_t *x = a->i8 + 32 * slot;
     const float *scale = a->i8_scale + slot, *sum = a->i8_sum + slot;
     for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, scale += Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
+        q3_fetch_ahead(h);
         __m512i dot[INTEGER_TILE];
         UNROLL for (int i = 0; i < n; i++) dot[i] = _mm512_setzero_si512();
         UNROLL for (int g = 0; g < 8; g++) {
@@ -49,7 +50,7 @@ Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t,
     UNROLL for (int i = 0; i < n; i++) put(o + (size_t)i * stride, y[i], add);
 }
 
-Q3_INLINE void tile_w16(const panel_header *h, const q3_activations *a, size_t t, int n, bool minimums, float *o, size_t stride,
+Q3_INLINE void tile_w16(panel_header *h, const q3_activations *a, size_t t, int n, bool minimums, float *o, size_t stride,
                         bool add) {
     const block_w16 *b = (const block_w16 *)(h + 1);
     __m512 y[INTEGER_TILE];
@@ -58,6 +59,7 @@ Q3_INLINE void tile_w16(const panel_header *h, const q3_activations *a, size_t t
     const int16_t *x = a->i16 + 32 * slot;
     const float *sum = a->i16_sum + slot;
     for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
+        q3_fetch_ahead(h);
         __m512i dot[INTEGER_TILE];
         UNROLL for (int i = 0; i < n; i++) dot[i] = _mm512_setzero_si512();
         UNROLL for (int g = 0; g < 16; g++) {

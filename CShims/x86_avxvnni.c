@@ -33,7 +33,7 @@ Q3_INLINE void put(float *o, __m256 y, bool add) {
 }
 
 /* Bytes up to 31 times int8 fit the int32 lanes of vpdpbusd, so wide weights need no care. */
-Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t, int n, bool wide, float *o,
+Q3_INLINE void tile_u8(panel_header *h, const q3_activations *a, size_t t, int n, bool wide, float *o,
                        size_t stride, bool add) {
     (void)wide;
     const block_u8 *b = (const block_u8 *)(h + 1);
@@ -44,6 +44,7 @@ Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t,
     const float *scale = a->i8_scale + slot, *sum = a->i8_sum + slot;
     for (size_t j = 0; j < h->blocks;
          j++, b++, x += 32 * Q3_TOKEN_GROUP, scale += Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
+        q3_fetch_ahead(h);
         __m256i dot[INTEGER_TILE][2];
         UNROLL for (int i = 0; i < n; i++) dot[i][0] = dot[i][1] = _mm256_setzero_si256();
         UNROLL for (int g = 0; g < 8; g++) {
@@ -68,7 +69,7 @@ Q3_INLINE void tile_u8(const panel_header *h, const q3_activations *a, size_t t,
     }
 }
 
-Q3_INLINE void tile_w16(const panel_header *h, const q3_activations *a, size_t t, int n, bool minimums, float *o,
+Q3_INLINE void tile_w16(panel_header *h, const q3_activations *a, size_t t, int n, bool minimums, float *o,
                         size_t stride, bool add) {
     const block_w16 *b = (const block_w16 *)(h + 1);
     __m256 y[INTEGER_TILE][2];
@@ -77,6 +78,7 @@ Q3_INLINE void tile_w16(const panel_header *h, const q3_activations *a, size_t t
     const int16_t *x = a->i16 + 32 * slot;
     const float *sum = a->i16_sum + slot;
     for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
+        q3_fetch_ahead(h);
         __m256i dot[INTEGER_TILE][2];
         UNROLL for (int i = 0; i < n; i++) dot[i][0] = dot[i][1] = _mm256_setzero_si256();
         UNROLL for (int g = 0; g < 16; g++) {

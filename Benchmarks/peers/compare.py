@@ -24,7 +24,7 @@ def interleave(case, engines, file, rounds):
     """Seconds of every run by program."""
     times = {e.name: [] for e in engines}
     lists = case.lists()
-    for number in range(case.rounds or rounds):
+    for number in range(min(case.rounds or rounds, rounds)):
         for engine in engines:
             time.sleep(PAUSE_SECONDS)
             times[engine.name].append(engine.seconds(case, file, lists))
@@ -33,18 +33,15 @@ def interleave(case, engines, file, rounds):
     return times
 
 
-def speed(cases, files, engines, rounds):
+def speed(cases, files, engines, pytorch, rounds):
     rows = []
-    q3, llama, pytorch = engines
     for case in cases:
         file = str(files.path(case.file))
-        settings = llama.tune(case, file, case.lists()) if llama else None
-        taking_part = [e for e in (q3, llama, pytorch if case.pytorch else None) if e]
-        times = interleave(case, taking_part, file, rounds)
+        settings = {e.name: e.tune(case, file, case.lists()) for e in engines if isinstance(e, Llama)}
+        times = interleave(case, engines + [pytorch] * case.pytorch, file, rounds)
         rows.append({
             "case": case.name, "tokens": sum(map(len, case.lists())), "threads": case.threads, "bar": case.bar,
-            "seconds": times, "median": {name: statistics.median(s) for name, s in times.items()},
-            "llama.cpp settings": settings})
+            "seconds": times, "median": {name: statistics.median(s) for name, s in times.items()}, "settings": settings})
     return rows
 
 
@@ -59,6 +56,16 @@ def cold_start(files, engines, rounds):
                 runs[engine.name].append(engine.cold_start(file, COLD_TEXT, 2))
     return {name: {"seconds": statistics.median(s for s, _ in r), "bytes": max(b for _, b in r)}
             for name, r in runs.items()}
+
+
+def add_to(path, result):
+    """With --only, what was not measured now is kept as an earlier run on the same machine found it."""
+    earlier = json.loads(path.read_text()) if path.exists() else {}
+    if earlier.get("machine") != result["machine"]:
+        return result
+    measured = {row["case"]: row for row in earlier["speed"] + result["speed"]}
+    order = {case.name: number for number, case in enumerate(CASES)}
+    return earlier | result | {"speed": sorted(measured.values(), key=lambda row: order[row["case"]])}
 
 
 def main():
@@ -76,21 +83,22 @@ def main():
 
     files, out = Files(a.models), pathlib.Path(a.out)
     out.mkdir(parents=True, exist_ok=True)
-    q3, llama, pytorch = Q3(a.q3) if a.q3 and a.q3 != "none" else None, Llama(), PyTorch()
+    q3, pytorch = Q3(a.q3) if a.q3 and a.q3 != "none" else None, PyTorch()
+    engines = [e for e in (q3, Llama(repack=True), Llama(repack=False)) if e]
     result = {"machine": report.machine(), "load before": os.getloadavg()[0]}
     if result["load before"] > BUSY_LOAD:
         print(f"warning: load average {result['load before']:.1f}: wait until nothing else runs", file=sys.stderr)
-    result["speed"] = speed([c for c in CASES if wanted(c.name)], files, (q3, llama, pytorch), a.rounds)
-    present = [e for e in (q3, llama) if e]
+    result["speed"] = speed([c for c in CASES if wanted(c.name)], files, engines, pytorch, a.rounds)
     if wanted("cold"):
-        result["cold start"] = cold_start(files, present, a.rounds)
+        result["cold start"] = cold_start(files, engines, a.rounds)
     if wanted("quality"):
-        result["quality"] = quality.measure(a.quality_files, files, q3, llama, pytorch)
+        result["quality"] = quality.measure(a.quality_files, files, q3, engines[-2], pytorch)
     result["load after"] = os.getloadavg()[0]
+    result = add_to(out / "results.json", result)
     (out / "results.json").write_text(json.dumps(result, indent=1) + "\n")
     report.write(result, out)
-    llama.close()
-    pytorch.close()
+    for engine in engines + [pytorch]:
+        engine.close()
 
 
 if __name__ == "__main__":

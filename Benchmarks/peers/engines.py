@@ -34,6 +34,7 @@ class Q3:
     """A process per measurement: it maps the file, runs once to warm up, and times the second run."""
 
     name = "q3"
+    LONG = 8192  # tokens from which a first run times like a second
 
     def __init__(self, path):
         self.path = path
@@ -41,6 +42,8 @@ class Q3:
     def seconds(self, case, file, lists):
         command = [self.path, "bench", "--model", file, "--case", case.bench, "--threads", str(case.threads),
                    "--precision", case.precision, "--repeat", "1", "--json"]
+        if sum(map(len, lists)) >= self.LONG:
+            command.append("--skip-warm-up")
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["seconds"]
 
     def vectors(self, file, texts, lists, precision):
@@ -62,19 +65,24 @@ class Q3:
             raise SystemExit(f"q3 embed ended with status {status}")
         return seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
+    def close(self):
+        pass
+
 
 class Llama:
-    """One process stays alive with the model loaded; each case runs with the settings that were fastest for it."""
+    """One process stays alive with the model loaded; each case runs with the settings that were fastest for it, but for
+    one: llama.cpp repacks weights at load unless it is told not to, which pays on some processors only. So there is one
+    of either kind."""
 
-    name = "llama.cpp"
     # Pooling "none" asks for the state of the last token only, "last" marks every token as an output.
-    BASE = {"repack": False, "flash": True, "pooling": "none", "sequences": 1, "unified": False}
-    OPTIONS = {"repack": [True], "flash": [False], "pooling": ["last"]}
-    OPTIONS_OF_MANY = {"sequences": [16, 64], "unified": [True], "repack": [True]}
+    BASE = {"flash": True, "pooling": "none", "sequences": 1, "unified": False}
+    OPTIONS = {"flash": [False], "pooling": ["last"]}
+    OPTIONS_OF_MANY = {"sequences": [16, 64], "unified": [True]}
     TRIALS = 2
 
-    def __init__(self):
-        self.worker, self.best = Worker("llama.py"), {}
+    def __init__(self, repack):
+        self.name = "llama.cpp" if repack else "llama.cpp, no repacking"
+        self.repack, self.worker, self.best = repack, Worker("llama.py"), {}
 
     def tune(self, case, file, lists):
         """Changes one setting after the other and keeps what is faster; long cases take over what 512 tokens found."""
@@ -101,18 +109,18 @@ class Llama:
 
     def _run(self, case, file, lists, settings):
         return self.worker.ask(
-            model=file, threads=case.threads, lists=lists, head=case.head, **settings)["seconds"]
+            model=file, threads=case.threads, lists=lists, head=case.head, repack=self.repack, **settings)["seconds"]
 
     def seconds(self, case, file, lists):
         return self._run(case, file, lists, self.best[case.file, case.bench, case.threads])
 
     def vectors(self, file, texts, lists, precision):
-        return [self.worker.ask(model=file, threads=2, lists=[ids], head="embed", vectors=True)["vectors"][0]
+        return [self.worker.ask(model=file, threads=2, lists=[ids], head="embed", repack=self.repack, vectors=True)["vectors"][0]
                 for ids in lists]
 
     def cold_start(self, file, text, threads):
         """From the start of loading to the vector, without the start of Python, with a context of 512 tokens."""
-        command = [sys.executable, HERE / "llama.py", "--cold", file, text, str(threads)]
+        command = [sys.executable, HERE / "llama.py", "--cold", file, text, str(threads), str(int(self.repack))]
         answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         return answer["seconds"], answer["bytes"]
 

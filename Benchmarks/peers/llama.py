@@ -4,7 +4,7 @@
     -> {"seconds": s, "vectors": [[...], ...] | null}
 
 Model and context stay loaded while requests ask for the same ones. The clock runs from the first batch to the last
-vector; loading, making the context and a pass to warm up are outside it. `llama.py --cold MODEL TEXT THREADS` does one
+vector; loading, making the context and a pass to warm up are outside it. `llama.py --cold MODEL TEXT THREADS REPACK` does one
 text from loading to vector.
 """
 
@@ -104,10 +104,10 @@ class Worker:
         return list(ids[:count])
 
 
-def cold(path, text, threads):
+def cold(path, text, threads, repack):
     start = time.perf_counter()
     llama.llama_backend_init()
-    worker = Worker(path, repack=False)
+    worker = Worker(path, repack)
     worker.prepare(512, threads, "none", True, 512, 1, False)
     worker.run([worker.tokenize(text)], "none", 1)
     seconds = time.perf_counter() - start
@@ -144,7 +144,7 @@ def main():
     quiet = llama.llama_log_callback(lambda *_: None)
     llama.llama_log_set(quiet, ctypes.c_void_p())
     if sys.argv[1:2] == ["--cold"]:
-        cold(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+        cold(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5] == "1")
     else:
         serve()
 

@@ -10,8 +10,8 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as pyplot  # noqa: E402
 
-NAMES = ["q3", "llama.cpp", "PyTorch f32"]
-COLORS = dict(zip(NAMES, ["#d9480f", "#868e96", "#1971c2"]))
+NAMES = ["q3", "llama.cpp", "llama.cpp, no repacking", "PyTorch f32"]
+COLORS = dict(zip(NAMES, ["#d9480f", "#495057", "#adb5bd", "#1971c2"]))
 
 
 def machine():
@@ -36,15 +36,13 @@ def _markdown(result):
           f"{result['load after']:.1f} after. " + ", ".join(f"{k} {v}" for k, v in m["versions"].items()) + "."
     yield f"llama.cpp: {m['llama.cpp']}"
     yield from ["", "Tokens per second, medians of interleaved runs; every token that comes in counts, shared or not.",
-                "", "| case | q3 | llama.cpp | PyTorch f32 | q3 / llama.cpp | aim | llama.cpp's settings |",
-                "|---|--:|--:|--:|--:|--:|---|"]
+                "", "| case | " + " | ".join(NAMES) + " | q3 / llama.cpp | q3 / no repacking | aim |",
+                "|---|" + "--:|" * (len(NAMES) + 3)]
     for row in result["speed"]:
         rate = {name: row["tokens"] / s for name, s in row["median"].items()}
         cells = [f"{rate[n]:.0f}" if n in rate else "" for n in NAMES]
-        ratio = f"**{rate['q3'] / rate['llama.cpp']:.2f}**" if "q3" in rate and "llama.cpp" in rate else ""
-        aim = f"{row['bar']:.1f}" if row["bar"] else ""
-        settings = ", ".join(f"{k} {v}" for k, v in (row["llama.cpp settings"] or {}).items())
-        yield f"| {row['case']} | {' | '.join(cells)} | {ratio} | {aim} | {settings} |"
+        cells += [f"**{rate['q3'] / rate[n]:.2f}**" if "q3" in rate and n in rate else "" for n in NAMES[1:3]]
+        yield f"| {row['case']} | {' | '.join(cells)} | {row['bar'] or ''} |"
     if "cold start" in result:
         yield from ["", "Cold start to the first vector, file in the page cache; q3 with the start of its process, "
                     "llama.cpp without the start of Python.", "", "| | seconds | peak resident MB |", "|---|--:|--:|"]

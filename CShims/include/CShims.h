@@ -94,7 +94,7 @@ void q3_rms_norm(q3_isa isa, const float *x, const float *gain, float epsilon, s
 
 /* out[t, r] = (add ? out[t, r] : 0) + Σ_k panel[r, k] · a[t, k], r in 0..<16, t in first..<first + tokens; first is a multiple of 8,
  * out[0] belongs to token `first`. */
-void q3_multiply_panel(q3_isa isa, q3_family family, const void *panel, const q3_activations *a, size_t first, size_t tokens,
+void q3_multiply_panel(q3_isa isa, q3_family family, void *panel, const q3_activations *a, size_t first, size_t tokens,
                        float *out, size_t out_stride, bool add);
 /* gate = silu(gate) · up over n values (a multiple of 16). */
 void q3_swiglu(q3_isa isa, float *gate, const float *up, size_t n);
