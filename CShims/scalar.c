@@ -98,8 +98,9 @@ static void scalar_exp(const float *x, float *y, size_t n) {
 static void scalar_pack(const q3_matrix *w, size_t first_row, void *panel) {
     panel_header *header = panel;
     const uint8_t *rows = (const uint8_t *)w->data + first_row * w->row_bytes;
-    *header = (panel_header){(uint32_t)(w->cols / Q3_BLOCK), (uint32_t)q3_has_minimums(w->type, w->family == Q3_FAMILY_U8),
-                             w->type == Q3_Q5_K};
+    *header = (panel_header){.blocks = (uint32_t)(w->cols / Q3_BLOCK),
+                             .minimums = (uint32_t)q3_has_minimums(w->type, w->family == Q3_FAMILY_U8),
+                             .wide = w->type == Q3_Q5_K};
     switch (w->family) {
     case Q3_FAMILY_U8:
         switch (w->type) { Q3_U8_TYPES(PACK8) }

@@ -85,7 +85,7 @@ static void check_panel(contender *c, q3_family family, const panel_header *got,
 }
 
 /* A token's products are the same in any tile: `product` [ALL_TOKENS, 16] serves for every first and count. */
-static void check_product(contender *c, q3_family family, const void *panel, const q3_activations *a,
+static void check_product(contender *c, q3_family family, void *panel, const q3_activations *a,
                           const float *product) {
     for (size_t tokens = 1; tokens <= MAX_TOKENS; tokens++) {
         size_t first = tokens % 2 * FIRST;
