@@ -15,7 +15,7 @@ struct MicroBatches {
         for index in order {
             let list = lists[index][...]
             let fresh = list.count - (sharing ? list.commonPrefixLength(with: previous) : 0)
-            if groups.isEmpty || size + fresh > tokenLimit {
+            if groups.isEmpty || (fresh > 0 && size + fresh > tokenLimit) {
                 groups.append([])
                 size = list.count
             } else {

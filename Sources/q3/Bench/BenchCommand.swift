@@ -58,6 +58,12 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "fast, or exact for results within 1e-6 of the reference in f32.")
     var precision: Precision = .fast
 
+    @Option(help: "Most distinct tokens that one pass computes together.")
+    var batchTokens = ModelOptions().batchTokens
+
+    @Flag(help: "Compute equal beginnings again for every text.")
+    var noSharing = false
+
     @Option(help: "Instruction set of the kernels. (default: the best one)")
     var isa: ISA = .best
 
@@ -85,6 +91,7 @@ struct BenchCommand: AsyncParsableCommand {
         if let threads, !(1...ModelOptions.threadLimit ~= threads) {
             throw ValidationError("--threads must be 1 to \(ModelOptions.threadLimit)")
         }
+        guard batchTokens > 0 else { throw ValidationError("--batch-tokens must be at least 1") }
         guard repeatCount > 0 else { throw ValidationError("--repeat must be at least 1") }
         if plot != nil {
             guard !profile, !roofline, cases.isEmpty || cases.joined().contains(where: BenchFigure.shows) else {
@@ -142,6 +149,8 @@ struct BenchCommand: AsyncParsableCommand {
         var options = ModelOptions()
         options.precision = precision
         options.threads = threads
+        options.batchTokens = batchTokens
+        options.sharesPrefixes = !noSharing
         func setup(_ file: GGUFFile, path: String, name: String) -> BenchSetup {
             BenchSetup(
                 file: file, path: path, modelName: name, options: options, isa: isa, repeatCount: repeatCount,
