@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+// clang-format off
+
 /* GGUF tensor type ids. */
 enum {
     Q3_F32 = 0, Q3_F16 = 1, Q3_Q4_0 = 2, Q3_Q4_1 = 3, Q3_Q5_0 = 6, Q3_Q5_1 = 7, Q3_Q8_0 = 8, Q3_Q2_K = 10, Q3_Q3_K = 11,
@@ -39,5 +41,7 @@ _Static_assert(sizeof(block_q4_K) == 144, "4.5 bits per weight");
 _Static_assert(sizeof(block_q5_K) == 176, "5.5 bits per weight");
 _Static_assert(sizeof(block_q6_K) == 210, "6.5625 bits per weight");
 _Static_assert(sizeof(block_iq4_xs) == 136, "4.25 bits per weight");
+
+// clang-format on
 
 #endif

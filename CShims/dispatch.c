@@ -61,10 +61,16 @@ bool q3_type_in_family(uint32_t type, q3_family family) {
         switch (type) { Q3_U8_TYPES(IS_TYPE) }
         return false;
     case Q3_FAMILY_W16:
-        switch (type) { Q3_W16_TYPES(IS_TYPE) Q3_ROUNDED_TYPES(IS_TYPE) }
+        switch (type) {
+            Q3_W16_TYPES(IS_TYPE)
+            Q3_ROUNDED_TYPES(IS_TYPE)
+        }
         return false;
     case Q3_FAMILY_F32:
-        switch (type) { Q3_F32_TYPES(IS_TYPE) Q3_W16_TYPES(IS_TYPE) }
+        switch (type) {
+            Q3_F32_TYPES(IS_TYPE)
+            Q3_W16_TYPES(IS_TYPE)
+        }
         return false;
     }
     return false;
@@ -90,14 +96,15 @@ bool q3_type_readable(uint32_t type) { return q3_type_in_family(type, Q3_FAMILY_
 void q3_dequantize_rows(q3_matrix w, const int32_t *ids, size_t count, float *out) {
     for (size_t i = 0; i < count; i++, out += w.cols) {
         const uint8_t *row = (const uint8_t *)w.data + (size_t)ids[i] * w.row_bytes;
-        switch (w.type) { Q3_W16_TYPES(DEQUANTIZE) Q3_F32_TYPES(READ) }
+        switch (w.type) {
+            Q3_W16_TYPES(DEQUANTIZE)
+            Q3_F32_TYPES(READ)
+        }
     }
 }
 
 size_t q3_panel_bytes(q3_family family, size_t cols) {
-    size_t block = family == Q3_FAMILY_U8    ? sizeof(block_u8)
-                   : family == Q3_FAMILY_W16 ? sizeof(block_w16)
-                                             : sizeof(block_f32);
+    size_t block = family == Q3_FAMILY_U8 ? sizeof(block_u8) : family == Q3_FAMILY_W16 ? sizeof(block_w16) : sizeof(block_f32);
     return sizeof(panel_header) + cols / Q3_BLOCK * block;
 }
 
@@ -112,12 +119,13 @@ size_t q3_attention_scratch_bytes(size_t head_dim) {
 
 void q3_pack(q3_isa isa, const q3_matrix *w, size_t first_row, void *panel) { kernels(isa)->pack(w, first_row, panel); }
 
-void q3_multiply_panel(q3_isa isa, q3_family family, void *panel, const q3_activations *a, size_t first, size_t tokens,
-                       float *out, size_t out_stride, bool add) {
+void q3_multiply_panel(q3_isa isa, q3_family family, void *panel, const q3_activations *a, size_t first, size_t tokens, float *out,
+                       size_t out_stride, bool add) {
     kernels(isa)->multiply_panel(family, panel, a, first, tokens, out, out_stride, add);
 }
 
-void q3_prepare_row(q3_isa isa, const float *x, const float *gain, float epsilon, size_t row, const q3_activations *a, float *work) {
+void q3_prepare_row(q3_isa isa, const float *x, const float *gain, float epsilon, size_t row, const q3_activations *a,
+                    float *work) {
     kernels(isa)->prepare_row(x, gain, epsilon, row, a, work);
 }
 

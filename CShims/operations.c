@@ -7,9 +7,7 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 /* === Products: an item is one panel of 16 rows and all tokens === */
 
-static size_t panel_bytes(size_t cols) {
-    return larger(q3_panel_bytes(Q3_FAMILY_W16, cols), q3_panel_bytes(Q3_FAMILY_F32, cols));
-}
+static size_t panel_bytes(size_t cols) { return larger(q3_panel_bytes(Q3_FAMILY_W16, cols), q3_panel_bytes(Q3_FAMILY_F32, cols)); }
 
 size_t q3_multiply_scratch_bytes(size_t cols) {
     size_t tiles = 2 * Q3_TOKEN_CHUNK * Q3_PANEL_ROWS * sizeof(float);
@@ -41,8 +39,8 @@ static void multiply_item(void *context, size_t item, unsigned thread) {
     for (; item >= p->weights.rows / Q3_PANEL_ROWS; p++) item -= p->weights.rows / Q3_PANEL_ROWS;
     void *panel = thread_scratch(job->team, thread);
     pack(job->team, &p->weights, item, job->tokens, panel);
-    q3_multiply_panel(job->team.isa, p->weights.family, panel, &job->input, 0, job->tokens, p->out + item * Q3_PANEL_ROWS, p->out_stride,
-                      p->add);
+    q3_multiply_panel(job->team.isa, p->weights.family, panel, &job->input, 0, job->tokens, p->out + item * Q3_PANEL_ROWS,
+                      p->out_stride, p->add);
 }
 
 void q3_multiply(q3_team team, const q3_product *products, size_t count, q3_activations input, size_t tokens) {

@@ -10,9 +10,9 @@
 /* A panel is this header and cols/32 blocks of its family. */
 typedef struct {
     _Alignas(64) uint32_t blocks;
-    uint32_t minimums; /* whether any m ≠ 0 */
-    uint32_t wide;     /* whether U8 weights exceed 15 */
-    uint32_t fetch_lines;          /* what products ask for with every block: lines of 64 bytes of the panel to come */
+    uint32_t minimums;    /* whether any m ≠ 0 */
+    uint32_t wide;        /* whether U8 weights exceed 15 */
+    uint32_t fetch_lines; /* what products ask for with every block: lines of 64 bytes of the panel to come */
     const char *fetch, *fetch_end;
 } panel_header;
 
@@ -23,9 +23,17 @@ static inline void q3_fetch_ahead(panel_header *h) {
 }
 
 /* Dword g of row r stands at [g][r]: a vector load brings the same K of 16 rows. */
-typedef struct { uint8_t w[8][16][4]; float d[16], m[16]; } block_u8;    /* K = 4 per dword */
-typedef struct { int16_t w[16][16][2]; float d[16], m[16]; } block_w16;  /* K = 2 per dword */
-typedef struct { float w[32][16]; } block_f32;
+typedef struct {
+    uint8_t w[8][16][4];
+    float d[16], m[16];
+} block_u8; /* K = 4 per dword */
+typedef struct {
+    int16_t w[16][16][2];
+    float d[16], m[16];
+} block_w16; /* K = 2 per dword */
+typedef struct {
+    float w[32][16];
+} block_f32;
 
 typedef struct {
     void (*pack)(const q3_matrix *w, size_t first_row, void *panel);
@@ -57,14 +65,14 @@ extern const q3_kernels q3_kernels_neon;
 /* === Constants of the shared arithmetic, the same in the scalar truth and the vectors === */
 
 #define Q3_I8_MAX 127.0f
-#define Q3_I16_MAX 16383.0f          /* 32 · 4096 · 16383 < 2^31: a block's sum fits int32 for every W16 type */
-#define Q3_ATTENTION_MAX 8191.0f     /* 32 · 8191² < 2^31: the same for two such rows, as attention has them */
-#define Q3_TINY 0x1p-100f             /* rows and blocks below it round to 0: the inverse of their scale would leave the floats */
-#define Q3_ROUND 12582912.0f         /* 1.5 · 2^23: x + R - R rounds |x| < 2^22 to the nearest even integer */
-#define Q3_EXP_MIN -87.33f           /* below it exp is set to 0; e^x would leave the normal floats at -87.336 */
+#define Q3_I16_MAX 16383.0f      /* 32 · 4096 · 16383 < 2^31: a block's sum fits int32 for every W16 type */
+#define Q3_ATTENTION_MAX 8191.0f /* 32 · 8191² < 2^31: the same for two such rows, as attention has them */
+#define Q3_TINY 0x1p-100f        /* rows and blocks below it round to 0: the inverse of their scale would leave the floats */
+#define Q3_ROUND 12582912.0f     /* 1.5 · 2^23: x + R - R rounds |x| < 2^22 to the nearest even integer */
+#define Q3_EXP_MIN -87.33f       /* below it exp is set to 0; e^x would leave the normal floats at -87.336 */
 #define Q3_LOG2E 1.44269504088896341f
-#define Q3_LN2_HIGH 0.693359375f     /* 10 bits: n · LN2_HIGH is exact */
-#define Q3_LN2_LOW -2.12194440e-4f   /* ln 2 - LN2_HIGH */
+#define Q3_LN2_HIGH 0.693359375f   /* 10 bits: n · LN2_HIGH is exact */
+#define Q3_LN2_LOW -2.12194440e-4f /* ln 2 - LN2_HIGH */
 /* e^r on |r| ≤ ln(2)/2 as 1 + r + r²·p(r): minimax coefficients of Cephes expf. */
 #define Q3_EXP_P5 1.9875691500e-4f
 #define Q3_EXP_P4 1.3981999507e-3f

@@ -19,22 +19,20 @@
 
 enum { SUMS = 12, STEPS = 1 << 12 };
 
-#define UNROLL _Pragma("clang loop unroll(full)")
+#define EACH(i, n) _Pragma("clang loop unroll(full)") for (int i = 0; i < (n); i++)
 
 /* A burst of SUMS · STEPS times `instructions`, which add to `sum` and read `w` and `a`; `product` is theirs to write. */
-#define BURST(name, features, vector, constraint, instructions)                                                        \
-    __attribute__((target(features))) static void name(void) {                                                         \
-        vector w, a, product, sums[SUMS] = {{0}};                                                                      \
-        memset(&w, 0x3C, sizeof w); /* 60 as a byte, 0.01 as a float */                                                \
-        memset(&a, 0x3D, sizeof a);                                                                                    \
-        for (int step = 0; step < STEPS; step++) {                                                                     \
-            UNROLL for (int i = 0; i < SUMS; i++) {                                                                    \
-                __asm__ volatile(instructions                                                                          \
-                                 : "+" constraint(sums[i]), "=&" constraint(product)                                   \
-                                 : constraint(w), constraint(a));                                                      \
-            }                                                                                                          \
-        }                                                                                                              \
-        (void)product;                                                                                                 \
+#define BURST(name, features, vector, constraint, instructions) \
+    __attribute__((target(features))) static void name(void) { \
+        vector w, a, product, sums[SUMS] = {{0}}; \
+        memset(&w, 0x3C, sizeof w); /* 60 as a byte, 0.01 as a float */ \
+        memset(&a, 0x3D, sizeof a); \
+        for (int step = 0; step < STEPS; step++) { \
+            EACH(i, SUMS) { \
+                __asm__ volatile(instructions : "+" constraint(sums[i]), "=&" constraint(product) : constraint(w), constraint(a)); \
+            } \
+        } \
+        (void)product; \
     }
 
 typedef struct {
@@ -98,9 +96,7 @@ static const ceiling ceilings[Q3_ISA_COUNT][3];
 
 #endif
 
-const char *q3_ceiling_name(q3_isa isa, q3_family family) {
-    return q3_isa_available(isa) ? ceilings[isa][family].name : NULL;
-}
+const char *q3_ceiling_name(q3_isa isa, q3_family family) { return q3_isa_available(isa) ? ceilings[isa][family].name : NULL; }
 
 /* Processor time of this thread: what other processes take is no fault of the machine. */
 static double now(void) {

@@ -106,10 +106,16 @@ static void scalar_pack(const q3_matrix *w, size_t first_row, void *panel) {
         switch (w->type) { Q3_U8_TYPES(PACK8) }
         break;
     case Q3_FAMILY_W16:
-        switch (w->type) { Q3_W16_TYPES(PACK16) Q3_ROUNDED_TYPES(PACK16) }
+        switch (w->type) {
+            Q3_W16_TYPES(PACK16)
+            Q3_ROUNDED_TYPES(PACK16)
+        }
         break;
     case Q3_FAMILY_F32:
-        switch (w->type) { Q3_F32_TYPES(PACKF) Q3_W16_TYPES(PACK_DEQUANTIZED) }
+        switch (w->type) {
+            Q3_F32_TYPES(PACKF)
+            Q3_W16_TYPES(PACK_DEQUANTIZED)
+        }
         break;
     }
 }
@@ -349,5 +355,6 @@ static void scalar_attend(const q3_attention *a, q3_query query, size_t kv_head,
 }
 
 const q3_kernels q3_kernels_scalar = {
-    scalar_pack, scalar_multiply_panel, scalar_prepare_row, scalar_rms_norm, scalar_swiglu, scalar_norm_rope, scalar_exp, scalar_attend,
+    scalar_pack,   scalar_multiply_panel, scalar_prepare_row, scalar_rms_norm,
+    scalar_swiglu, scalar_norm_rope,      scalar_exp,         scalar_attend,
 };

@@ -4,7 +4,8 @@
 
 #include "panel.h"
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c"))), \
+                             apply_to = function)
 
 #define Q3_HARDWARE_HALF
 #include "unpack.h"
@@ -14,7 +15,7 @@
 #define FLOAT_ROWS 6
 #define FLOAT_VECTORS 4
 #define FLOAT_TOKENS 8
-#define UNROLL _Pragma("clang loop unroll(full)")
+#define EACH(i, n) _Pragma("clang loop unroll(full)") for (int i = 0; i < (n); i++)
 
 Q3_INLINE __m512i broadcast32(const void *p) {
     int32_t v;
@@ -29,50 +30,50 @@ Q3_INLINE void tile_u8(panel_header *h, const q3_activations *a, size_t t, int n
     (void)wide;
     const block_u8 *b = (const block_u8 *)(h + 1);
     __m512 y[INTEGER_TILE];
-    UNROLL for (int i = 0; i < n; i++) y[i] = _mm512_setzero_ps();
+    EACH(i, n) y[i] = _mm512_setzero_ps();
     size_t slot = q3_slot(a, t, 0);
     const int8_t *x = a->i8 + 32 * slot;
     const float *scale = a->i8_scale + slot, *sum = a->i8_sum + slot;
     for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, scale += Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
         q3_fetch_ahead(h);
         __m512i dot[INTEGER_TILE];
-        UNROLL for (int i = 0; i < n; i++) dot[i] = _mm512_setzero_si512();
-        UNROLL for (int g = 0; g < 8; g++) {
+        EACH(i, n) dot[i] = _mm512_setzero_si512();
+        EACH(g, 8) {
             __m512i w = _mm512_load_si512(b->w[g]);
-            UNROLL for (int i = 0; i < n; i++) dot[i] = _mm512_dpbusd_epi32(dot[i], w, broadcast32(x + 32 * i + 4 * g));
+            EACH(i, n) dot[i] = _mm512_dpbusd_epi32(dot[i], w, broadcast32(x + 32 * i + 4 * g));
         }
         __m512 d = _mm512_load_ps(b->d), m = _mm512_load_ps(b->m);
-        UNROLL for (int i = 0; i < n; i++) {
+        EACH(i, n) {
             y[i] = _mm512_fmadd_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(dot[i]), d), _mm512_set1_ps(scale[i]), y[i]);
             y[i] = _mm512_fmadd_ps(m, _mm512_set1_ps(sum[i]), y[i]);
         }
     }
-    UNROLL for (int i = 0; i < n; i++) put(o + (size_t)i * stride, y[i], add);
+    EACH(i, n) put(o + (size_t)i * stride, y[i], add);
 }
 
 Q3_INLINE void tile_w16(panel_header *h, const q3_activations *a, size_t t, int n, bool minimums, float *o, size_t stride,
                         bool add) {
     const block_w16 *b = (const block_w16 *)(h + 1);
     __m512 y[INTEGER_TILE];
-    UNROLL for (int i = 0; i < n; i++) y[i] = _mm512_setzero_ps();
+    EACH(i, n) y[i] = _mm512_setzero_ps();
     size_t slot = q3_slot(a, t, 0);
     const int16_t *x = a->i16 + 32 * slot;
     const float *sum = a->i16_sum + slot;
     for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
         q3_fetch_ahead(h);
         __m512i dot[INTEGER_TILE];
-        UNROLL for (int i = 0; i < n; i++) dot[i] = _mm512_setzero_si512();
-        UNROLL for (int g = 0; g < 16; g++) {
+        EACH(i, n) dot[i] = _mm512_setzero_si512();
+        EACH(g, 16) {
             __m512i w = _mm512_load_si512(b->w[g]);
-            UNROLL for (int i = 0; i < n; i++) dot[i] = _mm512_dpwssd_epi32(dot[i], w, broadcast32(x + 32 * i + 2 * g));
+            EACH(i, n) dot[i] = _mm512_dpwssd_epi32(dot[i], w, broadcast32(x + 32 * i + 2 * g));
         }
         __m512 d = _mm512_load_ps(b->d), m = _mm512_load_ps(b->m);
-        UNROLL for (int i = 0; i < n; i++) {
+        EACH(i, n) {
             y[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[i]), d, y[i]);
             if (minimums) y[i] = _mm512_fmadd_ps(m, _mm512_set1_ps(sum[i]), y[i]);
         }
     }
-    UNROLL for (int i = 0; i < n; i++) put(o + (size_t)i * stride, _mm512_mul_ps(y[i], _mm512_set1_ps(a->i16_scale[t + i])), add);
+    EACH(i, n) put(o + (size_t)i * stride, _mm512_mul_ps(y[i], _mm512_set1_ps(a->i16_scale[t + i])), add);
 }
 
 #include "vector.inc"

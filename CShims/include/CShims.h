@@ -51,11 +51,11 @@ typedef enum { Q3_FAMILY_U8, Q3_FAMILY_W16, Q3_FAMILY_F32 } q3_family;
 
 /* A weight matrix as it lies in the mapped file. */
 typedef struct {
-    const void *data;   /* first row; any alignment */
-    uint32_t type;      /* GGUF tensor type id */
-    q3_family family;   /* how to compute with it */
-    size_t rows;        /* outputs, a multiple of 16 for products */
-    size_t cols;        /* inputs, a multiple of 32 */
+    const void *data; /* first row; any alignment */
+    uint32_t type;    /* GGUF tensor type id */
+    q3_family family; /* how to compute with it */
+    size_t rows;      /* outputs, a multiple of 16 for products */
+    size_t cols;      /* inputs, a multiple of 32 */
     size_t row_bytes;
 } q3_matrix;
 
@@ -94,8 +94,8 @@ void q3_rms_norm(q3_isa isa, const float *x, const float *gain, float epsilon, s
 
 /* out[t, r] = (add ? out[t, r] : 0) + Σ_k panel[r, k] · a[t, k], r in 0..<16, t in first..<first + tokens; first is a multiple of 8,
  * out[0] belongs to token `first`. */
-void q3_multiply_panel(q3_isa isa, q3_family family, void *panel, const q3_activations *a, size_t first, size_t tokens,
-                       float *out, size_t out_stride, bool add);
+void q3_multiply_panel(q3_isa isa, q3_family family, void *panel, const q3_activations *a, size_t first, size_t tokens, float *out,
+                       size_t out_stride, bool add);
 /* gate = silu(gate) · up over n values (a multiple of 16). */
 void q3_swiglu(q3_isa isa, float *gate, const float *up, size_t n);
 /* RMS norm with `gain`, then rotary embedding of one head in place: pairs (i, i + n/2); cos and sin are [n/2]. */
@@ -115,11 +115,11 @@ typedef struct {
 
 typedef struct {
     const q3_run *runs;
-    const float *keys;   /* [rows, kv_heads, head_dim], rotated */
-    const float *values; /* [rows, kv_heads, head_dim] */
+    const float *keys;                /* [rows, kv_heads, head_dim], rotated */
+    const float *values;              /* [rows, kv_heads, head_dim] */
     size_t heads, kv_heads, head_dim; /* head_dim a multiple of 16, at most 256 */
-    float scale;         /* 1/sqrt(head_dim) */
-    bool integers;       /* queries, keys, values and weights as 14-bit integers with a scale per row; else all in f32 */
+    float scale;                      /* 1/sqrt(head_dim) */
+    bool integers; /* queries, keys, values and weights as 14-bit integers with a scale per row; else all in f32 */
 } q3_attention;
 
 /* Tokens of one run that ask: [first, first + count) within the run; their queries and outputs lie in rows from `row` on. */

@@ -70,7 +70,8 @@ public struct AttentionQuery: Sendable, Equatable {
         precondition(bytes * threads <= scratch.byteCount)
         self.isa = isa
         unsafe raw = q3_team(
-            isa: isa.raw, threads: UInt32(threads), scratch: arena.pointer(scratch, as: UInt8.self), thread_bytes: bytes)
+            isa: isa.raw, threads: UInt32(threads), scratch: arena.pointer(scratch, as: UInt8.self), thread_bytes: bytes
+        )
     }
 
     /// Rows of x, normalized by RMS and `gain` when there is one, become `output` in all its formats.
@@ -89,7 +90,8 @@ public struct AttentionQuery: Sendable, Equatable {
             check(product.weights, input)
             precondition(product.output.cols == product.weights.rows && product.output.rows == input.rows)
             return unsafe q3_product(
-                weights: product.weights.raw, out: product.output.base, out_stride: product.output.cols, add: product.adds)
+                weights: product.weights.raw, out: product.output.base, out_stride: product.output.cols,
+                add: product.adds)
         }
         unsafe q3_multiply(raw, list, list.count, input.raw, input.rows)
     }
@@ -110,7 +112,8 @@ public struct AttentionQuery: Sendable, Equatable {
     /// RMS norm and rotary embedding of every head of x [tokens, heads · headDim], in place.
     /// `cosines` and `sines` are [positions, headDim/2].
     public func normalizeAndRotate(
-        _ x: FloatMatrix, headDim: Int, gain: [Float], epsilon: Float, positions: ArraySlice<Int32>, rotations: Rotations
+        _ x: FloatMatrix, headDim: Int, gain: [Float], epsilon: Float, positions: ArraySlice<Int32>,
+        rotations: Rotations
     ) {
         precondition(gain.count == headDim && x.cols.isMultiple(of: headDim) && positions.count == x.rows)
         precondition(rotations.width == headDim / 2 && positions.allSatisfy { 0..<rotations.positions ~= Int($0) })
@@ -138,7 +141,8 @@ public struct AttentionQuery: Sendable, Equatable {
         precondition(runs.allSatisfy { $0.row + $0.count <= min(keys.rows, values.rows) })
         let rawRuns = runs.map {
             q3_run(
-                parent: Int32($0.parent ?? -1), position: Int32($0.position), row: Int32($0.row), count: Int32($0.count))
+                parent: Int32($0.parent ?? -1), position: Int32($0.position), row: Int32($0.row), count: Int32($0.count)
+            )
         }
         let rawQueries = list.map {
             q3_query(run: Int32($0.run), first: Int32($0.first), count: Int32($0.count), row: Int32($0.row))

@@ -68,7 +68,8 @@ final class Executor {
         let row = Dictionary(uniqueKeysWithValues: pooled.enumerated().map { ($1.row, $0) })
         return trie.pooled.map { token in
             rmsNorm(
-                pass.lastResidual.row(row[token.row]!), gain: weights.outputNorm, epsilon: config.rmsNormEpsilon, isa: isa)
+                pass.lastResidual.row(row[token.row]!), gain: weights.outputNorm, epsilon: config.rmsNormEpsilon,
+                isa: isa)
         }
     }
 

@@ -77,7 +77,9 @@ final class PrefixCache {
             guard Self.lengths ~= length else { continue }
             let prefix = Array(list[..<length])
             let known = entries.map(\.tokens) + wanted
-            if !known.contains(where: { $0[...].commonPrefixLength(with: prefix[...]) == length }) { wanted.append(prefix) }
+            if !known.contains(where: { $0[...].commonPrefixLength(with: prefix[...]) == length }) {
+                wanted.append(prefix)
+            }
         }
         recent = (lists.prefix(Self.recentCount).map { Array($0.prefix(Self.lengths.upperBound + 1)) } + recent)
         recent.removeLast(max(0, recent.count - Self.recentCount))

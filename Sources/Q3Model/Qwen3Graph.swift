@@ -40,7 +40,8 @@ public struct Qwen3Graph: Sendable {
 
     init() {
         let keyRotation = Node(name: "kNormRope", operation: .normalizeAndRotate(.keys, gain: .kNorm), output: .keys)
-        let queryRotation = Node(name: "qNormRope", operation: .normalizeAndRotate(.queries, gain: .qNorm), output: .queries)
+        let queryRotation = Node(
+            name: "qNormRope", operation: .normalizeAndRotate(.queries, gain: .qNorm), output: .queries)
         func attnNorm(_ readers: [Weight]) -> Node {
             Node(name: "attnNorm", operation: .prepare(.residual, gain: .attnNorm, readers: readers), output: nil)
         }
@@ -56,7 +57,9 @@ public struct Qwen3Graph: Sendable {
         layer =
             [attnNorm([.q, .k, .v]), Node(name: "qkv", operation: .multiply([.q, .k, .v]), output: .values)]
             + [queryRotation, keyRotation] + afterRotation
-        lastKeys = [attnNorm([.k, .v]), Node(name: "kv", operation: .multiply([.k, .v]), output: .values), keyRotation]
+        lastKeys = [
+            attnNorm([.k, .v]), Node(name: "kv", operation: .multiply([.k, .v]), output: .values), keyRotation,
+        ]
         lastPooled =
             [attnNorm([.q]), Node(name: "q", operation: .multiply([.q]), output: .queries), queryRotation]
             + afterRotation

@@ -135,7 +135,8 @@ public final class Qwen3Model: Sendable {
         let rows = max(1, tokenCount)
         let plan = executor.value.plan(rows: rows, keyRows: rows, pooledRows: 1)
         let rotationBytes = Executor.rotatedPositions(for: rows) * config.headDim * MemoryLayout<Float>.stride
-        let embeddingRow = (file.tensor(named: "token_embd.weight")?.rowByteCount ?? 0) * min(rows, config.vocabularySize)
+        let embeddingRow =
+            (file.tensor(named: "token_embd.weight")?.rowByteCount ?? 0) * min(rows, config.vocabularySize)
         return MemoryPlan(
             tokenCount: rows, weightBytes: layerByteCount + embeddingRow, residualBytes: plan.residualByteCount,
             keyValueBytes: plan.keyValueByteCount,
@@ -143,7 +144,8 @@ public final class Qwen3Model: Sendable {
     }
 
     /// Runs `lists` as one batch and calls `observer` with the layer, the node's name and its output after every node.
-    package func observe(_ lists: [[Int32]], observer: @escaping @Sendable (Int, String, [Float]?) -> Void) async throws {
+    package func observe(_ lists: [[Int32]], observer: @escaping @Sendable (Int, String, [Float]?) -> Void) async throws
+    {
         try await runObserved(lists) { layer, node, output in observer(layer, node.name, output?.values()) }
     }
 

@@ -113,7 +113,8 @@ extension Matrix {
         let type = tensor.type.rawValue
         guard let family = PanelFamily.forType(type, exact: exact),
             let matrix = unsafe Matrix(
-                bytes: file.bytes(of: tensor), typeID: type, rows: tensor.rowCount, cols: tensor.shape[0], family: family)
+                bytes: file.bytes(of: tensor), typeID: type, rows: tensor.rowCount, cols: tensor.shape[0],
+                family: family)
         else {
             let readable = TensorType.allCases.filter { PanelFamily.forType($0.rawValue, exact: true) != nil }
             throw ModelError.unsupportedType(

@@ -29,8 +29,8 @@ static contender contenders[] = {{.name = "neon", .kernels = &q3_kernels_neon, .
 #endif
 
 /* Every contender that this machine runs. */
-#define EACH_CONTENDER(c)                                                                                              \
-    for (contender *c = contenders; c < contenders + sizeof contenders / sizeof *contenders; c++)                      \
+#define EACH_CONTENDER(c) \
+    for (contender *c = contenders; c < contenders + sizeof contenders / sizeof *contenders; c++) \
         if (q3_isa_available(c->needs))
 
 /* === What is being compared, for the messages === */
@@ -49,8 +49,7 @@ static void count(contender *c, bool equal, const char *what, size_t index, doub
     if (equal) {
         c->passed++;
     } else if (c->failed++ < SHOWN) {
-        printf("%s: %s: %s[%zu] is %.9g, the scalar kernel says %.9g\n", c->name, case_name, what, index, got,
-               expected);
+        printf("%s: %s: %s[%zu] is %.9g, the scalar kernel says %.9g\n", c->name, case_name, what, index, got, expected);
     }
 }
 

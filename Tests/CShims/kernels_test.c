@@ -27,8 +27,7 @@ static void test_prepare_row(void) {
         for (int kind = 0; kind < ROW_KINDS; kind++) {
             for (int with_gain = 0; with_gain < 2; with_gain++) {
                 size_t cols = widths[w], blocks = PADDED * cols / Q3_BLOCK;
-                float *x = take(cols * sizeof(float)), *gain = take(cols * sizeof(float)),
-                      *work = take(cols * sizeof(float));
+                float *x = take(cols * sizeof(float)), *gain = take(cols * sizeof(float)), *work = take(cols * sizeof(float));
                 fill_row(x, cols, kind);
                 fill_random(gain, cols, 2);
                 q3_activations expected = take_activations(ROW + 1, cols);
@@ -41,8 +40,7 @@ static void test_prepare_row(void) {
                     check_floats(c, "i8_scale", got.i8_scale, expected.i8_scale, blocks);
                     check_floats(c, "i8_sum", got.i8_sum, expected.i8_sum, blocks);
                     check_floats(c, "i16_scale", got.i16_scale, expected.i16_scale, PADDED);
-                    if (expected.i16_scale[ROW] != expected.i16_scale[ROW])
-                        continue; /* NaN scales: the integers mean nothing */
+                    if (expected.i16_scale[ROW] != expected.i16_scale[ROW]) continue; /* NaN scales: the integers mean nothing */
                     check_bytes(c, "i8", got.i8, expected.i8, PADDED * cols);
                     check_bytes(c, "i16", got.i16, expected.i16, PADDED * cols * sizeof(int16_t));
                     check_floats(c, "i16_sum", got.i16_sum, expected.i16_sum, blocks);
@@ -85,8 +83,7 @@ static void check_panel(contender *c, q3_family family, const panel_header *got,
 }
 
 /* A token's products are the same in any tile: `product` [ALL_TOKENS, 16] serves for every first and count. */
-static void check_product(contender *c, q3_family family, void *panel, const q3_activations *a,
-                          const float *product) {
+static void check_product(contender *c, q3_family family, void *panel, const q3_activations *a, const float *product) {
     for (size_t tokens = 1; tokens <= MAX_TOKENS; tokens++) {
         size_t first = tokens % 2 * FIRST;
         for (int add = 0; add < 2; add++) {
@@ -244,8 +241,8 @@ static void test_attention_of(size_t head_dim, size_t kv_heads, size_t group, fl
     fill_random(queries, rows * width, range);
     q3_attention a = {runs, keys, values, heads, kv_heads, head_dim, 1 / sqrtf((float)head_dim), integers};
     truth->attend(&a, query, kv_heads - 1, queries, expected, NULL);
-    name_case("attention in %s, head of %zu, %zu query heads, range %g, %d tokens of run %d from %d", integers ? "integers" : "f32", head_dim, group,
-              (double)range, query.count, query.run, query.first);
+    name_case("attention in %s, head of %zu, %zu query heads, range %g, %d tokens of run %d from %d", integers ? "integers" : "f32",
+              head_dim, group, (double)range, query.count, query.run, query.first);
     EACH_CONTENDER(c) {
         float *got = take(rows * width * sizeof(float));
         c->kernels->attend(&a, query, kv_heads - 1, queries, got, take(q3_attention_scratch_bytes(head_dim)));

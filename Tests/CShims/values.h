@@ -60,20 +60,17 @@ typedef struct {
 } weight_type;
 
 #define ONE_HALF(type, count, block, d) {#type, Q3_##type, count, sizeof(block), {offsetof(block, d), -1}}
-#define TWO_HALVES(type, count, block, d, m)                                                                           \
-    {                                                                                                                  \
-        #type, Q3_##type, count, sizeof(block), { offsetof(block, d), offsetof(block, m) }                             \
+#define TWO_HALVES(type, count, block, d, m) \
+    { \
+        #type, Q3_##type, count, sizeof(block), { offsetof(block, d), offsetof(block, m) } \
     }
 
 static const weight_type weight_types[] = {
-    {"F32", Q3_F32, 32, 128, {-1, -1}},         {"F16", Q3_F16, 32, 64, {-1, -1}},
-    {"BF16", Q3_BF16, 32, 64, {-1, -1}},        ONE_HALF(Q4_0, 32, block_q4_0, d),
-    TWO_HALVES(Q4_1, 32, block_q4_1, d, m),     ONE_HALF(Q5_0, 32, block_q5_0, d),
-    TWO_HALVES(Q5_1, 32, block_q5_1, d, m),     ONE_HALF(Q8_0, 32, block_q8_0, d),
-    ONE_HALF(IQ4_NL, 32, block_iq4_nl, d),      TWO_HALVES(Q2_K, 256, block_q2_K, d, dmin),
-    ONE_HALF(Q3_K, 256, block_q3_K, d),         TWO_HALVES(Q4_K, 256, block_q4_K, d, dmin),
-    TWO_HALVES(Q5_K, 256, block_q5_K, d, dmin), ONE_HALF(Q6_K, 256, block_q6_K, d),
-    ONE_HALF(IQ4_XS, 256, block_iq4_xs, d),
+    {"F32", Q3_F32, 32, 128, {-1, -1}},         {"F16", Q3_F16, 32, 64, {-1, -1}},      {"BF16", Q3_BF16, 32, 64, {-1, -1}},
+    ONE_HALF(Q4_0, 32, block_q4_0, d),          TWO_HALVES(Q4_1, 32, block_q4_1, d, m), ONE_HALF(Q5_0, 32, block_q5_0, d),
+    TWO_HALVES(Q5_1, 32, block_q5_1, d, m),     ONE_HALF(Q8_0, 32, block_q8_0, d),      ONE_HALF(IQ4_NL, 32, block_iq4_nl, d),
+    TWO_HALVES(Q2_K, 256, block_q2_K, d, dmin), ONE_HALF(Q3_K, 256, block_q3_K, d),     TWO_HALVES(Q4_K, 256, block_q4_K, d, dmin),
+    TWO_HALVES(Q5_K, 256, block_q5_K, d, dmin), ONE_HALF(Q6_K, 256, block_q6_K, d),     ONE_HALF(IQ4_XS, 256, block_iq4_xs, d),
 };
 
 /* Any bits at all; random bits with finite floats; then blocks of one byte, where the quants and scales reach their extremes. */
@@ -89,8 +86,7 @@ static uint16_t random_half(void) {
 static void fill_weights(const weight_type *type, int pattern, uint8_t *data, size_t blocks) {
     static const uint8_t bytes[PATTERNS] = {0, 0, 0x00, 0xff, 0x80, 0x7f};
     static const uint16_t extreme_halves[] = {0x7bff, 0x0001, 0x8000, 0xfbff, 0x03ff}; /* ± largest, subnormals, -0 */
-    for (size_t i = 0; i < blocks * type->bytes; i++)
-        data[i] = pattern < PATTERN_00 ? (uint8_t)random_bits() : bytes[pattern];
+    for (size_t i = 0; i < blocks * type->bytes; i++) data[i] = pattern < PATTERN_00 ? (uint8_t)random_bits() : bytes[pattern];
     if (pattern == PATTERN_ANY) return;
     for (size_t b = 0; b < blocks; b++, data += type->bytes) {
         for (int h = 0; h < 2; h++) {

@@ -27,7 +27,10 @@ import Q3Kernels
     private var scale: Float { 1 / Float(headDim).squareRoot() }
 
     /// `runs` as (parent, position, count); rows follow each other.
-    init(runs list: [(parent: Int, position: Int, count: Int)], group: Int, headDim: Int, seed: UInt64, integers: Bool = false) {
+    init(
+        runs list: [(parent: Int, position: Int, count: Int)], group: Int, headDim: Int, seed: UInt64,
+        integers: Bool = false
+    ) {
         var random = SeededGenerator(seed: seed)
         var rows = 0
         runs = list.map { run in

@@ -47,7 +47,8 @@ struct AttentionTests {
     /// A token sees itself and what came before: NaN, infinities and huge numbers behind it change no bit.
     @Test(arguments: ISA.available, [Float.nan, .infinity, 1e30])
     func theFutureIsInvisible(_ isa: ISA, _ bad: Float) {
-        for (count, broken, integers) in [(40, 20), (70, 66), (130, 70)].flatMap({ [($0, $1, false), ($0, $1, true)] }) {
+        for (count, broken, integers) in [(40, 20), (70, 66), (130, 70)].flatMap({ [($0, $1, false), ($0, $1, true)] })
+        {
             let clean = AttentionCase(runs: [(-1, 0, count)], group: 2, headDim: 32, seed: 43, integers: integers)
             var batch = clean
             let (keyWidth, queryWidth) = (clean.kvHeads * clean.headDim, clean.heads * clean.headDim)
