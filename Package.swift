@@ -60,6 +60,12 @@ let package = Package(
         .testTarget(
             name: "Q3RerankingTests", dependencies: ["Q3GGUF", "Q3Model", "Q3Reranking", "Q3Tokenizer", "TestSupport"],
             swiftSettings: swift),
+        .executableTarget(
+            name: "Fuzz",
+            dependencies: ["Q3Embedding", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3Tokenizer", "TestSupport"],
+            path: "Tests/Fuzz", exclude: ["Corpus", "make_corpus.py"], swiftSettings: swift),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["Fuzz"], swiftSettings: swift),
         .testTarget(name: "CLITests", dependencies: ["q3", "Q3GGUF", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "TestSupport"], swiftSettings: swift

@@ -22,9 +22,10 @@ public final class GGUFFile: Sendable {
     private let mapping: MappedFile
     private let indexOfTensor: [String: Int]
 
-    /// Opens a regular file and checks it. Throws `GGUFError`.
-    public init(path: String) throws(GGUFError) {
-        mapping = try MappedFile(path: path)
+    /// Opens a regular file and checks it. `copying` reads all of it into memory of this process instead of mapping it,
+    /// for folders where others may write. Throws `GGUFError`.
+    public init(path: String, copying: Bool = false) throws(GGUFError) {
+        mapping = try MappedFile(path: path, copying: copying)
         let header = try Header(of: mapping)
         self.path = path
         byteCount = mapping.byteCount

@@ -1,4 +1,4 @@
-// A regular file mapped read-only into memory: the only place that calls open and mmap for reading.
+// A regular file read-only in memory, mapped or copied: the only place that opens a model file.
 
 #if canImport(Glibc)
     import Glibc
@@ -8,12 +8,14 @@
     import Darwin
 #endif
 
-/// A file's bytes, paged in on first touch and shared with every process that maps the same file.
+/// A file's bytes: mapped, they are paged in on first touch and shared with every process that maps the same file; copied,
+/// nothing that happens to the file touches them.
 @safe final class MappedFile: Sendable {
     let path: String
     let byteCount: Int
     private let descriptor: CInt
     private let identity: Identity
+    private let isCopy: Bool
     private nonisolated(unsafe) let base: UnsafeMutableRawPointer
 
     /// What tells that a file is still the one that was opened.
@@ -38,8 +40,9 @@
         }
     }
 
-    /// Opens and maps a regular file that is not empty. Without O_NONBLOCK opening a FIFO would wait for a writer.
-    init(path: String) throws(GGUFError) {
+    /// Opens a regular file that is not empty, and maps it or reads all of it. Without O_NONBLOCK opening a FIFO would wait
+    /// for a writer.
+    init(path: String, copying: Bool) throws(GGUFError) {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw .cannotOpen(path: path, code: errno) }
         var isKept = false
@@ -50,16 +53,38 @@
         guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegularFile(path: path) }
         let identity = Identity(status)
         guard identity.byteCount > 0 else { throw .empty(path: path) }
-        let mapping = unsafe mmap(nil, identity.byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0)
+        let mapping =
+            copying
+            ? unsafe mmap(nil, identity.byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0)
+            : unsafe mmap(nil, identity.byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0)
         guard let base = unsafe mapping, unsafe base != MAP_FAILED else {
             throw .cannotMap(path: path, byteCount: identity.byteCount, code: errno)
         }
+        defer { if !isKept { unsafe munmap(base, identity.byteCount) } }
+        if copying {
+            unsafe try Self.read(descriptor, into: base, byteCount: identity.byteCount, path: path)
+            guard unsafe fstat(descriptor, &status) == 0, Identity(status) == identity else { throw .changed(path: path) }
+        }
         isKept = true
+        isCopy = copying
         self.path = path
         self.byteCount = identity.byteCount
         self.descriptor = descriptor
         self.identity = identity
         unsafe self.base = unsafe base
+    }
+
+    private static func read(
+        _ descriptor: CInt, into base: UnsafeMutableRawPointer, byteCount: Int, path: String
+    ) throws(GGUFError) {
+        var done = 0
+        while done < byteCount {
+            let count = unsafe pread(descriptor, base + done, min(byteCount - done, 1 << 30), off_t(done))
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw .cannotOpen(path: path, code: errno) }
+            guard count > 0 else { throw .changed(path: path) }
+            done += count
+        }
     }
 
     deinit {
@@ -88,6 +113,7 @@
     /// Throws `changed` when the file was cut, grown or written since it was opened: pages past a new end raise SIGBUS,
     /// the rest of the last page reads as zeros. A file that was replaced or deleted by name stays whole under its map.
     func checkUnchanged() throws(GGUFError) {
+        if isCopy { return }
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { throw .cannotOpen(path: path, code: errno) }
         guard Identity(status) == identity else { throw .changed(path: path) }

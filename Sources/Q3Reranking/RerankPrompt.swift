@@ -1,17 +1,17 @@
 // From a pair of texts to token ids, so that no text can ever act as a control token.
-import Q3Tokenizer
+package import Q3Tokenizer
 
 /// The prompt of one style for one vocabulary.
-struct RerankPrompt: Sendable {
-    let style: PromptStyle
+package struct RerankPrompt: Sendable {
+    package let style: PromptStyle
     /// Constant ids around the user's text; the only place where control tokens occur.
-    let prefix: [Int32]
-    let suffix: [Int32]
+    package let prefix: [Int32]
+    package let suffix: [Int32]
 
     /// Tokens that the constant parts consist of besides text.
     private static let controlPieces = ["<|im_start|>", "<|im_end|>", "<think>", "</think>"]
 
-    init(style: PromptStyle, tokenizer: Tokenizer) throws(RerankError) {
+    package init(style: PromptStyle, tokenizer: Tokenizer) throws(RerankError) {
         for piece in Self.controlPieces where tokenizer.id(ofPiece: piece) == nil {
             throw .missingPiece(piece)
         }
@@ -20,16 +20,16 @@ struct RerankPrompt: Sendable {
         suffix = tokenizer.encode(style.suffix, parseSpecial: true)
     }
 
-    struct Input {
-        let ids: [Int32]
-        let truncated: Bool
+    package struct Input {
+        package let ids: [Int32]
+        package let truncated: Bool
     }
 
     /// The ids of a whole prompt of at most `limit` tokens.
     ///
     /// The user's text is built once and encoded as one string, because merges across "<Query>: " and the query must be
     /// the reference's; added tokens of any kind inside it stay letters. Only the document is ever cut, from its end.
-    func input(
+    package func input(
         for pair: RerankPair, tokenizer: Tokenizer, limit: Int, truncate: Bool
     ) throws(RerankError) -> Input {
         let head = style.middle(instruction: pair.instruction ?? style.defaultInstruction, query: pair.query)

@@ -22,6 +22,17 @@ enum Interruption {
         unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
     }
 
+    /// Ends the process when a page of a mapped file is gone: the file was cut after the last look at its size. The handler
+    /// may do nothing but two system calls.
+    static func endWhenPagesAreLost() {
+        signal(SIGBUS) { _ in
+            let message: StaticString =
+                "q3: error: a file that q3 reads was cut meanwhile; use --no-mmap where others write to the model\n"
+            _ = unsafe write(2, message.utf8Start, message.utf8CodeUnitCount)
+            _exit(ExitStatus.inputOutput.rawValue)
+        }
+    }
+
     /// Waits until a signal asks for the end, and ends the process once no output is being written; after a second, in
     /// which nobody read the output, anyway.
     static func waitForSignal() -> Never {

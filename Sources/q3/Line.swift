@@ -27,11 +27,13 @@ struct Line {
         return bytes.allSatisfy { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }
     }
 
-    /// The line as text. Never repaired: a replaced byte would give a vector for a text that nobody wrote.
-    func text() throws(BadRecord) -> String {
+    /// The line as text. Repaired only when `lossy`: a replaced byte gives a vector for a text that nobody wrote.
+    func text(lossy: Bool = false) throws(BadRecord) -> String {
         switch content {
         case .tooLong(let byteCount):
             throw BadRecord(message: "\(byteCount) bytes are too long for a line, the limit is \(Self.byteLimit)")
+        case .bytes(let bytes) where lossy:
+            return String(decoding: bytes, as: UTF8.self)
         case .bytes(let bytes):
             do throws(UTF8.ValidationError) {
                 return String(copying: try UTF8Span(validating: bytes.span))

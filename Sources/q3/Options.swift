@@ -15,6 +15,9 @@ struct ModelArguments: ParsableArguments {
     @Option(help: "fast, or exact for results within 1e-6 of the reference in f32.")
     var precision: Precision = .fast
 
+    @Flag(help: "Read the file into memory instead of mapping it: for a folder where others may write to it.")
+    var noMmap = false
+
     func validate() throws {
         if let threads, threads < 1 { throw ValidationError("--threads must be at least 1") }
     }
@@ -35,6 +38,9 @@ struct InputArguments: ParsableArguments {
 
     @Flag(help: "Stop at the first record that cannot be used, instead of leaving it out.")
     var strict = false
+
+    @Flag(help: "Put U+FFFD where bytes are no UTF-8, instead of rejecting the record.")
+    var lossy = false
 }
 
 struct OutputArguments: ParsableArguments {
@@ -47,9 +53,9 @@ extension Precision: ExpressibleByArgument {}
 extension PromptStyle: ExpressibleByArgument {}
 
 /// Opens a model; whatever is wrong with it names the file.
-func opening<Model>(_ path: String, _ open: (GGUFFile) throws -> Model) throws -> Model {
+func opening<Model>(_ path: String, copying: Bool = false, _ open: (GGUFFile) throws -> Model) throws -> Model {
     do {
-        return try open(GGUFFile(path: path))
+        return try open(GGUFFile(path: path, copying: copying))
     } catch {
         throw Failure(error, model: path)
     }

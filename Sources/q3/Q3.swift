@@ -13,11 +13,13 @@ import ArgumentParser
 enum Q3 {
     static func main() {
         Interruption.blockSignals()
+        Interruption.endWhenPagesAreLost()
         Task.detached { exit(await run().rawValue) }
         Interruption.waitForSignal()
     }
 
     private static func run() async -> ExitStatus {
+        if let fault = argumentFault() { return report(Failure(.badData, fault)) }
         do {
             var command = try RootCommand.parseAsRoot()
             do {
@@ -35,6 +37,21 @@ enum Q3 {
         } catch {
             return report(argumentError: error)
         }
+    }
+
+    /// Names the first argument that is no UTF-8: what the parser gets has been repaired, and would be another text.
+    private static func argumentFault() -> String? {
+        for index in 1..<max(1, Int(CommandLine.argc)) {
+            guard let argument = unsafe CommandLine.unsafeArgv[index] else { continue }
+            let bytes = unsafe Array(UnsafeRawBufferPointer(start: argument, count: strlen(argument)))
+            do throws(UTF8.ValidationError) {
+                _ = try UTF8Span(validating: bytes.span)
+            } catch {
+                let place = "argument \(index) is not UTF-8 at its byte \(error.byteOffsets.lowerBound)"
+                return "\(place); give such texts with --input, and --lossy to replace the bytes"
+            }
+        }
+        return nil
     }
 
     private static func report(_ failure: Failure) -> ExitStatus {

@@ -43,13 +43,15 @@ struct RecordReader<Content: Sendable> {
 
     private let parser: RecordParser<Content>
     private let isJSON: Bool
+    private let isLossy: Bool
     private let arguments: [String]
     /// Nil when the texts are arguments.
     private var lines: LineReader?
     private var index = 0
 
-    init(_ source: InputSource, parser: RecordParser<Content>) throws {
+    init(_ source: InputSource, lossy: Bool, parser: RecordParser<Content>) throws {
         self.parser = parser
+        isLossy = lossy
         isJSON = source.isJSON
         if case .arguments(let texts) = source { arguments = texts } else { arguments = [] }
         lines = source.isArguments ? nil : try LineReader(path: source.path)
@@ -91,7 +93,7 @@ struct RecordReader<Content: Sendable> {
         if isJSON, line.isBlank { return nil }
         defer { index += 1 }
         do throws(BadRecord) {
-            let text = try line.text()
+            let text = try line.text(lossy: isLossy)
             guard isJSON else {
                 return Record(index: index, id: nil, content: try parser.text(text), name: line.name)
             }

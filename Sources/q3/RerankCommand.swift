@@ -70,11 +70,11 @@ struct RerankCommand: AsyncParsableCommand {
         guard query != nil || source.isJSON else {
             throw Failure(.usage, "give a --query, or pairs in --input FILE.jsonl")
         }
-        var records = try RecordReader(source, parser: parser)
+        var records = try RecordReader(source, lossy: input.lossy, parser: parser)
         var writer = ScoreWriter(
             format: format, rawScores: rawScores,
             output: try OutputFile(path: output.output, inputs: [source.path, model.model]))
-        let reranker = try opening(model.model) { try Reranker(file: $0, options: model.options) }
+        let reranker = try opening(model.model, copying: model.noMmap) { try Reranker(file: $0, options: model.options) }
         let options = RerankOptions(style: promptStyle, instruction: instruct, truncate: truncate)
         var rejections = Rejections(strict: input.strict || source.isArguments)
         let progress = Progress()

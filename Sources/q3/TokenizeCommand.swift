@@ -45,7 +45,7 @@ struct TokenizeCommand: ParsableCommand {
 
     func run() throws {
         let source = try InputSource(arguments: text, file: input.input, what: "texts")
-        var records = try RecordReader(source, parser: .texts)
+        var records = try RecordReader(source, lossy: input.lossy, parser: .texts)
         let file = try OutputFile(path: output.output, inputs: [source.path, model])
         let tokenizer = try opening(model) { try Tokenizer(metadata: $0.metadata) }
         var rejections = Rejections(strict: input.strict || source.isArguments)
