@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 
 FIXTURES := Tests/Fixtures
-C_SOURCES := $(shell find CShims Tests/CShims -name '*.[ch]' -o -name '*.inc')
+C_SOURCES := $(shell find CShims Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
 
 .PHONY: setup build demo test check lint fuzz sanitize clean
 

@@ -72,8 +72,8 @@ Q3_INLINE void tile_w16(panel_header *h, const q3_activations *a, size_t t, int 
     EACH(i, n) y[i][0] = y[i][1] = y[i][2] = y[i][3] = vdupq_n_f32(0);
     size_t slot = q3_slot(a, t, 0);
     const int16_t *x = a->i16 + 32 * slot;
-    const float *sum = a->i16_sum + slot;
-    for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
+    const float *scale = a->i16_scale + slot, *sum = a->i16_sum + slot;
+    for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, scale += Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
         q3_fetch_ahead(h);
         _Pragma("clang loop unroll(disable)") for (int half = 0; half < 4; half += 2) {
             int32x4_t dot[INTEGER_TILE][2][2];
@@ -95,7 +95,7 @@ Q3_INLINE void tile_w16(panel_header *h, const q3_activations *a, size_t t, int 
                 float32x4_t d = vld1q_f32(b->d + 4 * quarter), m = vld1q_f32(b->m + 4 * quarter);
                 EACH(i, n) {
                     float32x4_t all = vcvtq_f32_s32(vpaddq_s32(dot[i][q][0], dot[i][q][1]));
-                    y[i][quarter] = vfmaq_f32(y[i][quarter], all, d);
+                    y[i][quarter] = vfmaq_n_f32(y[i][quarter], vmulq_f32(all, d), scale[i]);
                     if (minimums) y[i][quarter] = vfmaq_n_f32(y[i][quarter], m, sum[i]);
                 }
             }
@@ -103,7 +103,7 @@ Q3_INLINE void tile_w16(panel_header *h, const q3_activations *a, size_t t, int 
     }
     EACH(i, n) {
         EACH(quarter, 4) {
-            put(o + (size_t)i * stride + 4 * quarter, vmulq_n_f32(y[i][quarter], a->i16_scale[t + i]), add);
+            put(o + (size_t)i * stride + 4 * quarter, y[i][quarter], add);
         }
     }
 }

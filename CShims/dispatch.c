@@ -113,7 +113,7 @@ size_t q3_attention_scratch_bytes(size_t head_dim) {
     size_t floats = (2 * rows * head_dim + rows * keys + 2 * head_dim * keys + 2 * rows) * sizeof(float);
     size_t panels = keys / Q3_PANEL_ROWS * q3_panel_bytes(Q3_FAMILY_W16, depth)
                     + head_dim / Q3_PANEL_ROWS * q3_panel_bytes(Q3_FAMILY_W16, keys);
-    size_t integers = panels + (keys + rows) * depth * sizeof(int16_t) + (rows * head_dim + 3 * rows) * sizeof(float);
+    size_t integers = panels + (keys + rows) * depth * sizeof(int16_t) + rows * (head_dim + depth / Q3_BLOCK + 2) * sizeof(float);
     return ((floats > integers ? floats : integers) + 63) / 64 * 64;
 }
 

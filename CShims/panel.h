@@ -65,11 +65,10 @@ extern const q3_kernels q3_kernels_neon;
 /* === Constants of the shared arithmetic, the same in the scalar truth and the vectors === */
 
 #define Q3_I8_MAX 127.0f
-#define Q3_I16_MAX 16383.0f      /* 32 · 4096 · 16383 < 2^31: a block's sum fits int32 for every W16 type */
-#define Q3_ATTENTION_MAX 8191.0f /* 32 · 8191² < 2^31: the same for two such rows, as attention has them */
-#define Q3_TINY 0x1p-100f        /* rows and blocks below it round to 0: the inverse of their scale would leave the floats */
-#define Q3_ROUND 12582912.0f     /* 1.5 · 2^23: x + R - R rounds |x| < 2^22 to the nearest even integer */
-#define Q3_EXP_MIN -87.33f       /* below it exp is set to 0; e^x would leave the normal floats at -87.336 */
+#define Q3_I16_MAX 8191.0f   /* 32 · 8192 · 8191 < 2^31: a block's sum fits int32 for every W16 type, and in attention */
+#define Q3_TINY 0x1p-100f    /* rows and blocks below it round to 0: the inverse of their scale would leave the floats */
+#define Q3_ROUND 12582912.0f /* 1.5 · 2^23: x + R - R rounds |x| < 2^22 to the nearest even integer */
+#define Q3_EXP_MIN -87.33f   /* below it exp is set to 0; e^x would leave the normal floats at -87.336 */
 #define Q3_LOG2E 1.44269504088896341f
 #define Q3_LN2_HIGH 0.693359375f   /* 10 bits: n · LN2_HIGH is exact */
 #define Q3_LN2_LOW -2.12194440e-4f /* ln 2 - LN2_HIGH */

@@ -162,9 +162,9 @@ static void prepare_i8(const float *x, size_t row, const q3_activations *a) {
 }
 
 static void prepare_i16(const float *x, size_t row, const q3_activations *a) {
-    float bad = poison(x, a->cols), most = largest(x, a->cols), inverse = most > Q3_TINY ? Q3_I16_MAX / most : 0;
-    a->i16_scale[row] = most / Q3_I16_MAX + bad;
     for (size_t j = 0; j < a->cols / 32; j++) {
+        float bad = poison(x + 32 * j, 32), most = largest(x + 32 * j, 32);
+        float scale = most / Q3_I16_MAX + bad, inverse = most > Q3_TINY ? Q3_I16_MAX / most : 0;
         size_t slot = q3_slot(a, row, j);
         int sum = 0;
         for (int i = 0; i < 32; i++) {
@@ -172,7 +172,8 @@ static void prepare_i16(const float *x, size_t row, const q3_activations *a) {
             a->i16[32 * slot + i] = (int16_t)q;
             sum += q;
         }
-        a->i16_sum[slot] = (float)sum;
+        a->i16_scale[slot] = scale;
+        a->i16_sum[slot] = scale * (float)sum;
     }
 }
 
@@ -208,10 +209,10 @@ static float row_w16(const panel_header *header, int r, const q3_activations *a,
         size_t slot = q3_slot(a, t, j);
         int dot = 0;
         for (int i = 0; i < 32; i++) dot += b->w[i / 2][r][i % 2] * a->i16[32 * slot + i];
-        y = fmaf((float)dot, b->d[r], y);
+        y = fmaf((float)dot * b->d[r], a->i16_scale[slot], y);
         if (header->minimums) y = fmaf(b->m[r], a->i16_sum[slot], y);
     }
-    return y * a->i16_scale[t];
+    return y;
 }
 
 static float row_f32(const panel_header *header, int r, const q3_activations *a, size_t t) {
@@ -261,20 +262,20 @@ typedef struct {
     float p[Q3_KEY_BLOCK];
 } key_block;
 
-/* Integers up to Q3_ATTENTION_MAX and the scale that gives x [n] back; NaN when x holds a NaN or an infinity. */
+/* Integers up to Q3_I16_MAX and the scale that gives x [n] back; NaN when x holds a NaN or an infinity. */
 static float round_row(const float *x, size_t n, int *q) {
-    float bad = poison(x, n), most = largest(x, n), inverse = most > Q3_TINY ? Q3_ATTENTION_MAX / most : 0;
+    float bad = poison(x, n), most = largest(x, n), inverse = most > Q3_TINY ? Q3_I16_MAX / most : 0;
     for (size_t i = 0; i < n; i++) q[i] = bad == 0 ? (int)round_even(x[i] * inverse) : 0;
-    return most / Q3_ATTENTION_MAX + bad;
+    return most / Q3_I16_MAX + bad;
 }
 
-/* Σ of 32 products exact, those sums rounded one after the other: what a panel of 16 columns does. */
-static float block_product(const int *a, const int *b, size_t n, float scale) {
+/* Σ of 32 products exact, those sums scaled and added one after the other: what a panel of 16 columns does. */
+static float block_product(const int *a, const float *a_scale, const int *b, float b_scale, size_t n) {
     float y = 0;
     for (size_t j = 0; j < n; j += 32) {
         int dot = 0;
         for (size_t i = j; i < n && i < j + 32; i++) dot += a[i] * b[i];
-        y = fmaf((float)dot, scale, y);
+        y = fmaf((float)dot * b_scale, a_scale[j / 32], y);
     }
     return y;
 }
@@ -283,8 +284,10 @@ static float score(const q3_attention *a, const float *q, const float *key) {
     size_t n = a->head_dim;
     if (a->integers) {
         int qi[256], ki[256];
-        float q_scale = round_row(q, n, qi) * a->scale, k_scale = round_row(key, n, ki);
-        return block_product(qi, ki, n, k_scale) * q_scale;
+        float q_scale[8];
+        for (size_t j = 0; j < n; j += 32) q_scale[j / 32] = round_row(q + j, n - j < 32 ? n - j : 32, qi + j) * a->scale;
+        float k_scale = round_row(key, n, ki);
+        return block_product(qi, q_scale, ki, k_scale, n);
     }
     float s = 0;
     for (size_t i = 0; i < n; i++) s = fmaf(key[i], q[i], s);
@@ -301,16 +304,15 @@ static void add_values(const q3_attention *a, const key_block *b, float *o) {
         return;
     }
     int integers[Q3_KEY_BLOCK][256], w[Q3_KEY_BLOCK], column[Q3_KEY_BLOCK];
-    float weight[Q3_KEY_BLOCK], most = 0;
-    for (int32_t j = 0; j < b->count; j++) {
-        weight[j] = fabsf(b->p[j] * round_row(a->values + b->row[j], n, integers[j]));
-        if (!(weight[j] <= most || most != most)) most = weight[j]; /* NaN comes and stays */
+    float weight[Q3_KEY_BLOCK], scale[Q3_KEY_BLOCK / 32];
+    for (int32_t j = 0; j < b->count; j++) weight[j] = fabsf(b->p[j] * round_row(a->values + b->row[j], n, integers[j]));
+    for (int32_t j = 0; j < b->count; j += 32) {
+        size_t count = b->count - j < 32 ? (size_t)(b->count - j) : 32;
+        scale[j / 32] = round_row(weight + j, count, w + j);
     }
-    float inverse = most > Q3_TINY ? Q3_ATTENTION_MAX / most : 0;
-    for (int32_t j = 0; j < b->count; j++) w[j] = most == most ? (int)round_even(weight[j] * inverse) : 0;
     for (size_t i = 0; i < n; i++) {
         for (int32_t j = 0; j < b->count; j++) column[j] = integers[j][i];
-        o[i] += block_product(column, w, (size_t)b->count, 1) * (most / Q3_ATTENTION_MAX);
+        o[i] += block_product(w, scale, column, 1, (size_t)b->count);
     }
 }
 

@@ -249,10 +249,10 @@ Q3_INLINE void unpackf_q2_K(const void *p, float *w) {
     }
 }
 
-/* === f16 and bf16 rounded to 12 bits and a sign, 32 weights with one power of two === */
+/* === f16 and bf16 rounded to 13 bits and a sign, 32 weights with one power of two === */
 
-/* The largest of 32 weights gets 12 bits, so the others keep at least 12 bits less their distance from it. bf16 weights, and f16
- * ones that came from bf16, have 8: only those below a sixteenth of the largest are rounded at all. */
+/* The largest of 32 weights gets 13 bits, so the others keep at least 13 bits less their distance from it. f16 weights have 11:
+ * only those below a quarter of the largest are rounded at all; of bf16 ones, which have 8, those below a 32nd. */
 Q3_INLINE void round_to_w16(const float *x, int16_t *w, float *d, float *m) {
     uint32_t bits[32], most = 0; /* magnitudes of floats order like their bits */
     memcpy(bits, x, sizeof bits);
@@ -260,8 +260,8 @@ Q3_INLINE void round_to_w16(const float *x, int16_t *w, float *d, float *m) {
         uint32_t magnitude = bits[i] & 0x7fffffff;
         most = magnitude > most ? magnitude : most;
     }
-    uint32_t exponent = most >> 23 < 12 ? 12 : most >> 23; /* biased: 2^(e-127) ≤ most < 2^(e-126) */
-    uint32_t scale_bits = (exponent - 11) << 23, inverse_bits = (265 - exponent) << 23;
+    uint32_t exponent = most >> 23 < 13 ? 13 : most >> 23; /* biased: 2^(e-127) ≤ most < 2^(e-126) */
+    uint32_t scale_bits = (exponent - 12) << 23, inverse_bits = (266 - exponent) << 23;
     if (exponent == 255) scale_bits = 0x7fc00000, inverse_bits = 0; /* a NaN or an infinity: d shows it, q is 0 */
     float inverse;
     memcpy(d, &scale_bits, 4);

@@ -58,8 +58,8 @@ Q3_INLINE void tile_w16(panel_header *h, const q3_activations *a, size_t t, int 
     EACH(i, n) y[i] = _mm512_setzero_ps();
     size_t slot = q3_slot(a, t, 0);
     const int16_t *x = a->i16 + 32 * slot;
-    const float *sum = a->i16_sum + slot;
-    for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
+    const float *scale = a->i16_scale + slot, *sum = a->i16_sum + slot;
+    for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, scale += Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
         q3_fetch_ahead(h);
         __m512i dot[INTEGER_TILE];
         EACH(i, n) dot[i] = _mm512_setzero_si512();
@@ -69,11 +69,11 @@ Q3_INLINE void tile_w16(panel_header *h, const q3_activations *a, size_t t, int 
         }
         __m512 d = _mm512_load_ps(b->d), m = _mm512_load_ps(b->m);
         EACH(i, n) {
-            y[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[i]), d, y[i]);
+            y[i] = _mm512_fmadd_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(dot[i]), d), _mm512_set1_ps(scale[i]), y[i]);
             if (minimums) y[i] = _mm512_fmadd_ps(m, _mm512_set1_ps(sum[i]), y[i]);
         }
     }
-    EACH(i, n) put(o + (size_t)i * stride, _mm512_mul_ps(y[i], _mm512_set1_ps(a->i16_scale[t + i])), add);
+    EACH(i, n) put(o + (size_t)i * stride, y[i], add);
 }
 
 #include "vector.inc"

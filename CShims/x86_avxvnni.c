@@ -72,8 +72,8 @@ Q3_INLINE void tile_w16(panel_header *h, const q3_activations *a, size_t t, int 
     EACH(i, n) y[i][0] = y[i][1] = _mm256_setzero_ps();
     size_t slot = q3_slot(a, t, 0);
     const int16_t *x = a->i16 + 32 * slot;
-    const float *sum = a->i16_sum + slot;
-    for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
+    const float *scale = a->i16_scale + slot, *sum = a->i16_sum + slot;
+    for (size_t j = 0; j < h->blocks; j++, b++, x += 32 * Q3_TOKEN_GROUP, scale += Q3_TOKEN_GROUP, sum += Q3_TOKEN_GROUP) {
         q3_fetch_ahead(h);
         __m256i dot[INTEGER_TILE][2];
         EACH(i, n) dot[i][0] = dot[i][1] = _mm256_setzero_si256();
@@ -88,16 +88,14 @@ Q3_INLINE void tile_w16(panel_header *h, const q3_activations *a, size_t t, int 
         EACH(half, 2) {
             __m256 d = _mm256_load_ps(b->d + 8 * half), m = _mm256_load_ps(b->m + 8 * half);
             EACH(i, n) {
-                y[i][half] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[i][half]), d, y[i][half]);
+                __m256 scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(dot[i][half]), d);
+                y[i][half] = _mm256_fmadd_ps(scaled, _mm256_set1_ps(scale[i]), y[i][half]);
                 if (minimums) y[i][half] = _mm256_fmadd_ps(m, _mm256_set1_ps(sum[i]), y[i][half]);
             }
         }
     }
     EACH(i, n) {
-        __m256 scale = _mm256_set1_ps(a->i16_scale[t + i]);
-        EACH(half, 2) {
-            put(o + (size_t)i * stride + 8 * half, _mm256_mul_ps(y[i][half], scale), add);
-        }
+        EACH(half, 2) put(o + (size_t)i * stride + 8 * half, y[i][half], add);
     }
 }
 

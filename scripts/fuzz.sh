@@ -12,7 +12,7 @@ swift build -c release --product Fuzz --scratch-path "$work" -Xswiftc -DFUZZING 
     -Xcc -fsanitize=fuzzer-no-link,address
 mkdir -p "$work/kernels"
 clang -O1 -g -ICShims/include -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-    CShims/*.c Tests/CShims/evex_twin.c Tests/CShims/fuzz.c -lm -o "$work/kernels/fuzz"
+    CShims/*.c Tests/CShims/evex_twin.c Tests/Fuzz/kernels.c -lm -o "$work/kernels/fuzz"
 swift="$(swift build -c release --scratch-path "$work" --show-bin-path)/Fuzz"
 
 for target in "${targets[@]}"; do

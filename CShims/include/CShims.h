@@ -4,8 +4,8 @@
  * at a time, into a panel that one core keeps in its caches while all tokens pass over it. Three panel families exist:
  *
  *   U8   weights 0..31 as bytes, activations int8 with one scale per 32 values: Q4_K Q5_K Q4_0 Q4_1
- *   W16  weights int16 with integer sub-scales folded in, activations ±16383 with one scale per row: every type but F32 and Q2_K;
- *        F16 and BF16 are rounded to 12 bits
+ *   W16  weights int16 with integer sub-scales folded in, activations ±8191 with one scale per 32 values: every type but F32 and Q2_K;
+ *        F16 and BF16 are rounded to 13 bits
  *   F32  weights and activations f32: every type
  *
  * All families walk K in blocks of 32 in file order, whatever the tile, the thread or the instruction set, and round at the same
@@ -80,8 +80,8 @@ typedef struct {
     float *i8_scale;  /* [tokens/8, cols/32, 8] */
     float *i8_sum;    /* like i8_scale: scale · Σ i8 */
     int16_t *i16;     /* [tokens/8, cols/32, 8, 32] */
-    float *i16_sum;   /* [tokens/8, cols/32, 8]: Σ i16 */
-    float *i16_scale; /* [tokens] */
+    float *i16_scale; /* [tokens/8, cols/32, 8] */
+    float *i16_sum;   /* like i16_scale: scale · Σ i16 */
 } q3_activations;
 
 /* x [cols], normalized by RMS and `gain` when gain is not NULL, becomes row `row` of every format that `a` holds. A row with a NaN
@@ -119,7 +119,7 @@ typedef struct {
     const float *values;              /* [rows, kv_heads, head_dim] */
     size_t heads, kv_heads, head_dim; /* head_dim a multiple of 16, at most 256 */
     float scale;                      /* 1/sqrt(head_dim) */
-    bool integers; /* queries, keys, values and weights as 14-bit integers with a scale per row; else all in f32 */
+    bool integers;                    /* queries, keys, values and weights as integers up to 8191; else all in f32 */
 } q3_attention;
 
 /* Tokens of one run that ask: [first, first + count) within the run; their queries and outputs lie in rows from `row` on. */

@@ -1,4 +1,4 @@
-// Token rows in the formats that products read: f32, 15-bit or 8-bit integers.
+// Token rows in the formats that products read: f32, 14-bit or 8-bit integers.
 
 internal import CShims
 
@@ -22,7 +22,7 @@ public struct ActivationPlaces: Sendable {
         i8Sum = layout.reserve(byteCount: u8 ? scales : 0)
         i16 = layout.reserve(byteCount: w16 ? padded * widest * MemoryLayout<Int16>.stride : 0)
         i16Sum = layout.reserve(byteCount: w16 ? scales : 0)
-        i16Scale = layout.reserve(byteCount: w16 ? padded * MemoryLayout<Float>.stride : 0)
+        i16Scale = layout.reserve(byteCount: w16 ? scales : 0)
     }
 }
 

@@ -6,7 +6,7 @@ internal import CShims
 public enum PanelFamily: UInt32, Sendable, CaseIterable {
     /// Weights 0...31 as bytes, activations int8 with one scale per 32 values.
     case u8
-    /// Weights int16, activations of 15 bits with one scale per row.
+    /// Weights int16, activations of 14 bits with one scale per 32.
     case w16
     /// Weights and activations f32.
     case f32

@@ -6,9 +6,9 @@ import Synchronization
 
 /// How activations are rounded before they meet quantized weights.
 public enum Precision: String, Sendable, CaseIterable {
-    /// Integer products: activations of 8 bits with one scale per 32 for Q4_K, Q5_K, Q4_0 and Q4_1, of 15 bits with one
-    /// scale per row for the other types. Weights of F16 and BF16 are rounded to 12 bits of the largest of 32, which few
-    /// weights notice; F32 and Q2_K are computed in f32.
+    /// Integer products: activations with one scale for every 32, of 8 bits for Q4_K, Q5_K, Q4_0 and Q4_1, of 14 bits for
+    /// the other types and for attention. Weights of F16 and BF16 are rounded to 13 bits of the largest of 32, which few
+    /// weights notice; F32 and Q2_K are computed in f32, and so is attention in files that have nothing else.
     case fast
     /// Weights dequantized and everything computed in f32, at the speed of an F32 file.
     case exact

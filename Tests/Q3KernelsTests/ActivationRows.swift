@@ -3,7 +3,7 @@
 import CShims
 import Q3Kernels
 
-/// Rows [rows, cols] prepared as f32, 8-bit and 15-bit integers.
+/// Rows [rows, cols] prepared as f32, 8-bit and 14-bit integers.
 @safe struct ActivationRows {
     let rows: Int
     let cols: Int
@@ -24,7 +24,7 @@ import Q3Kernels
         i8Sum = GuardedMemory(count: padded * cols / 32)
         i16 = GuardedMemory(count: padded * cols)
         i16Sum = GuardedMemory(count: padded * cols / 32)
-        i16Scale = GuardedMemory(count: padded)
+        i16Scale = GuardedMemory(count: padded * cols / 32)
         let input = GuardedMemory(x)
         let work = GuardedMemory<Float>(count: cols)
         let gain = gain.map { GuardedMemory($0) }
@@ -37,7 +37,7 @@ import Q3Kernels
     var raw: q3_activations {
         unsafe q3_activations(
             cols: cols, f32: f32.base, i8: i8.base, i8_scale: i8Scale.base, i8_sum: i8Sum.base, i16: i16.base,
-            i16_sum: i16Sum.base, i16_scale: i16Scale.base)
+            i16_scale: i16Scale.base, i16_sum: i16Sum.base)
     }
 
     /// Products of tokens first..<first + tokens with the 16 rows of a panel, [tokens, stride]; `start` is what they
@@ -73,10 +73,13 @@ import Q3Kernels
         }
     }
 
-    /// Row `row` as the 15-bit format has it.
+    /// Row `row` as the 14-bit format has it.
     func values16(_ row: Int) -> [Double] {
-        let (integers, scale) = (i16.elements, i16Scale.elements[row])
-        return (0..<cols).map { Double(integers[32 * slot(row, block: $0 / 32) + $0 % 32]) * Double(scale) }
+        let (integers, scales) = (i16.elements, i16Scale.elements)
+        return (0..<cols).map { k in
+            let slot = slot(row, block: k / 32)
+            return Double(integers[32 * slot + k % 32]) * Double(scales[slot])
+        }
     }
 
     func values(_ row: Int) -> [Double] { f32.elements[row * cols..<(row + 1) * cols].map(Double.init) }

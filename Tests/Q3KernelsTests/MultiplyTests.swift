@@ -16,7 +16,7 @@ struct MultiplyTests {
     }
 
     /// Every weight at an end of its range against activations at the ends of theirs: the sums reach the bounds that
-    /// keep them in int16 (8 · 2 · 15 · 127, 4 · 2 · 31 · 127) and int32 (32 · 4096 · 16383).
+    /// keep them in int16 (8 · 2 · 15 · 127, 4 · 2 · 31 · 127) and int32 (32 · 8192 · 8191).
     @Test(arguments: Kind.all)
     func integerSumsDoNotOverflow(_ kind: Kind) {
         let cols = 256

@@ -117,14 +117,14 @@ extension [UInt8] {
         return output.elements
     }
 
-    /// All weights as products compute with them: F16 and BF16 in W16 are rounded to 12 bits of the largest of 32.
+    /// All weights as products compute with them: F16 and BF16 in W16 are rounded to 13 bits of the largest of 32.
     func computed() -> [Double] {
         let values = dequantized()
         guard kind.family == .w16, kind.type == .f16 || kind.type == .bf16 else { return values.map(Double.init) }
         return stride(from: 0, to: values.count, by: 32).flatMap { start in
             let block = values[start..<start + 32]
             let most = block.reduce(0x1p-100) { max($0, abs(Double($1))) }
-            let step = Double(sign: .plus, exponent: most.exponent - 11, significand: 1)
+            let step = Double(sign: .plus, exponent: most.exponent - 12, significand: 1)
             return block.map { (Double($0) / step).rounded(.toNearestOrEven) * step }
         }
     }

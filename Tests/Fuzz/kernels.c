@@ -1,7 +1,7 @@
 /* Any bytes as weights, any bytes as activations: every instruction set packs and multiplies them like the scalar kernels, and no
- * memory but its own is touched. `make fuzz` builds it with libFuzzer; Tests/CShims/run replays the corpus without. */
-#include "contenders.h"
-#include "values.h"
+ * memory but its own is touched. `make fuzz` builds it with libFuzzer. */
+#include "../CShims/contenders.h"
+#include "../CShims/values.h"
 
 enum { COLS = 256, ROWS = 16, TOKENS = 9 };
 
@@ -24,7 +24,7 @@ static void run_family(const weight_type *type, q3_family family, const uint8_t 
                         .i8_sum = take(2 * Q3_TOKEN_GROUP * COLS / Q3_BLOCK * sizeof(float)),
                         .i16 = take(2 * Q3_TOKEN_GROUP * COLS * sizeof(int16_t)),
                         .i16_sum = take(2 * Q3_TOKEN_GROUP * COLS / Q3_BLOCK * sizeof(float)),
-                        .i16_scale = take(2 * Q3_TOKEN_GROUP * sizeof(float))};
+                        .i16_scale = take(2 * Q3_TOKEN_GROUP * COLS / Q3_BLOCK * sizeof(float))};
     for (size_t t = 0; t < TOKENS; t++) {
         x[t] = (float)t;
         q3_kernels_scalar.prepare_row(x, NULL, 0, t, &a, NULL);
