@@ -1,7 +1,7 @@
 // The operations of a layer on one thread, at the sizes of the 0.6B model.
 //
-// Times depend on the machine and are for reading only. What is checked is how often an operation asks for memory: never
-// in proportion to tokens, rows or columns.
+// Times depend on the machine and are for reading only. Instructions and system calls are shown where the system counts
+// them; virtual machines often do not.
 import Benchmark
 import Q3GGUF
 import Q3Kernels
