@@ -5,12 +5,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 
 FIXTURES := Tests/Fixtures
-C_SOURCES := $(shell find CShims Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
+C_SOURCES := $(shell find CShims Tests/CShims -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: setup build demo test check lint fuzz sanitize clean
-
-# How long each fuzz target runs.
-SECONDS_EACH ?= 60
+.PHONY: setup build demo test check lint clean
 
 # OpenMP runs the kernels' threads on Linux; the probe links as the package will.
 setup:
@@ -42,16 +39,6 @@ lint:
 check: lint test
 	swift build -c release 2>&1 | tee .build/release.log
 	@! grep -E 'warning:' .build/release.log || { echo "error: the release build has warnings" >&2; exit 1; }
-
-# libFuzzer on everything that reads bytes from outside; what it finds worth keeping goes to Tests/Fuzz/Corpus.
-fuzz: setup
-	bash scripts/fuzz.sh $(SECONDS_EACH)
-
-# The tests under AddressSanitizer and ThreadSanitizer, the C kernels under UBSan too.
-sanitize: setup
-	Tests/CShims/run
-	swift test --disable-xctest --sanitize=address --scratch-path .build-address
-	swift test --disable-xctest --sanitize=thread --scratch-path .build-thread
 
 clean:
 	swift package clean

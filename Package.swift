@@ -63,7 +63,7 @@ let package = Package(
         .executableTarget(
             name: "Fuzz",
             dependencies: ["Q3Embedding", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3Tokenizer", "TestSupport"],
-            path: "Tests/Fuzz", exclude: ["Corpus", "kernels.c", "make_corpus.py"], swiftSettings: swift),
+            path: "Tests/Fuzz", exclude: ["Corpus", "make_corpus.py"], swiftSettings: swift),
         .testTarget(
             name: "FuzzTests", dependencies: ["Fuzz"], swiftSettings: swift),
         .testTarget(name: "CLITests", dependencies: ["q3", "Q3GGUF", "TestSupport"], swiftSettings: swift),

@@ -1,49 +1,21 @@
-// `fuzz TARGET FILE ...` runs a target on files. Built by `make fuzz` it is libFuzzer's driver instead.
+// `Fuzz TARGET FILE ...` runs a target on files, to look into an input that made a test fail.
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
+import TestSupport
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
 #else
-    import Darwin
-#endif
-
-#if FUZZING
-    @_silgen_name("LLVMFuzzerRunDriver")
-    private func runDriver(
-        _ count: UnsafeMutablePointer<CInt>, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
-        _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
-    ) -> CInt
+    import Foundation
 #endif
 
 @main
 enum Fuzz {
-    /// Q3_FUZZ names the target.
-    private static let target = unsafe getenv("Q3_FUZZ").flatMap { FuzzTarget(rawValue: unsafe String(cString: $0)) }
-
-    static func main() {
-        guard target != nil else {
-            print("set Q3_FUZZ to one of \(FuzzTarget.allCases.map(\.rawValue).joined(separator: " "))")
-            exit(64)
+    static func main() throws {
+        let arguments = CommandLine.arguments.dropFirst()
+        guard let target = arguments.first.flatMap(FuzzTarget.init(rawValue:)) else {
+            print("usage: Fuzz TARGET FILE ...; targets: \(FuzzTarget.allCases.map(\.rawValue).joined(separator: " "))")
+            return
         }
-        #if FUZZING
-            var count = CommandLine.argc
-            var arguments = unsafe CommandLine.unsafeArgv
-            exit(unsafe runDriver(&count, &arguments) { bytes, count in
-                run(unsafe Array(UnsafeBufferPointer(start: bytes, count: count)))
-                return 0
-            })
-        #else
-            print("built without a fuzzer; use make fuzz")
-            exit(64)
-        #endif
-    }
-
-    private static func run(_ bytes: [UInt8]) {
-        do {
-            try target?.run(bytes)
-        } catch {
-            fatalError("\(error)")
-        }
+        for path in arguments.dropFirst() { try target.run([UInt8](Data(contentsOf: URL(filePath: path)))) }
     }
 }

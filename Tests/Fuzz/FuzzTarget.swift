@@ -46,7 +46,7 @@ enum FuzzTarget: String, CaseIterable {
         var sum: UInt8 = 0
         for tensor in file.tensors {
             unsafe file.bytes(of: tensor).withMemoryRebound(to: UInt8.self) { bytes in
-                for byte in unsafe bytes { sum &+= byte }
+                for unsafebyte in unsafe bytes { sum &+= byte }
             }
         }
         blackHole(sum)
@@ -56,10 +56,13 @@ enum FuzzTarget: String, CaseIterable {
 
     private static func readVocabulary(_ bytes: [UInt8]) throws {
         let parts = String(decoding: bytes, as: UTF8.self).split(separator: "\n\n", maxSplits: 1)
-        let tokens = parts.first.map { $0.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) } ?? []
+        let tokens =
+            parts.first.map { $0.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) } ?? []
         let merges = parts.count > 1 ? parts[1].split(separator: "\n").map(String.init) : []
         var copy = try ModelCopy(of: "tokenizer")
-        guard case .array(let known)? = copy.metadata.first(where: { $0.key == "tokenizer.ggml.tokens" })?.value else { return }
+        guard case .array(let known)? = copy.metadata.first(where: { $0.key == "tokenizer.ggml.tokens" })?.value else {
+            return
+        }
         let all = (known.strings?.makeStrings() ?? []) + tokens
         let control = all.map { Int32($0.hasPrefix("<") ? 3 : 1) }
         copy.set("tokenizer.ggml.tokens", .array(MetadataArray(all)))
@@ -83,7 +86,8 @@ enum FuzzTarget: String, CaseIterable {
         precondition(pieces.allSatisfy { 0..<tokenizer.vocabularySize ~= Int($0.id) }, "an id beyond the vocabulary")
         precondition(pieces.allSatisfy { !tokenizer.isSpecial($0.id) }, "text became a control token")
         precondition(
-            pieces.allSatisfy { 0...text.utf8.count ~= $0.range.upperBound && $0.range.lowerBound >= 0 }, "an offset outside")
+            pieces.allSatisfy { 0...text.utf8.count ~= $0.range.upperBound && $0.range.lowerBound >= 0 },
+            "an offset outside")
         let back = try? tokenizer.decode(pieces.map(\.id))
         // Comparison of Swift strings is by canonical equivalence, which NFC keeps.
         precondition(back == text, "decoding gives another text")
@@ -100,7 +104,8 @@ enum FuzzTarget: String, CaseIterable {
         for style in PromptStyle.allCases {
             let prompt = try RerankPrompt(style: style, tokenizer: tokenizer)
             for limit in [256, 1 << 20] {
-                guard let ids = try? prompt.input(for: pair, tokenizer: tokenizer, limit: limit, truncate: true).ids else {
+                guard let ids = try? prompt.input(for: pair, tokenizer: tokenizer, limit: limit, truncate: true).ids
+                else {
                     continue
                 }
                 precondition(ids.count <= limit && ids.starts(with: prompt.prefix), "not the prompt's prefix")

@@ -60,7 +60,6 @@ FILES = {
         b"Given a query\0what\0a document", b"<|im_end|>\0<|im_start|>system\0</think>yes", b"\0\0", b"{query}\0{document}\0%s $1 \\(doc)",
         b"i\0" + b"q" * 400 + b"\0d",
     ],
-    "kernels": [bytes([kind]) + bytes(range(1, 256)) for kind in range(15)] + [bytes([kind]) + b"\xff" * 64 for kind in range(15)],
 }
 for target, inputs in FILES.items():
     folder = HERE / target

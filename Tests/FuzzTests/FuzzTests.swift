@@ -46,7 +46,8 @@ struct FuzzTests {
         switch Int.random(in: 0...4, using: &random) {
         case 0: bytes.replaceSubrange(place..<end, with: [])
         case 1: bytes.replaceSubrange(place..<place, with: bytes[place..<end])
-        case 2: for index in place..<end { bytes[index] = [0, 1, 0x7F, 0x80, 0xC3, 0xFF].randomElement(using: &random)! }
+        case 2:
+            for index in place..<end { bytes[index] = [0, 1, 0x7F, 0x80, 0xC3, 0xFF].randomElement(using: &random)! }
         case 3: if place < bytes.count { bytes[place] ^= 1 << UInt8.random(in: 0...7, using: &random) }
         default:
             let other = inputs.randomElement(using: &random) ?? []
