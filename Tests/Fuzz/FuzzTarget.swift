@@ -46,7 +46,7 @@ enum FuzzTarget: String, CaseIterable {
         var sum: UInt8 = 0
         for tensor in file.tensors {
             unsafe file.bytes(of: tensor).withMemoryRebound(to: UInt8.self) { bytes in
-                for unsafebyte in unsafe bytes { sum &+= byte }
+                for index in bytes.indices { unsafe sum &+= bytes[index] }
             }
         }
         blackHole(sum)
