@@ -42,6 +42,7 @@ public final class Qwen3Model: Sendable {
     public let options: ModelOptions
     private let layerByteCount: Int
     private let executor: Confined<Executor>
+    private let cacheUse = Mutex(PrefixCacheUse())
 
     /// Checks the file against what the architecture needs; no weight but the norms is read.
     /// Throws `GGUFError` or `ModelError`.
@@ -97,6 +98,7 @@ public final class Qwen3Model: Sendable {
             try await InferenceThread.shared.run { [self] in
                 try file.checkUnchanged()
                 let layerCount = Double(config.layerCount)
+                defer { cacheUse.withLock { $0 = executor.value.cacheUse } }
                 return try executor.value.run(batch, sharing: sharing) { layersDone in
                     if cancelled.isSet { throw CancellationError() }
                     progress(Double(layersDone) / layerCount)
@@ -118,6 +120,9 @@ public final class Qwen3Model: Sendable {
             }
         }
     }
+
+    /// What the prefix cache was good for so far, as of the last pass that ended.
+    public var prefixCacheUse: PrefixCacheUse { cacheUse.withLock { $0 } }
 
     /// One row of a weight matrix as f32, [hiddenSize]: `token_embd.weight`, `output.weight` or `cls.output.weight`.
     /// Nil without such a tensor. Throws `ModelError` when it has another shape or type, or no such row.

@@ -141,10 +141,7 @@ public final class Reranker: Sendable {
             Result { () throws(RerankError) in
                 let input = try result.get()
                 defer { next += 1 }
-                let margin = try head.margin(states[next])
-                return RerankScore(
-                    index: index, score: probability(ofMargin: margin), margin: margin,
-                    tokenCount: input.ids.count, truncated: input.truncated)
+                return try score(of: states[next], for: input, index: index)
             }
         }
     }
@@ -155,7 +152,18 @@ public final class Reranker: Sendable {
         try input(for: pair, options: options).ids
     }
 
-    private func input(for pair: RerankPair, options: RerankOptions) throws(RerankError) -> RerankPrompt.Input {
+    /// What the head reads from the hidden state of a prompt's last token.
+    package func score(
+        of hiddenState: [Float], for input: RerankPrompt.Input, index: Int
+    ) throws(RerankError) -> RerankScore {
+        let margin = try head.margin(hiddenState)
+        return RerankScore(
+            index: index, score: probability(ofMargin: margin), margin: margin, tokenCount: input.ids.count,
+            truncated: input.truncated)
+    }
+
+    /// The prompt of a pair.
+    package func input(for pair: RerankPair, options: RerankOptions) throws(RerankError) -> RerankPrompt.Input {
         let prompt =
             switch options.style {
             case .card: cardPrompt

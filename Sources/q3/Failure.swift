@@ -18,6 +18,8 @@ enum ExitStatus: Int32 {
     case usage = 64
     case badData = 65
     case noInput = 66
+    /// The address to listen on is taken or is none of ours.
+    case unavailable = 69
     /// The model computed something that is no answer, or we made a mistake.
     case software = 70
     case system = 71
