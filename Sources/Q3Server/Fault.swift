@@ -56,6 +56,8 @@
         let message: String
         /// The field that is wrong.
         var param: String?
+        /// The family to tell it to, where the path alone does not say.
+        var style: ErrorStyle?
 
         init(_ kind: Kind, _ message: String, param: String? = nil) {
             self.kind = kind
@@ -117,7 +119,8 @@
         /// The family that owns a path.
         init(path: String) {
             switch path {
-            case "/", "/v1", "/invocations", "/embed", "/embed_all", "/predict", "/similarity", "/decode", "/info",
+            case "/", "/v1", "/invocations", "/embed", "/embed_all", "/embed_sparse", "/predict", "/similarity",
+                "/decode", "/info",
                 "/ping":
                 self = .tei
             case "/v1/embed": self = .cohere

@@ -219,7 +219,9 @@
                 metrics.succeeded(work, isBatch: isBatch, timing: timing)
                 return computed.states
             } catch {
-                throw Fault(error, at: field)
+                let fault = Fault(error, at: field)
+                if fault.kind == .modelChanged { shelf.fileChanged() }
+                throw fault
             }
         }
     }

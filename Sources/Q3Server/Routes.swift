@@ -65,6 +65,9 @@
             post("/", "/v1", "/invocations", handler: tei.root)
             post("/embed", handler: tei.embed)
             post("/embed_all", handler: tei.embedAll)
+            post("/embed_sparse") { _ throws(Fault) in
+                throw Fault(.wrongTask, "model is not a SPLADE model: it gives dense vectors only, see /embed")
+            }
             post("/predict", handler: tei.predict)
             post("/similarity", handler: tei.similarity)
             post("/decode", handler: tei.decode)

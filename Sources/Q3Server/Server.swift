@@ -6,6 +6,17 @@
     import NIOCore
     import ServiceLifecycle
 
+    /// Why a server did not listen, or ended by itself.
+    public enum ServerError: Error, Sendable, Equatable {
+        /// The system's error number.
+        case cannotListen(place: String, errno: CInt)
+        case unknownHost(String)
+        /// Another server answers on the socket file, or the file is no socket.
+        case socketFileInUse(path: String)
+        /// A model's file was changed while it was served.
+        case modelChanged
+    }
+
     enum Q3ServerVersion {
         static let text = "0.1.0"
     }
@@ -39,12 +50,13 @@
         }
 
         /// Listens at once, answers once `load` has returned the models, and returns when the last request is answered after
-        /// `shutdown` was asked for. Throws what `load` throws, and what keeps the address from being bound.
+        /// `shutdown` was asked for. Throws what `load` throws, and `ServerError`.
         public func run(
             load: @escaping @Sendable () async throws -> [ServedModel],
             shutdown: AsyncStream<Void>,
             onListening: @escaping @Sendable (_ port: Int?) async -> Void = { _ in }
         ) async throws {
+            if case .unixSocket(let path) = options.address { try SocketFile.claim(path) }
             var services = ServiceGroupConfiguration(
                 services: [
                     application(onListening: onListening), Loading(shelf: shelf, logger: logger, load: load),
@@ -52,25 +64,34 @@
             services.maximumGracefulShutdownDuration = options.shutdownTimeout
             let group = ServiceGroup(configuration: services)
             let (shelf, logger) = (shelf, logger)
-            try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { try await group.run() }
-                tasks.addTask {
-                    for await _ in shutdown { break }
-                    guard !Task.isCancelled else { return }
-                    logger.info("ending: no more requests are taken")
-                    shelf.drain()
-                    await group.triggerGracefulShutdown()
-                }
-                try await tasks.next()
-                tasks.cancelAll()
+            let end = { @Sendable (reason: String) async in
+                logger.info("ending: no more requests are taken", metadata: ["reason": .string(reason)])
+                shelf.drain()
+                await group.triggerGracefulShutdown()
             }
+            let watchers = [
+                Task { for await _ in shutdown { return await end("asked for") } },
+                Task { for await _ in shelf.changes { return await end("a model file changed") } },
+            ]
+            defer { watchers.forEach { $0.cancel() } }
+            do {
+                try await group.run()
+            } catch let error as IOError {
+                throw ServerError.cannotListen(place: options.address.description, errno: error.errnoCode)
+            } catch let error as SocketAddressError {
+                throw ServerError.unknownHost("\(error)")
+            }
+            if shelf.isChanged { throw ServerError.modelChanged }
         }
 
         private func application(onListening: @escaping @Sendable (Int?) async -> Void) -> some Service {
             Application(
                 responder: Self.router(inference: inference, registry: registry).buildResponder(),
                 server: .http1(configuration: channels), configuration: configuration,
-                onServerRunning: { await onListening($0.localAddress?.port) }, logger: logger)
+                onServerRunning: { [options] channel in
+                    if case .unixSocket(let path) = options.address { SocketFile.keepPrivate(path) }
+                    await onListening(channel.localAddress?.port)
+                }, logger: logger)
         }
 
         static func router(inference: Inference, registry: PrometheusRegistry) -> Router<ServerContext> {

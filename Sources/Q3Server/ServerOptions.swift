@@ -6,6 +6,13 @@
         public enum Address: Sendable, Equatable {
             case host(String, port: Int)
             case unixSocket(path: String)
+
+            var description: String {
+                switch self {
+                case .host(let name, let port): "\(name):\(port)"
+                case .unixSocket(let path): path
+                }
+            }
         }
 
         public var address = Address.host("127.0.0.1", port: 8080)

@@ -50,12 +50,19 @@
         private struct State {
             var phase = Phase.loading
             var models: [ServedModel] = []
+            var isChanged = false
         }
 
         private let state = Mutex(State())
         private let strict: Bool
+        /// Tells once that a model's file is not what it was.
+        let changes: AsyncStream<Void>
+        private let changed: AsyncStream<Void>.Continuation
 
-        init(strict: Bool) { self.strict = strict }
+        init(strict: Bool) {
+            self.strict = strict
+            (changes, changed) = AsyncStream.makeStream()
+        }
 
         var phase: Phase { state.withLock { $0.phase } }
 
@@ -64,6 +71,14 @@
                 $0.models = models
                 if $0.phase == .loading { $0.phase = .ready }
             }
+        }
+
+        var isChanged: Bool { state.withLock { $0.isChanged } }
+
+        /// A changed file can only give wrong answers, so nothing is answered from now on.
+        func fileChanged() {
+            state.withLock { $0.isChanged = true }
+            changed.yield()
         }
 
         func drain() { state.withLock { $0.phase = .draining } }

@@ -152,10 +152,8 @@
                 ) { port in
                     Terminal.say("q3 listens on \(settings.place(port: port))")
                 }
-            } catch let failure as Failure {
-                throw failure
             } catch {
-                throw settings.failure(listening: error)
+                throw ServeSettings.failure(error)
             }
         }
 

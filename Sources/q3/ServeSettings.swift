@@ -202,11 +202,19 @@
         }
 
         /// What keeps the server from listening, or ended it.
-        func failure(listening error: any Error) -> Failure {
-            let code = (error as? any CustomStringConvertible).map { "\($0)" } ?? "\(error)"
-            let status: ExitStatus =
-                code.contains("errno: \(EACCES)") || code.contains("errno: 13") ? .notPermitted : .unavailable
-            return Failure(status, "cannot serve on \(place(port: nil)): \(error)")
+        static func failure(_ error: any Error) -> Failure {
+            switch error {
+            case let failure as Failure: failure
+            case ServerError.cannotListen(let place, let code):
+                Failure(.unavailable, "cannot listen on \(place)", errno: code)
+            case ServerError.unknownHost(let name):
+                Failure(.unavailable, "cannot listen: \(name); give an address of this machine")
+            case ServerError.socketFileInUse(let path):
+                Failure(.unavailable, "cannot listen on \(path): another server answers there, or it is no socket")
+            case ServerError.modelChanged:
+                Failure(.inputOutput, "a model file changed while it was served; start again, or use --no-mmap")
+            default: Failure(error)
+            }
         }
     }
 #endif

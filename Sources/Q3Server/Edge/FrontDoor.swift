@@ -46,7 +46,7 @@
             } catch {
                 let fault = (error as? HTTPError).map { _ in routes.fault(for: request) } ?? Fault(error)
                 metrics.failed(fault.kind)
-                response = ErrorStyle(path: request.uri.path).response(to: fault)
+                response = (fault.style ?? ErrorStyle(path: request.uri.path)).response(to: fault)
             }
             response.headers[.requestID] = context.id
             response.headers[.contentTypeOptions] = "nosniff"

@@ -9,8 +9,9 @@
         private let hosts: HostCheck
         private let origins: Set<String>
 
-        /// Paths that need no key: probes, and pages that hold nothing of anybody's.
+        /// Paths that need no key: probes, counts, and pages that hold nothing of anybody's; the peers keep these open too.
         private static let open: Set<String> = [
+            "/metrics",
             "/health", "/ready", "/live", "/ping", "/v1/health", "/ui", "/docs", "/openapi.json",
         ]
 

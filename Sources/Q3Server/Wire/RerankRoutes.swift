@@ -111,10 +111,14 @@
 
         /// `POST /rerank`, which two families claim.
         func either(_ call: Call) async throws(Fault) -> Response {
-            if try call.decode(RerankShape.self).isTEI {
+            guard try call.decode(RerankShape.self).isTEI else { return try await byDocuments(call) }
+            do {
                 return try await TEIRoutes(inference: inference).rerank(call)
+            } catch {
+                var fault = error
+                fault.style = .tei
+                throw fault
             }
-            return try await byDocuments(call)
         }
 
         /// Results with the documents, as Jina, vLLM and Cohere's first version give them.
