@@ -25,7 +25,12 @@ let package = Package(
     ],
     traits: [
         .trait(name: "OpenMP", description: "Thread team through libomp (Linux); without it one thread computes."),
-        .trait(name: "Server", description: "q3 serve, with Hummingbird and what it needs; without it none of that is fetched."),
+        .trait(
+            name: "Server",
+            description: "q3 serve, with Hummingbird and what it needs; without it none of that is fetched."),
+        .trait(
+            name: "TLS", description: "HTTPS in q3 serve, with BoringSSL; off by default, since most have a proxy.",
+            enabledTraits: ["Server"]),
         .default(enabledTraits: ["OpenMP", "Server"]),
     ],
     dependencies: [
@@ -37,6 +42,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -64,10 +70,13 @@ let package = Package(
             name: "Q3Server",
             dependencies: [
                 "Q3Embedding", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3Tokenizer",
-                "CPages", server("Hummingbird", "hummingbird"),
+                "CPages", server("Hummingbird", "hummingbird"), server("HummingbirdCore", "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird", condition: .when(traits: ["TLS"])),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["TLS"])),
                 server("HTTPTypes", "swift-http-types"), server("Logging", "swift-log"),
                 server("CoreMetrics", "swift-metrics"), server("Metrics", "swift-metrics"),
-                server("NIOCore", "swift-nio"), server("NIOHTTPTypes", "swift-nio-extras"),
+                server("NIOCore", "swift-nio"), server("NIOHTTP1", "swift-nio"),
+                server("NIOHTTPTypesHTTP1", "swift-nio-extras"), server("NIOHTTPTypes", "swift-nio-extras"),
                 server("ServiceLifecycle", "swift-service-lifecycle"), server("Tracing", "swift-distributed-tracing"),
             ], swiftSettings: swift),
         .executableTarget(
@@ -92,7 +101,21 @@ let package = Package(
             path: "Tests/Fuzz", exclude: ["Corpus", "make_corpus.py"], swiftSettings: swift),
         .testTarget(
             name: "FuzzTests", dependencies: ["Fuzz"], swiftSettings: swift),
-        .testTarget(name: "CLITests", dependencies: ["q3", "Q3GGUF", "TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "Q3ServerTests",
+            dependencies: [
+                "Q3Embedding", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3Server", "Q3Tokenizer", "TestSupport",
+                server("CoreMetrics", "swift-metrics"), server("HTTPTypes", "swift-http-types"),
+                server("Hummingbird", "hummingbird"), server("HummingbirdCore", "hummingbird"),
+                server("Logging", "swift-log"), server("Metrics", "swift-metrics"), server("NIOCore", "swift-nio"),
+                server("NIOEmbedded", "swift-nio"),
+            ], swiftSettings: swift),
+        .testTarget(
+            name: "CLITests",
+            dependencies: [
+                "q3", "Q3GGUF", "Q3Server", "TestSupport", server("Logging", "swift-log"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: swift),
         .testTarget(
             name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "TestSupport"], swiftSettings: swift
         ),

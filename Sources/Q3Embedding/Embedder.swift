@@ -129,7 +129,7 @@ public final class Embedder: Sendable {
     }
 
     /// The ids of a prompted text.
-    private func input(for text: String, options: EmbeddingOptions) -> Result<Input, EmbeddingError> {
+    func input(for text: String, options: EmbeddingOptions) -> Result<Input, EmbeddingError> {
         Result { () throws(EmbeddingError) in
             try input(
                 for: tokenizer.encode(text, parseSpecial: options.parseSpecial), truncate: options.truncate ? .end : nil

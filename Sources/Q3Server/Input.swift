@@ -49,19 +49,35 @@
             } else if let lists = try? value.decode([[Int32]].self) {
                 (items, isSingle) = (lists.map { .tokens($0) }, false)
             } else {
-                var list = try decoder.unkeyedContainer()
+                let path = decoder.codingPath.map(\.stringValue).joined(separator: ".")
+                guard var list = try? decoder.unkeyedContainer() else {
+                    throw Fault.invalid(path, "\"\(path)\" must be a string, a list of strings, or token ids")
+                }
                 var mixed: [TextOrTokens] = []
                 while !list.isAtEnd {
                     do {
                         mixed.append(try list.decode(TextOrTokens.self))
                     } catch is DecodingError {
-                        let path = decoder.codingPath.map(\.stringValue).joined(separator: ".")
                         throw Fault.invalid(
                             "\(path)[\(mixed.count)]",
                             "\"\(path)[\(mixed.count)]\" is neither a string nor a list of token ids")
                     }
                 }
                 (items, isSingle) = (mixed, false)
+            }
+        }
+    }
+
+    /// A whole number; the error of the plain type does not say which field it is.
+    struct Whole: Decodable, Sendable {
+        let value: Int
+
+        init(from decoder: any Decoder) throws {
+            do {
+                value = try decoder.singleValueContainer().decode(Int.self)
+            } catch {
+                throw DecodingError.typeMismatch(
+                    Int.self, .init(codingPath: decoder.codingPath, debugDescription: "not a whole number of 64 bits"))
             }
         }
     }

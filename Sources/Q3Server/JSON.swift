@@ -45,7 +45,7 @@
             if data.starts(with: [0xEF, 0xBB, 0xBF]) {
                 throw Fault(.invalid, "the body begins with a byte order mark, which JSON does not allow")
             }
-            var (depth, inText, escaped) = (0, false, false)
+            var (depth, inText, escaped, afterComma) = (0, false, false, false)
             let bytes = data.span
             for offset in bytes.indices {
                 let byte = bytes[offset]
@@ -64,6 +64,11 @@
                     }
                     continue
                 }
+                // The parser lets a comma before a closing bracket pass.
+                if afterComma, byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}") {
+                    throw Fault(.invalid, "the body is not JSON: nothing follows the comma before byte \(offset)")
+                }
+                if byte > 0x20 { afterComma = byte == UInt8(ascii: ",") }
                 switch byte {
                 case UInt8(ascii: "\""): inText = true
                 case UInt8(ascii: "["), UInt8(ascii: "{"):
@@ -118,7 +123,7 @@
         switch type {
         case is String.Type: "a string"
         case is Bool.Type: "true or false"
-        case is Int.Type, is Int32.Type, is Double.Type: "a number"
+        case is Int.Type, is Int32.Type: "a whole number"
         case is [String: Any].Type: "an object"
         case is [Any].Type: "a list"
         default: "of another type"

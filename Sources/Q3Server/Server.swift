@@ -13,6 +13,8 @@
         case unknownHost(String)
         /// Another server answers on the socket file, or the file is no socket.
         case socketFileInUse(path: String)
+        /// HTTPS was asked for and cannot be spoken.
+        case tls(String)
         /// A model's file was changed while it was served.
         case modelChanged
     }
@@ -59,7 +61,7 @@
             if case .unixSocket(let path) = options.address { try SocketFile.claim(path) }
             var services = ServiceGroupConfiguration(
                 services: [
-                    application(onListening: onListening), Loading(shelf: shelf, logger: logger, load: load),
+                    try application(onListening: onListening), Loading(shelf: shelf, logger: logger, load: load),
                 ], logger: logger)
             services.maximumGracefulShutdownDuration = options.shutdownTimeout
             let group = ServiceGroup(configuration: services)
@@ -84,10 +86,12 @@
             if shelf.isChanged { throw ServerError.modelChanged }
         }
 
-        private func application(onListening: @escaping @Sendable (Int?) async -> Void) -> some Service {
+        private func application(
+            onListening: @escaping @Sendable (Int?) async -> Void
+        ) throws(ServerError) -> some Service {
             Application(
                 responder: Self.router(inference: inference, registry: registry).buildResponder(),
-                server: .http1(configuration: channels), configuration: configuration,
+                server: try .secured(channels, by: options.tls), configuration: configuration,
                 onServerRunning: { [options] channel in
                     if case .unixSocket(let path) = options.address { SocketFile.keepPrivate(path) }
                     await onListening(channel.localAddress?.port)

@@ -15,6 +15,17 @@
             }
         }
 
+        /// PEM files of a certificate chain and its key.
+        public struct TLSFiles: Sendable, Equatable {
+            public var certificates: String
+            public var key: String
+
+            public init(certificates: String, key: String) {
+                self.certificates = certificates
+                self.key = key
+            }
+        }
+
         public var address = Address.host("127.0.0.1", port: 8080)
         /// Keys of which a client must give one; none lets everybody in.
         public var apiKeys: [String] = []
@@ -22,8 +33,8 @@
         public var allowedHosts: [String] = []
         /// Origins whose pages may call the server from a browser.
         public var allowedOrigins: [String] = []
-        /// PEM files of a certificate chain and its key; nil serves plain HTTP.
-        public var tls: (certificates: String, key: String)?
+        /// nil serves plain HTTP.
+        public var tls: TLSFiles?
         /// Whether a model name that is not served is an error instead of meaning the model there is.
         public var strictModelNames = false
 

@@ -1,7 +1,7 @@
 // The models that are served, by name.
 #if Server
     public import Q3Embedding
-    import Q3Model
+    public import Q3Model
     public import Q3Reranking
     import Q3Tokenizer
     import Synchronization
@@ -24,7 +24,7 @@
             self.created = created
         }
 
-        var model: Qwen3Model {
+        public var model: Qwen3Model {
             switch head {
             case .embedder(let embedder): embedder.model
             case .reranker(let reranker): reranker.model

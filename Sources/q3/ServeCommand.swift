@@ -66,6 +66,13 @@
         @Option(help: "File with a key on each line.")
         var apiKeyFile: String?
 
+        @Option(
+            help: "PEM file of a certificate chain, to serve HTTPS; needs --tls-key and a build with the trait TLS.")
+        var tlsCertificate: String?
+
+        @Option(help: "PEM file of the certificate's key.")
+        var tlsKey: String?
+
         @Flag(help: "Listen on other addresses than this machine's own without any key.")
         var insecureNoAuth = false
 
@@ -137,6 +144,7 @@
 
         func run() async throws {
             let settings = try ServeSettings(self, environment: Environment.current)
+                .limitingConnections(openFiles: FileLimit.raise())
             let logger = Self.logger(asJSON: settings.logsJSON, level: settings.logLevel)
             let registry = Server.makeRegistry()
             MetricsSystem.bootstrap(registry)
@@ -177,8 +185,22 @@
                     throw Failure(error, model: path)
                 }
                 served.append(ServedModel(name: name, head: head, created: modificationTime(of: path)))
+                try checkMemory(of: served)
             }
             return served
+        }
+
+        /// The largest request must fit beside the models' caches: better no server than one that dies of a long text.
+        private static func checkMemory(of models: [ServedModel]) throws {
+            guard let limit = MemoryLimit.bytes else { return }
+            let plans = models.map { $0.model.memoryPlan(tokenCount: $0.model.config.contextLength) }
+            let caches = models.reduce(0) { $0 + $1.model.options.prefixCacheBytes }
+            let need = caches + (plans.map { $0.totalBytes - $0.weightBytes }.max() ?? 0)
+            guard need > limit else { return }
+            throw Failure(
+                .system,
+                "the longest text that the models take needs \(need >> 20) MiB beside the mapped files, but this "
+                    + "process may have \(limit >> 20) MiB; give it more, or a smaller --prefix-cache")
         }
 
         private static func modificationTime(of path: String) -> Int {

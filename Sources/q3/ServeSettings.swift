@@ -118,6 +118,13 @@
             options.idleTimeout = options.headerTimeout * 6
         }
 
+        /// Leaves files for everything that is no connection: with none left, not even a refusal can be sent.
+        func limitingConnections(openFiles: Int) -> ServeSettings {
+            var settings = self
+            settings.options.connectionLimit = min(options.connectionLimit, max(8, openFiles - 48))
+            return settings
+        }
+
         private mutating func setPrompt(_ command: ServeCommand, _ environment: Environment) throws {
             options.truncatesByDefault = try command.autoTruncate ?? environment.flag("AUTO_TRUNCATE") ?? true
             let name = command.defaultPromptName ?? environment.text("DEFAULT_PROMPT_NAME")
@@ -150,6 +157,13 @@
             } else {
                 options.address = .host(host, port: port)
             }
+            switch (command.tlsCertificate, command.tlsKey) {
+            case (nil, nil): break
+            case (let certificates?, let key?):
+                try Self.checkPrivate(key)
+                options.tls = .init(certificates: certificates, key: key)
+            default: throw Failure(.usage, "--tls-certificate and --tls-key belong together")
+            }
             if let key = command.apiKey {
                 Terminal.say("warning: other users of this machine can see --api-key; use --api-key-file or API_KEY")
                 options.apiKeys.append(key)
@@ -171,13 +185,18 @@
             }
         }
 
-        /// A key on each line; a file that others can read is refused as ssh does.
-        private static func keys(inFile path: String) throws -> [String] {
+        /// A secret that others can read is refused, as ssh does.
+        private static func checkPrivate(_ path: String) throws {
             var status = stat()
             guard unsafe stat(path, &status) == 0 else { throw Failure(.noInput, path, errno: errno) }
             guard status.st_mode & 0o077 == 0 else {
                 throw Failure(.notPermitted, "\(path) can be read by others; chmod 600 it")
             }
+        }
+
+        /// A key on each line.
+        private static func keys(inFile path: String) throws -> [String] {
+            try checkPrivate(path)
             let reader = try LineReader(path: path)
             var keys: [String] = []
             while let line = try reader.next() {
@@ -211,6 +230,7 @@
                 Failure(.unavailable, "cannot listen: \(name); give an address of this machine")
             case ServerError.socketFileInUse(let path):
                 Failure(.unavailable, "cannot listen on \(path): another server answers there, or it is no socket")
+            case ServerError.tls(let message): Failure(.badData, message)
             case ServerError.modelChanged:
                 Failure(.inputOutput, "a model file changed while it was served; start again, or use --no-mmap")
             default: Failure(error)

@@ -2,7 +2,9 @@
 #if Server
     import HTTPTypes
     import NIOCore
+    import NIOHTTP1
     import NIOHTTPTypes
+    import NIOHTTPTypesHTTP1
     import Synchronization
 
     /// Whether the client of a connection is still there.
@@ -68,7 +70,11 @@
         init(limits: Limits) { self.limits = limits }
 
         func handlerAdded(context: ChannelHandlerContext) {
-            try? context.pipeline.syncOperations.addHandler(FirstByte(guardian: self), position: .first)
+            let pipeline = context.pipeline.syncOperations
+            try? pipeline.addHandler(FirstByte(guardian: self), position: .first)
+            if let codec = try? pipeline.handler(type: HTTP1ToHTTPServerCodec.self) {
+                try? pipeline.addHandler(OneHost(), position: .before(codec))
+            }
             setAlarm(limits.header, context)
         }
 
@@ -153,6 +159,26 @@
             alarm?.cancel()
             let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
             alarm = context.eventLoop.scheduleTask(in: time) { bound.value.close(promise: nil) }
+        }
+    }
+
+    /// Refuses a header that names two hosts, of which each reader might believe another; behind the codec one is gone.
+    private final class OneHost: ChannelInboundHandler {
+        typealias InboundIn = HTTPServerRequestPart
+        typealias InboundOut = HTTPServerRequestPart
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            if case .head(let head) = unwrapInboundIn(data), !Self.namesOneHost(head) {
+                return context.fireErrorCaught(HTTPParserError.invalidHeaderToken)
+            }
+            context.fireChannelRead(data)
+        }
+
+        private static func namesOneHost(_ head: HTTPRequestHead) -> Bool {
+            let hosts = head.headers["host"]
+            guard hosts.count <= 1 else { return false }
+            guard let scheme = head.uri.firstRange(of: "://"), head.uri.first != "/" else { return true }
+            return hosts.first.map { $0 == head.uri[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" } } ?? true
         }
     }
 

@@ -4,6 +4,7 @@
     import Hummingbird
     import Logging
     import NIOCore
+    import NIOHTTP1
 
     #if canImport(FoundationEssentials)
         import FoundationEssentials
@@ -43,6 +44,8 @@
             do {
                 try gate.check(request)
                 response = try await answer(request, context, next)
+            } catch let error as HTTPParserError {
+                throw error  // what follows on the connection cannot be read; Hummingbird answers 400 and closes it
             } catch {
                 let fault = (error as? HTTPError).map { _ in routes.fault(for: request) } ?? Fault(error)
                 metrics.failed(fault.kind)

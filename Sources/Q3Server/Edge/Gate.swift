@@ -82,14 +82,8 @@
         }
 
         func check(_ request: Request) throws(Fault) {
-            guard request.headers[values: HTTPField.Name("Host")!].count <= 1 else {
-                throw Fault(.invalid, "two Host headers")
-            }
             guard let authority = request.head.authority, !authority.isEmpty else {
                 throw Fault(.invalid, "the Host header is missing")
-            }
-            if let host = request.uri.host, host != Self.name(authority) {
-                throw Fault(.forbidden, "the request names two hosts")
             }
             guard !isOff else { return }
             let name = Self.name(authority)

@@ -28,7 +28,7 @@
         var model: String?
         var inputType: String?
         var embeddingTypes: [String]?
-        var outputDimension: Int?
+        var outputDimension: Whole?
         var truncate: Truncate?
         var instruction: String?
     }
@@ -102,7 +102,7 @@
             let vectors = try await inference.embed(
                 .init(
                     model: body.model, items: texts.map { .text($0) }, field: "texts", prompt: prompt,
-                    dimensions: body.outputDimension, cut: cut), for: call)
+                    dimensions: body.outputDimension?.value, cut: cut), for: call)
             let byType = try types.map { types throws(Fault) in try encoded(vectors.vectors, types) }
             return try Response(
                 json: CohereEmbeddings(

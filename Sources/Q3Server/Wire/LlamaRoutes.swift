@@ -12,7 +12,7 @@
         var input: Inputs?
         var model: String?
         /// -1 none, 2 (the default) Euclidean length 1.
-        var embdNormalize: Int?
+        var embdNormalize: Whole?
     }
 
     private struct LlamaEmbedding: Encodable {
@@ -91,13 +91,13 @@
         func embedding(_ call: Call) async throws(Fault) -> Response {
             let body = try call.decode(LlamaEmbeddingRequest.self)
             guard let content = body.content ?? body.input else { throw .invalid("content", "\"content\" is missing") }
-            guard [-1, 2, nil].contains(body.embdNormalize) else {
+            guard [-1, 2, nil].contains(body.embdNormalize?.value) else {
                 throw .invalid("embd_normalize", "\"embd_normalize\" must be -1 (as computed) or 2 (unit length)")
             }
             let vectors = try await inference.embed(
                 .init(
                     model: body.model, items: content.items, field: body.content == nil ? "input" : "content",
-                    normalizes: body.embdNormalize != -1),
+                    normalizes: body.embdNormalize?.value != -1),
                 for: call)
             return try Response(
                 json: vectors.vectors.enumerated().map { LlamaEmbedding(index: $0, embedding: [$1]) },

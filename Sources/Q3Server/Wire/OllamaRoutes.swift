@@ -17,7 +17,7 @@
         var model: String?
         var input: OneOrMany?
         var truncate: Bool?
-        var dimensions: Int?
+        var dimensions: Whole?
     }
 
     private struct OllamaEmbeddings: Encodable {
@@ -102,7 +102,7 @@
                 return try Response(json: OllamaEmbeddings(model: body.model ?? served.name, embeddings: []))
             }
             // Sizes that a model does not have mean all of it there.
-            let dimensions = body.dimensions.flatMap { (1...embedder.dimensions).contains($0) ? $0 : nil }
+            let dimensions = (body.dimensions?.value).flatMap { (1...embedder.dimensions).contains($0) ? $0 : nil }
             let vectors = try await inference.embed(
                 .init(
                     model: body.model, items: input.texts.map { .text($0) }, dimensions: dimensions,

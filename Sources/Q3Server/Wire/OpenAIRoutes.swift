@@ -18,7 +18,7 @@
         var input: Inputs?
         var content: Inputs?
         var model: String?
-        var dimensions: Int?
+        var dimensions: Whole?
         var encodingFormat: String?
         /// What counts as relevant, in a sentence: the texts are queries.
         var instruction: String?
@@ -26,7 +26,7 @@
         var inputType: String?
         var truncate: Truncate?
         /// vLLM: most tokens to keep, -1 for the model's own limit.
-        var truncatePromptTokens: Int?
+        var truncatePromptTokens: Whole?
     }
 
     struct OpenAIUsage: Encodable {
@@ -116,9 +116,10 @@
             if body.truncatePromptTokens != nil { cut = .end }
             let vectors = try await inference.embed(
                 .init(
-                    model: body.model, items: try limited(input.items, to: body.truncatePromptTokens, body.model),
+                    model: body.model,
+                    items: try limited(input.items, to: body.truncatePromptTokens?.value, body.model),
                     // Infinity's client sends 0 for all.
-                    prompt: prompt, dimensions: body.dimensions == 0 ? nil : body.dimensions, cut: cut),
+                    prompt: prompt, dimensions: body.dimensions?.value == 0 ? nil : body.dimensions?.value, cut: cut),
                 for: call)
             return try Response(
                 json: OpenAIEmbeddings(

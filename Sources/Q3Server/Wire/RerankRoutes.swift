@@ -11,11 +11,11 @@
         var query: String
         var documents: [Document]
         var model: String?
-        var topN: Int?
+        var topN: Whole?
         var returnDocuments: Bool?
         var rawScores: Bool?
         /// Cohere: most tokens to read of each document.
-        var maxTokensPerDoc: Int?
+        var maxTokensPerDoc: Whole?
         /// What counts as relevant, in a sentence; vLLM's template takes either name.
         var instruction: String?
         var instruct: String?
@@ -88,7 +88,7 @@
         var model: String?
         var useActivation: Bool?
         var instruction: String?
-        var truncatePromptTokens: Int?
+        var truncatePromptTokens: Whole?
     }
 
     private struct ScoreResults: Encodable {
@@ -153,7 +153,7 @@
                 throw Fault(.empty, "\"documents\" cannot be empty", param: "documents")
             }
             var documents = body.documents.map(\.text)
-            if let most = body.maxTokensPerDoc, most != 0 {
+            if let most = body.maxTokensPerDoc?.value, most != 0 {
                 guard most > 0 else {
                     throw .invalid("max_tokens_per_doc", "\"max_tokens_per_doc\" must be at least 1")
                 }
@@ -176,7 +176,7 @@
         ) -> [RerankResults.Result] {
             let sorted = scores.scores.sorted { $0.margin > $1.margin }
             // vLLM's clients send 0 for all, and more than there are means all as well.
-            let count = body.topN.map { $0 > 0 ? $0 : .max } ?? .max
+            let count = (body.topN?.value).map { $0 > 0 ? $0 : .max } ?? .max
             return sorted.prefix(count).map { score in
                 let text = body.documents[score.index].text
                 return .init(

@@ -19,7 +19,7 @@
         var truncationDirection: Truncate?
         var promptName: String?
         var normalize: Bool?
-        var dimensions: Int?
+        var dimensions: Whole?
         /// Sent by huggingface_hub; only float is an array.
         var encodingFormat: String?
     }
@@ -32,7 +32,7 @@
         var rawScores: Bool?
         var returnText: Bool?
         /// Not TEI's, but sent to it by clients that expect it to be honoured.
-        var topN: Int?
+        var topN: Whole?
         var instruction: String?
     }
 
@@ -196,7 +196,7 @@
                 prompt: try body.promptName.map { name throws(Fault) in
                     try TextPrompt(named: name, field: "prompt_name")
                 },
-                dimensions: body.dimensions, cut: try cut(body.truncate, body.truncationDirection),
+                dimensions: body.dimensions?.value, cut: try cut(body.truncate, body.truncationDirection),
                 normalizes: body.normalize ?? true)
         }
 
@@ -229,7 +229,7 @@
             // Equal scores come with the later text first, as there.
             let ranked = scores.scores.sorted { $0.margin != $1.margin ? $0.margin > $1.margin : $0.index > $1.index }
             return try Response(
-                json: ranked.prefix(try limit(body.topN)).map { score in
+                json: ranked.prefix(try limit(body.topN?.value)).map { score in
                     TEIRank(
                         index: score.index, score: body.rawScores == true ? score.margin : score.score,
                         text: body.returnText == true ? body.texts[score.index] : nil)
