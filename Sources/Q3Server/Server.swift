@@ -80,8 +80,8 @@
                 try await group.run()
             } catch let error as IOError {
                 throw ServerError.cannotListen(place: options.address.description, errno: error.errnoCode)
-            } catch let error as SocketAddressError {
-                throw ServerError.unknownHost("\(error)")
+            } catch let error as SocketAddressError.UnknownHost {
+                throw ServerError.unknownHost(error.host)
             }
             if shelf.isChanged { throw ServerError.modelChanged }
         }

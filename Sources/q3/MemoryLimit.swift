@@ -9,6 +9,17 @@
 #endif
 
 enum MemoryLimit {
+    /// Stacks and libraries of a server alone; with less address space its first threads cannot be started.
+    private static let leastAddressSpace = 512 << 20
+
+    /// Throws where a server could not even start.
+    static func checkForServer() throws {
+        guard let limit = addressSpace, limit < leastAddressSpace else { return }
+        throw Failure(
+            .system, "a server needs \(leastAddressSpace >> 20) MiB of address space, but this process may have "
+                + "\(limit >> 20) MiB (ulimit -v)")
+    }
+
     /// The lesser of the limit on address space (`ulimit -v`) and the control group's, in bytes; nil without either.
     static var bytes: Int? {
         [addressSpace, controlGroup].compactMap { $0 }.min()

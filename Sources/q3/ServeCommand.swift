@@ -146,6 +146,7 @@
             let settings = try ServeSettings(self, environment: Environment.current)
                 .limitingConnections(openFiles: FileLimit.raise())
             let logger = Self.logger(asJSON: settings.logsJSON, level: settings.logLevel)
+            try MemoryLimit.checkForServer()
             let registry = Server.makeRegistry()
             MetricsSystem.bootstrap(registry)
             let server = Server(options: settings.options, registry: registry, logger: logger)

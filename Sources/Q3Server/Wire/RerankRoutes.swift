@@ -149,6 +149,7 @@
         }
 
         private func scores(of body: RerankRequest, for call: Call) async throws(Fault) -> Inference.Scores {
+            if let count = body.topN?.value, count < 0 { throw .invalid("top_n", "\"top_n\" must not be negative") }
             guard !body.documents.isEmpty else {
                 throw Fault(.empty, "\"documents\" cannot be empty", param: "documents")
             }
