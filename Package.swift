@@ -51,8 +51,9 @@ let package = Package(
                 "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3Tokenizer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
-        .testTarget(name: "Q3TokenizerTests", dependencies: ["Q3GGUF", "Q3Tokenizer"], swiftSettings: swift),
-        .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF"], swiftSettings: swift),
+        .testTarget(
+            name: "Q3TokenizerTests", dependencies: ["Q3GGUF", "Q3Tokenizer", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF", "TestSupport"], swiftSettings: swift),
         .target(name: "TestSupport", dependencies: ["Q3GGUF"], path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(
             name: "Q3EmbeddingTests", dependencies: ["Q3Embedding", "Q3GGUF", "Q3Model", "Q3Tokenizer", "TestSupport"],
