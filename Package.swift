@@ -45,10 +45,11 @@ let package = Package(
         // code for the old and the new layout of a type.
         .target(name: "Q3Embedding", dependencies: ["Q3GGUF", "Q3Model", "Q3Tokenizer"], swiftSettings: swift),
         .target(name: "Q3Reranking", dependencies: ["Q3GGUF", "Q3Model", "Q3Tokenizer"], swiftSettings: swift),
+        .target(name: "Q3Input", swiftSettings: swift),
         .executableTarget(
             name: "q3",
             dependencies: [
-                "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3Tokenizer",
+                "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3Tokenizer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
         .testTarget(
@@ -67,7 +68,7 @@ let package = Package(
             path: "Tests/Fuzz", exclude: ["Corpus", "make_corpus.py"], swiftSettings: swift),
         .testTarget(
             name: "FuzzTests", dependencies: ["Fuzz"], swiftSettings: swift),
-        .testTarget(name: "CLITests", dependencies: ["q3", "Q3GGUF", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "CLITests", dependencies: ["q3", "Q3GGUF", "Q3Input", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "TestSupport"], swiftSettings: swift
         ),

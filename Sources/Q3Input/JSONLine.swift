@@ -7,19 +7,19 @@
 #endif
 
 /// The id of a record, given back as it came.
-enum RecordID: Sendable, Equatable {
+package enum RecordID: Sendable, Equatable {
     case text(String)
     case number(String)
 }
 
 /// The fields of one line that we know.
-struct JSONLine {
-    let id: RecordID?
+package struct JSONLine {
+    package let id: RecordID?
     private let fields: [String: String]
 
     private static let knownKeys = ["text", "query", "document", "instruction"]
 
-    init(_ line: String) throws(BadRecord) {
+    package init(_ line: String) throws(BadRecord) {
         // The decoder guesses UTF-16 and UTF-32 from NULs; no control character is allowed in JSON but these.
         guard !line.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 && $0 != 0x0D }) else {
             throw BadRecord(message: "not JSON: a raw control character, which must be written as \\u00..")
@@ -37,12 +37,12 @@ struct JSONLine {
     }
 
     /// The text of a key; throws if there is none.
-    func text(_ key: String) throws(BadRecord) -> String {
+    package func text(_ key: String) throws(BadRecord) -> String {
         guard let text = fields[key] else { throw BadRecord(message: "\"\(key)\" is missing") }
         return text
     }
 
-    func optionalText(_ key: String) -> String? { fields[key] }
+    package func optionalText(_ key: String) -> String? { fields[key] }
 
     private struct Object: Decodable {
         var id: RecordID?

@@ -1,34 +1,34 @@
 // One line of input, and its bytes as text.
 
-struct Line {
-    enum Content {
+package struct Line {
+    package enum Content {
         case bytes([UInt8])
         /// A line longer than the limit, which was skipped without being held.
         case tooLong(byteCount: Int)
     }
 
-    static let byteLimit = 16 << 20
+    package static let byteLimit = 16 << 20
 
     /// Source, number and place, for messages.
-    let name: String
+    package let name: String
     /// Of the content's first byte, from the start of the input.
-    let byteOffset: Int
-    let content: Content
+    package let byteOffset: Int
+    package let content: Content
 
-    var byteCount: Int {
+    package var byteCount: Int {
         switch content {
         case .bytes(let bytes): bytes.count + 1
         case .tooLong(let byteCount): byteCount
         }
     }
 
-    var isBlank: Bool {
+    package var isBlank: Bool {
         guard case .bytes(let bytes) = content else { return false }
         return bytes.allSatisfy { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }
     }
 
     /// The line as text. Repaired only when `lossy`: a replaced byte gives a vector for a text that nobody wrote.
-    func text(lossy: Bool = false) throws(BadRecord) -> String {
+    package func text(lossy: Bool = false) throws(BadRecord) -> String {
         switch content {
         case .tooLong(let byteCount):
             throw BadRecord(message: "\(byteCount) bytes are too long for a line, the limit is \(Self.byteLimit)")

@@ -9,11 +9,11 @@
 #endif
 
 /// Reads lines that end in LF or CRLF; the last one may end with the input. A byte order mark at the start is skipped.
-final class LineReader {
+package final class LineReader {
     /// Bytes of a regular file; nil for pipes and terminals.
-    let totalByteCount: Int?
+    package let totalByteCount: Int?
     /// Where the next line begins, in bytes from the start of the input.
-    private(set) var byteOffset = 0
+    package private(set) var byteOffset = 0
 
     private let name: String
     private let descriptor: CInt
@@ -26,17 +26,13 @@ final class LineReader {
     private static let chunkByteCount = 1 << 17
 
     /// Opens a file, or takes stdin for a nil path.
-    init(path: String?) throws {
+    package init(path: String?) throws(InputError) {
         name = path ?? "stdin"
         descriptor = path.map { unsafe open($0, O_RDONLY | O_CLOEXEC) } ?? 0
-        guard descriptor >= 0 else { throw Failure(.noInput, "cannot read \(name)", errno: errno) }
+        guard descriptor >= 0 else { throw .cannotOpen(name, code: errno) }
         var status = stat()
-        guard unsafe fstat(descriptor, &status) == 0 else {
-            throw Failure(.noInput, "cannot read \(name)", errno: errno)
-        }
-        guard status.st_mode & S_IFMT != S_IFDIR else {
-            throw Failure(.noInput, "\(name) is a directory; give a file of texts")
-        }
+        guard unsafe fstat(descriptor, &status) == 0 else { throw .cannotOpen(name, code: errno) }
+        guard status.st_mode & S_IFMT != S_IFDIR else { throw .directory(name) }
         totalByteCount = status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
     }
 
@@ -45,7 +41,7 @@ final class LineReader {
     }
 
     /// Whether the next line is here, so that `next` will not wait for whoever writes the pipe.
-    func hasLineAtHand() throws -> Bool {
+    package func hasLineAtHand() throws(InputError) -> Bool {
         while lineEnd() == nil, !atEnd, buffer.count - position <= Line.byteLimit {
             var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             guard unsafe poll(&request, 1, 0) > 0 else { return false }
@@ -55,7 +51,7 @@ final class LineReader {
     }
 
     /// The next line, nil at the end of the input.
-    func next() throws -> Line? {
+    package func next() throws(InputError) -> Line? {
         var skippedByteCount = 0
         while true {
             if let end = lineEnd() { return take(upTo: end, terminator: 1, skipped: skippedByteCount) }
@@ -99,7 +95,7 @@ final class LineReader {
     }
 
     /// Moves what is left to the front and reads one more chunk behind it.
-    private func fill() throws {
+    private func fill() throws(InputError) {
         buffer.removeSubrange(..<position)
         searched -= position
         position = 0
@@ -111,7 +107,7 @@ final class LineReader {
                 unsafe read(descriptor, bytes.baseAddress! + kept, Self.chunkByteCount)
             }
         } while count < 0 && errno == EINTR
-        guard count >= 0 else { throw Failure(.inputOutput, "cannot read \(name)", errno: errno) }
+        guard count >= 0 else { throw .cannotRead(name, code: errno) }
         buffer.removeSubrange((kept + count)...)
         atEnd = count == 0
     }

@@ -1,41 +1,50 @@
 // Input record by record: the text or the pair of each line, its id, and its place for messages.
 
 /// One text, document or pair of the input.
-struct Record<Content: Sendable>: Sendable {
+package struct Record<Content: Sendable>: Sendable {
     /// Position in the input, counted from 0; rejected records count, so that a gap shows.
-    let index: Int
-    let id: RecordID?
-    let content: Content
+    package let index: Int
+    package let id: RecordID?
+    package let content: Content
     /// Where it came from, for messages.
-    let name: String
+    package let name: String
 }
 
 /// What is wrong with a record.
-struct BadRecord: Error {
-    let message: String
+package struct BadRecord: Error {
+    package let message: String
+
+    package init(message: String) { self.message = message }
 }
 
 /// Makes a record's content from a line of text or of JSON.
-struct RecordParser<Content> {
+package struct RecordParser<Content> {
     let text: (String) throws(BadRecord) -> Content
     let json: (JSONLine) throws(BadRecord) -> Content
+
+    package init(
+        text: @escaping (String) throws(BadRecord) -> Content, json: @escaping (JSONLine) throws(BadRecord) -> Content
+    ) {
+        self.text = text
+        self.json = json
+    }
 }
 
 extension RecordParser<String> {
-    static var texts: Self {
+    package static var texts: Self {
         Self(text: { $0 }, json: { line throws(BadRecord) in try line.text("text") })
     }
 }
 
 /// Records that are computed together.
-struct Window<Content: Sendable>: Sendable {
-    var records: [Record<Content>] = []
+package struct Window<Content: Sendable>: Sendable {
+    package fileprivate(set) var records: [Record<Content>] = []
     /// Which part of the whole input this is, 0...1; nil where the size of the input is not known.
-    var span: ClosedRange<Double>?
+    package fileprivate(set) var span: ClosedRange<Double>?
 }
 
 /// Reads records in windows of a few batches, so that an input of any size passes through bounded memory.
-struct RecordReader<Content: Sendable> {
+package struct RecordReader<Content: Sendable> {
     /// A window is full with so many records, or with the record that fills so many bytes: enough to keep the model's
     /// batches whole, little enough that output keeps coming.
     private static var windowRecordCount: Int { 512 }
@@ -49,7 +58,7 @@ struct RecordReader<Content: Sendable> {
     private var lines: LineReader?
     private var index = 0
 
-    init(_ source: InputSource, lossy: Bool, parser: RecordParser<Content>) throws {
+    package init(_ source: InputSource, lossy: Bool, parser: RecordParser<Content>) throws(InputError) {
         self.parser = parser
         isLossy = lossy
         isJSON = source.isJSON
@@ -57,8 +66,9 @@ struct RecordReader<Content: Sendable> {
         lines = source.isArguments ? nil : try LineReader(path: source.path)
     }
 
-    /// The next records, none of them if all of a window were rejected. Nil at the end of the input.
-    mutating func nextWindow(_ rejections: inout Rejections) throws -> Window<Content>? {
+    /// The next records, none of them if all of a window were rejected. Nil at the end of the input. A record that cannot
+    /// be used goes to `reject`, with its name and what is wrong.
+    package mutating func nextWindow(rejecting reject: (String, String) throws -> Void) throws -> Window<Content>? {
         let start = fractionRead
         var window = Window<Content>()
         var byteCount = 0
@@ -70,7 +80,7 @@ struct RecordReader<Content: Sendable> {
                 break
             }
             byteCount += line.byteCount
-            if let record = try record(in: line, &rejections) { window.records.append(record) }
+            if let record = try record(in: line, reject) { window.records.append(record) }
         }
         if let start, let end = fractionRead { window.span = start...max(start, end) }
         return window
@@ -89,7 +99,9 @@ struct RecordReader<Content: Sendable> {
     }
 
     /// The record of a line, nil for a blank line between JSON objects and for a rejected one.
-    private mutating func record(in line: Line, _ rejections: inout Rejections) throws -> Record<Content>? {
+    private mutating func record(
+        in line: Line, _ reject: (String, String) throws -> Void
+    ) throws -> Record<Content>? {
         if isJSON, line.isBlank { return nil }
         defer { index += 1 }
         do throws(BadRecord) {
@@ -100,7 +112,7 @@ struct RecordReader<Content: Sendable> {
             let json = try JSONLine(text)
             return Record(index: index, id: json.id, content: try parser.json(json), name: line.name)
         } catch {
-            try rejections.add(line.name, error.message)
+            try reject(line.name, error.message)
             return nil
         }
     }
