@@ -5,9 +5,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 
 FIXTURES := Tests/Fixtures
-C_SOURCES := $(shell find CShims Tests/CShims -name '*.[ch]' -o -name '*.inc')
+C_SOURCES := $(shell find CShims Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: setup build demo test check lint clean
+.PHONY: setup build demo test check lint fuzz clean
 
 # OpenMP runs the kernels' threads on Linux; the probe links as the package will.
 setup:
@@ -26,15 +26,23 @@ demo: build
 	    "The capital of China is Beijing." "Gravity pulls bodies towards each other."
 
 # `swift test` also succeeds when it finds no test, so the count is looked at.
+some_tests_ran = grep -qE 'Test run with [1-9][0-9]* tests? .*passed' .build/$1.log || { echo "error: no test was run" >&2; exit 1; }
+
 test: setup
 	@mkdir -p .build
 	swift test --disable-xctest 2>&1 | tee .build/test.log
-	@grep -qE 'Test run with [1-9][0-9]* tests? .*passed' .build/test.log || { echo "error: no test was run" >&2; exit 1; }
+	@$(call some_tests_ran,test)
 
 lint:
 	swift format lint --strict --recursive Sources Tests Package.swift
 	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror $(C_SOURCES); \
 	else echo "clang-format is not installed: C sources not checked"; fi
+
+# Seconds for each target.
+FUZZ_SECONDS ?= 60
+
+fuzz: setup
+	Tests/Fuzz/run $(FUZZ_SECONDS)
 
 check: lint test
 	swift build -c release 2>&1 | tee .build/release.log

@@ -64,10 +64,10 @@ let package = Package(
             swiftSettings: swift),
         .executableTarget(
             name: "Fuzz",
-            dependencies: ["Q3Embedding", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3Tokenizer", "TestSupport"],
-            path: "Tests/Fuzz", exclude: ["Corpus", "make_corpus.py"], swiftSettings: swift),
-        .testTarget(
-            name: "FuzzTests", dependencies: ["Fuzz"], swiftSettings: swift),
+            dependencies: ["Q3Embedding", "Q3GGUF", "Q3Input", "Q3Reranking", "Q3Tokenizer", "TestSupport"],
+            path: "Tests/Fuzz", exclude: ["Corpus", "gguf.dict", "kernels.c", "make_corpus.py", "run"],
+            swiftSettings: swift),
+        .testTarget(name: "FuzzTests", dependencies: ["Fuzz", "TestSupport"], swiftSettings: swift),
         .testTarget(name: "CLITests", dependencies: ["q3", "Q3GGUF", "Q3Input", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "TestSupport"], swiftSettings: swift

@@ -23,7 +23,8 @@ package final class LineReader {
     /// Where to look on for a line end; a long line must not be searched again with every chunk.
     private var searched = 0
     private var atEnd = false
-    private static let chunkByteCount = 1 << 17
+    /// What one read fills.
+    private var chunk = [UInt8](repeating: 0, count: 1 << 17)
 
     /// Opens a file, or takes stdin for a nil path.
     package init(path: String?) throws(InputError) {
@@ -99,16 +100,12 @@ package final class LineReader {
         buffer.removeSubrange(..<position)
         searched -= position
         position = 0
-        let kept = buffer.count
-        buffer.append(contentsOf: repeatElement(0, count: Self.chunkByteCount))
         var count: Int
         repeat {
-            count = unsafe buffer.withUnsafeMutableBytes { bytes in
-                unsafe read(descriptor, bytes.baseAddress! + kept, Self.chunkByteCount)
-            }
+            count = unsafe chunk.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
         } while count < 0 && errno == EINTR
         guard count >= 0 else { throw .cannotRead(name, code: errno) }
-        buffer.removeSubrange((kept + count)...)
+        buffer.append(contentsOf: chunk[..<count])
         atEnd = count == 0
     }
 }

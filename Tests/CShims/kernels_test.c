@@ -217,7 +217,23 @@ static void test_attention(bool integers) {
     test_attention_of(128, 1, 5, 3, (q3_query){1, 100, 25, 0}, integers);
 }
 
-int main(void) {
+/* === Inputs that fuzzing found worth keeping === */
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count); /* Tests/Fuzz/kernels.c; ends the program where kernels differ */
+
+static void replay(const char *path) {
+    static uint8_t bytes[1 << 16];
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        perror(path);
+        exit(1);
+    }
+    size_t count = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    LLVMFuzzerTestOneInput(bytes, count);
+}
+
+int main(int argc, char **argv) {
     printf("q3_isa_best: %s\n", q3_isa_name(q3_isa_best()));
     test_prepare_row();
     test_products();
@@ -226,6 +242,8 @@ int main(void) {
     test_curves();
     test_attention(false);
     test_attention(true);
+    for (int i = 1; i < argc; i++) replay(argv[i]);
+    printf("%d inputs of the fuzzer replayed\n", argc - 1);
 
     size_t passed = 0, failed = 0;
     for (contender *c = contenders; c < contenders + sizeof contenders / sizeof *contenders; c++) {
