@@ -7,7 +7,7 @@ SHELL := /bin/bash
 FIXTURES := Tests/Fixtures
 C_SOURCES := $(shell find CShims Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: setup build demo test check lint fuzz clean
+.PHONY: setup build demo test check lint sanitize fuzz clean
 
 # OpenMP runs the kernels' threads on Linux; the probe links as the package will.
 setup:
@@ -37,6 +37,25 @@ lint:
 	swift format lint --strict --recursive Sources Tests Package.swift
 	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror $(C_SOURCES); \
 	else echo "clang-format is not installed: C sources not checked"; fi
+
+# The kernels alone, then the tests of what reads foreign bytes and of what many threads use. Each sanitizer has its own build.
+# - The address sanitizer takes what Swift keeps until the end for leaks, and adds memory of its own to what a test measures.
+# - Of the undefined behaviour checks, those of pointers take minutes to compile and see little that the address sanitizer does not.
+# - The thread sanitizer does not understand libomp, whose barriers are not instrumented: it runs without OpenMP, on the threads
+#   of Swift and of inference.
+UNDEFINED := -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=all -Xcc -fno-sanitize=null,object-size,pointer-overflow
+READERS := Q3GGUFTests|Q3TokenizerTests|Q3KernelsTests|FuzzTests.corpusRuns|PartsTests
+SHARED := Q3TokenizerTests.GoldenTests|Q3ModelTests.InputTests|concurrentCallers|companyDoesNotMatter|LifetimeTests
+
+sanitize: setup
+	Tests/CShims/run $(CROSS)
+	@mkdir -p .build
+	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 swift test --disable-xctest --scratch-path .build-asan --sanitize=address \
+	    $(UNDEFINED) --filter '$(READERS)' --skip hugeArraysCostNoMemory 2>&1 | tee .build/asan.log
+	@$(call some_tests_ran,asan)
+	TSAN_OPTIONS=halt_on_error=1 swift test --disable-xctest --scratch-path .build-tsan --sanitize=thread \
+	    --disable-default-traits --filter '$(SHARED)' 2>&1 | tee .build/tsan.log
+	@$(call some_tests_ran,tsan)
 
 # Seconds for each target.
 FUZZ_SECONDS ?= 60
