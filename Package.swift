@@ -79,15 +79,17 @@ let package = Package(
                 server("NIOHTTPTypesHTTP1", "swift-nio-extras"), server("NIOHTTPTypes", "swift-nio-extras"),
                 server("ServiceLifecycle", "swift-service-lifecycle"), server("Tracing", "swift-distributed-tracing"),
             ], swiftSettings: swift),
+        .target(name: "Q3Input", swiftSettings: swift),
         .executableTarget(
             name: "q3",
             dependencies: [
-                "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3Server", "Q3Tokenizer",
+                "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3Server", "Q3Tokenizer",
                 server("Logging", "swift-log"), server("Metrics", "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
-        .testTarget(name: "Q3TokenizerTests", dependencies: ["Q3GGUF", "Q3Tokenizer"], swiftSettings: swift),
-        .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF"], swiftSettings: swift),
+        .testTarget(
+            name: "Q3TokenizerTests", dependencies: ["Q3GGUF", "Q3Tokenizer", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF", "TestSupport"], swiftSettings: swift),
         .target(name: "TestSupport", dependencies: ["Q3GGUF"], path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(
             name: "Q3EmbeddingTests", dependencies: ["Q3Embedding", "Q3GGUF", "Q3Model", "Q3Tokenizer", "TestSupport"],
@@ -97,10 +99,10 @@ let package = Package(
             swiftSettings: swift),
         .executableTarget(
             name: "Fuzz",
-            dependencies: ["Q3Embedding", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3Tokenizer", "TestSupport"],
-            path: "Tests/Fuzz", exclude: ["Corpus", "make_corpus.py"], swiftSettings: swift),
-        .testTarget(
-            name: "FuzzTests", dependencies: ["Fuzz"], swiftSettings: swift),
+            dependencies: ["Q3Embedding", "Q3GGUF", "Q3Input", "Q3Reranking", "Q3Tokenizer", "TestSupport"],
+            path: "Tests/Fuzz", exclude: ["Corpus", "gguf.dict", "kernels.c", "make_corpus.py", "run"],
+            swiftSettings: swift),
+        .testTarget(name: "FuzzTests", dependencies: ["Fuzz", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "Q3ServerTests",
             dependencies: [
@@ -113,7 +115,7 @@ let package = Package(
         .testTarget(
             name: "CLITests",
             dependencies: [
-                "q3", "Q3GGUF", "Q3Server", "TestSupport", server("Logging", "swift-log"),
+                "q3", "Q3GGUF", "Q3Input", "Q3Server", "TestSupport", server("Logging", "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
         .testTarget(

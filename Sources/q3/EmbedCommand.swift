@@ -1,6 +1,7 @@
 // q3 embed: texts in, vectors out, in the order of the input.
 import ArgumentParser
 import Q3Embedding
+import Q3Input
 
 struct EmbedCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -78,7 +79,7 @@ struct EmbedCommand: AsyncParsableCommand {
         let progress = Progress()
         var held: [VectorRow] = []
 
-        while let window = try records.nextWindow(&rejections) {
+        while let window = try records.nextWindow(rejecting: { try rejections.add($0, $1) }) {
             let results = try await embedder.results(
                 for: window.records.map(\.content), as: prompt,
                 options: EmbeddingOptions(dimensions: kept, truncate: truncate, parseSpecial: parseSpecial),

@@ -1,6 +1,7 @@
 // What can end a command, and the exit status that tells scripts which it was.
 import Q3Embedding
 import Q3GGUF
+import Q3Input
 import Q3Model
 import Q3Reranking
 
@@ -59,11 +60,22 @@ struct Failure: Error {
         let named = path.map { "\($0): \(error)" } ?? "\(error)"
         switch error {
         case let failure as Failure: self = failure
+        case let error as InputError: self.init(error)
         case let error as GGUFError: self.init(error.exitStatus, error.namesItsFile ? "\(error)" : named)
         case let error as ModelError: self.init(error.exitStatus, named)
         case let error as EmbeddingError: self.init(error.exitStatus, "\(error)")
         case let error as RerankError: self.init(error.exitStatus, "\(error)")
         default: self.init(.badData, named)
+        }
+    }
+}
+
+extension Failure {
+    private init(_ error: InputError) {
+        switch error {
+        case .cannotOpen(let name, let code): self.init(.noInput, "cannot read \(name)", errno: code)
+        case .directory(let name): self.init(.noInput, "\(name) is a directory; give a file of texts")
+        case .cannotRead(let name, let code): self.init(.inputOutput, "cannot read \(name)", errno: code)
         }
     }
 }

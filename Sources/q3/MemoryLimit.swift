@@ -1,4 +1,5 @@
 // How much memory the system lets this process have.
+import Q3Input
 
 #if canImport(Glibc)
     import Glibc

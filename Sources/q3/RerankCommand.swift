@@ -1,5 +1,6 @@
 // q3 rerank: a query and documents in, scores out, best first; or pairs in, scores in their order.
 import ArgumentParser
+import Q3Input
 import Q3Reranking
 
 struct RerankCommand: AsyncParsableCommand {
@@ -82,7 +83,7 @@ struct RerankCommand: AsyncParsableCommand {
         let progress = Progress()
         var ranking: [ScoreRow] = []
 
-        while let window = try records.nextWindow(&rejections) {
+        while let window = try records.nextWindow(rejecting: { try rejections.add($0, $1) }) {
             let results = try await reranker.results(
                 for: window.records.map(\.content), options: options,
                 progress: { progress.show(tokensDone: $0, of: $1, in: window.span) })

@@ -1,6 +1,7 @@
 // The options of q3 serve together with the environment, checked before anything is opened.
 #if Server
     import Logging
+    import Q3Input
     import Q3Model
     import Q3Server
 

@@ -1,6 +1,7 @@
 // What is opened is released, what changes is noticed, and what is not a file is refused.
 
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Q3GGUF
@@ -18,10 +19,10 @@ import Testing
     @Test func thousandLoadsLeakNothing() async {
         await #expect(processExitsWith: .success) {
             let folder = try TemporaryFolder()
-            let good = try folder.write(RawFile.tiny.bytes, to: "good.gguf")
+            let good = try folder.write("good.gguf", RawFile.tiny.bytes)
             var badFile = RawFile.tiny
             badFile.rows[2].offset = 0
-            let bad = try folder.write(badFile.bytes, to: "bad.gguf")
+            let bad = try folder.write("bad.gguf", badFile.bytes)
             func load() {
                 touchEverything(of: try! GGUFFile(path: good))
                 #expect(throws: GGUFError.self) { try GGUFFile(path: bad) }
@@ -93,7 +94,7 @@ import Testing
         let path = try folder.write(RawFile.tiny.bytes)
         let file = try GGUFFile(path: path)
         let sum = touchEverything(of: file)
-        let other = try folder.write([UInt8](repeating: 9, count: 9), to: "other")
+        let other = try folder.write("other", [UInt8](repeating: 9, count: 9))
         #expect(unsafe rename(other, path) == 0)
         try file.checkUnchanged()
         #expect(touchEverything(of: file) == sum)

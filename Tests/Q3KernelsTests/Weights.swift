@@ -3,6 +3,7 @@
 import CShims
 import Q3GGUF
 import Q3Kernels
+import TestSupport
 
 /// A tensor type together with a panel family that computes it.
 struct Kind: CustomStringConvertible, Sendable {
