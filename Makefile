@@ -1,4 +1,4 @@
-# Everything that a stranger's machine needs: `make demo` shows q3 at work, `make test` runs every test.
+# Everything that a stranger's machine needs: `make demo` shows q3 at work, `make test` runs every test of the package.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -7,7 +7,7 @@ SHELL := /bin/bash
 FIXTURES := Tests/Fixtures
 C_SOURCES := $(shell find CShims Tests/CShims -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: setup build demo test check lint clean
+.PHONY: setup build demo test test-clients check lint clean
 
 # OpenMP runs the kernels' threads on Linux; the probe links as the package will.
 setup:
@@ -30,6 +30,10 @@ test: setup
 	@mkdir -p .build
 	swift test --disable-xctest 2>&1 | tee .build/test.log
 	@grep -qE 'Test run with [1-9][0-9]* tests? .*passed' .build/test.log || { echo "error: no test was run" >&2; exit 1; }
+
+# The clients that people already have, from PyPI, against the server.
+test-clients: build
+	Tests/Clients/run all
 
 lint:
 	swift format lint --strict --recursive Sources Tests Package.swift
