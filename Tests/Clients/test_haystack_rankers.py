@@ -35,7 +35,6 @@ def test_cohere_embedders(url, embedder, vectors, query_vector):
 @pytest.mark.client("jina-haystack")
 def test_jina_ranker(url, reranker, ranking):
     client = JinaRanker(model=reranker, api_key=TOKEN, base_url=url + "/v1/rerank")
-    client.warm_up()
     assert found(client.run(query=QUERY, documents=[Document(content=text) for text in DOCUMENTS])) == ranking
 
 

@@ -24,7 +24,7 @@ def test_embedding_ollama(embedder, vectors):
 
 def test_embedding_cohere(url, embedder, query_vector):
     answer = litellm.embedding(model=f"cohere/{embedder}", input=[QUERY], input_type="search_query",
-                               api_base=url + "/v1/embed", api_key=KEY)
+                               api_base=url + "/v2/embed", api_key=KEY)
     assert q3process.float32([item["embedding"] for item in answer.data]) == [query_vector]
 
 

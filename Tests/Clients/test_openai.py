@@ -126,7 +126,7 @@ def test_request_id(client, embedder):
 
 @pytest.mark.parametrize("arguments, param", [
     ({"input": ""}, "input"), ({"input": []}, "input"), ({"input": ["a", ""]}, "input[1]"), ({"input": [["a"]]}, "input[0]"),
-    ({"input": "x", "dimensions": 0}, "dimensions"), ({"input": "x", "dimensions": 10_000}, "dimensions"),
+    ({"input": "x", "dimensions": -1}, "dimensions"), ({"input": "x", "dimensions": 10_000}, "dimensions"),
     ({"input": "x", "encoding_format": "hex"}, "encoding_format"), ({"input": [3, -1]}, "input"),
 ])
 def test_bad_request(client, embedder, arguments, param):
