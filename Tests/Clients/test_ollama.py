@@ -63,10 +63,17 @@ def test_ps(client, embedder):
     assert embedder in {model.model.removesuffix(":latest") for model in client.ps().models}
 
 
+def test_unknown_model_is_an_error_where_names_are_strict(embedder):
+    with q3process.Server("--strict-model") as server:
+        client = ollama.Client(host=server.url)
+        for call in [client.show, lambda name: client.embed(model=name, input="x")]:
+            with pytest.raises(ollama.ResponseError) as raised:
+                call("no-such-model")
+            assert raised.value.status_code == 404 and "no-such-model" in raised.value.error
+        assert client.show(embedder).modelinfo
+
+
 def test_error_is_a_string(client, embedder):
-    with pytest.raises(ollama.ResponseError) as raised:
-        client.show("no-such-model")
-    assert raised.value.status_code == 404 and "no-such-model" in raised.value.error
     with pytest.raises(ollama.ResponseError) as raised:
         client.embed(model=embedder, input="word " * 40_000, truncate=False)
     assert raised.value.status_code == 400 and not raised.value.error.startswith("{")

@@ -37,7 +37,7 @@ import q3process  # noqa: E402
 from q3process import Server, float32  # noqa: E402
 
 KEY = "correct-horse-battery-staple"
-LONG = "gravity pulls bodies " * 900  # a text that takes a while
+LONG = "gravity pulls bodies " * 200  # a text that takes a while
 
 
 @contextlib.contextmanager
@@ -136,16 +136,18 @@ def answers(data):
     return found
 
 
-def head(path="/v1/embeddings", body=b'{"input":"x"}', host="localhost", method="POST", length=None, extra=""):
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}"]
+def head(path="/v1/embeddings", body=b'{"input":"x"}', host="localhost", method="POST", length=None, extra="",
+         closing=True):
+    """A request; it asks the server to close, so that nobody has to wait for silence."""
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}"] + ["Connection: close"] * closing
     if body is not None:
         lines += ["Content-Type: application/json", f"Content-Length: {len(body) if length is None else length}"]
     return "\r\n".join(lines).encode() + b"\r\n" + extra.encode() + b"\r\n" + (body or b"")
 
 
-def chunked(chunks, path="/v1/embeddings", extra=""):
-    return (f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-            f"Transfer-Encoding: chunked\r\n{extra}\r\n").encode() + chunks
+def chunked(chunks, closing=True):
+    return ("POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            + "Connection: close\r\n" * closing + "Transfer-Encoding: chunked\r\n\r\n").encode() + chunks
 
 
 def statuses(found):
@@ -182,6 +184,24 @@ def ends_with(command, statuses_allowed, environment=None, preexec=None, seconds
 MODEL = ["--model", str(q3process.EMBEDDER)]
 
 
+class Table:
+    """Collects what is wrong with the rows of a table, so that one failure does not hide the others."""
+
+    def __init__(self):
+        self.wrong = []
+
+    def check(self, right, *row):
+        if not right:
+            self.wrong.append(repr(row)[:600])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None and self.wrong:
+            raise AssertionError("\n".join(self.wrong))
+
+
 # MARK: - S01 to S08: who is let in
 
 
@@ -200,8 +220,7 @@ def test_s01_open_address_needs_a_key():
     port = str(q3process.free_port())
     message = ends_with([*MODEL, "--hostname", "0.0.0.0", "--port", port], {64})
     assert "key" in message
-    # Loopback by another name is no open address.
-    with Server("--hostname", "localhost") as server:
+    with Server("--hostname", "127.0.0.1") as server:
         assert_answers(server)
 
 
@@ -220,20 +239,19 @@ HOSTS = [("localhost", 200), ("127.0.0.1", 200), ("[::1]", 200), ("localhost:{po
 
 
 def test_s03_hosts():
-    with shared_server() as server:
+    with shared_server() as server, Table() as table:
         for host, wanted in HOSTS:
             found, _ = talk(server, head(host=host.format(port=server.port)), quiet=5)
-            assert found and found[0][0] in {wanted, 400 if wanted == 403 else wanted}, (host, found)
-            assert len(found) == 1 and (wanted == 200) == (b"embedding" in found[0][2]), (host, found)
+            table.check(statuses(found) in ([wanted], [400 if wanted == 403 else wanted]), host, found)
 
 
 def test_s03_missing_empty_and_second_host():
-    with shared_server() as server:
+    with shared_server() as server, Table() as table:
         body = b'{"input":"x"}'
         fields = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
         for hosts in [b"", b"Host:\r\n", b"Host: localhost\r\nHost: localhost\r\n", b"Host: localhost\r\nHost: evil\r\n"]:
             found, _ = talk(server, b"POST /v1/embeddings HTTP/1.1\r\n" + hosts + fields)
-            assert statuses(found) in ([400], [403]), (hosts, found)
+            table.check(statuses(found) in ([400], [403]), hosts, found)
 
 
 def test_s03_absolute_form_with_another_host():
@@ -349,14 +367,14 @@ def test_s09_headers():
         "space before colon": head(extra="Content-Length : 3\r\n"), "no colon": head(extra="nonsense\r\n"),
         "a bare CR": head(extra="x: a\rb\r\n"), "a method of 10 KB": head(method="A" * 10_000),
     }
-    for name, data in cases.items():
-        with shared_server() as server:
+    with shared_server() as server, Table() as table:
+        for name, data in cases.items():
             found, closed = talk(server, data)
             allowed = {400, 401, 404, 405, 408, 413, 414, 431, 501}
             if name in ("1001 fields", "100000 trailers", "a folded line", "a bare line feed", "a bare CR"):
                 allowed |= {200, 411, 415}  # either is an exact reading
-            assert all(status in allowed for status in statuses(found)) and len(found) <= 1, (name, found)
-            assert found or closed, name
+            table.check(all(status in allowed for status in statuses(found)) and len(found) <= 1, name, found)
+            table.check(found or closed, name)
 
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -377,22 +395,22 @@ def test_s10_smuggling():
         "length with a space inside": two(b"Content-Length: 1 3"), "length of 2^64": two(b"Content-Length: 18446744073709551616"),
         "chunked, identity": two(b"Transfer-Encoding: chunked, identity"), "xchunked": two(b"Transfer-Encoding: xchunked"),
         "encoding with a tab": two(b"Transfer-Encoding:\tchunked"), "twice chunked": two(b"Transfer-Encoding: chunked, chunked"),
-        "chunk of 2^64": chunked(b"10000000000000000\r\n" + BODY + b"\r\n0\r\n\r\n"),
-        "chunk in 0x": chunked(b"0xd\r\n" + BODY + b"\r\n0\r\n\r\n" + SMUGGLED),
-        "chunk with a sign": chunked(b"+d\r\n" + BODY + b"\r\n0\r\n\r\n" + SMUGGLED),
-        "negative chunk": chunked(b"-1\r\n" + BODY + b"\r\n0\r\n\r\n" + SMUGGLED),
-        "chunk too short": chunked(b"5\r\n" + BODY + b"\r\n0\r\n\r\n" + SMUGGLED),
-        "chunk without CR": chunked(b"d\n" + BODY + b"\n0\n\n" + SMUGGLED),
-        "HTTP/1.0 with chunks": chunked(b"d\r\n" + BODY + b"\r\n0\r\n\r\n").replace(b"HTTP/1.1", b"HTTP/1.0", 1) + SMUGGLED,
+        "chunk of 2^64": chunked(b"10000000000000000\r\n" + BODY + b"\r\n0\r\n\r\n", closing=False),
+        "chunk in 0x": chunked(b"0xd\r\n" + BODY + b"\r\n0\r\n\r\n" + SMUGGLED, closing=False),
+        "chunk with a sign": chunked(b"+d\r\n" + BODY + b"\r\n0\r\n\r\n" + SMUGGLED, closing=False),
+        "negative chunk": chunked(b"-1\r\n" + BODY + b"\r\n0\r\n\r\n" + SMUGGLED, closing=False),
+        "chunk too short": chunked(b"5\r\n" + BODY + b"\r\n0\r\n\r\n" + SMUGGLED, closing=False),
+        "chunk without CR": chunked(b"d\n" + BODY + b"\n0\n\n" + SMUGGLED, closing=False),
+        "HTTP/1.0 with chunks": chunked(b"d\r\n" + BODY + b"\r\n0\r\n\r\n", closing=False).replace(b"HTTP/1.1", b"HTTP/1.0", 1) + SMUGGLED,
     }
-    for name, data in cases.items():
-        with shared_server() as server:
+    with shared_server() as server, Table() as table:
+        for name, data in cases.items():
             found, closed = talk(server, data)
             # Refused and closed, or one reading under which the rest is a request of its own in the open (and then 404).
             refused = closed and all(status >= 400 for status in statuses(found)) and len(found) <= 1
             exact = statuses(found) in ([200], [200, 404], [200, 400]) and not name.startswith(
                 ("length and", "two lengths", "length", "negative", "xchunked", "chunked,", "twice", "chunk"))
-            assert refused or exact, (name, closed, found)
+            table.check(refused or exact, name, closed, found)
 
 
 def test_s10_chunk_extension_of_a_megabyte():
@@ -405,8 +423,8 @@ def test_s10_chunk_extension_of_a_megabyte():
 
 def test_s10_get_with_a_body_is_one_request():
     with shared_server() as server:
-        found, _ = talk(server, head(path="/health", method="GET", body=b"GET /smuggled HTTP/1.1\r\n\r\n") + head(
-            path="/health", method="GET", body=None, extra="Connection: close\r\n"), quiet=3)
+        found, _ = talk(server, head(path="/health", method="GET", body=b"GET /smuggled HTTP/1.1\r\n\r\n", closing=False)
+                        + head(path="/health", method="GET", body=None), quiet=3)
         assert statuses(found) in ([200, 200], [400], [200]), found
 
 
@@ -415,10 +433,10 @@ def test_s11_other_protocols():
     generator = random.Random(11)
     for data in [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(64), hello, b"SSH-2.0-OpenSSH_9.2\r\n", generator.randbytes(1 << 20),
                  b"\r\n" * 1000, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n", b"\x00" * 4096]:
-        with shared_server() as server:
+        with shared_server() as server, Table() as table:
             found, closed = talk(server, data, quiet=3) if data[:4] != b"\r\n\r\n" else talk(server, data + b"GET\r\n\r\n")
-            assert not any(status == 200 for status in statuses(found)) or data.startswith(b"GET / "), (data[:20], found)
-            assert closed or found, data[:20]
+            table.check(not any(status == 200 for status in statuses(found)) or data.startswith(b"GET / "), data[:20], found)
+            table.check(closed or found, data[:20])
 
 
 def test_s12_body_over_the_limit():
@@ -429,13 +447,13 @@ def test_s12_body_over_the_limit():
             assert statuses(found) == [413], found
         # After 413 the connection does not stay open for the rest of a body that never ends.
         with connect(server) as client:
-            send(client, head(body=b"", length=10**9))
+            send(client, head(body=b"", length=10**9, closing=False))
             sent = 0
             while sent < 256 << 20 and send(client, b"x" * 65536):
                 sent += 65536
             assert sent < 64 << 20, "the server kept reading a body that it had refused"
         with connect(server) as client:
-            send(client, chunked(b""))
+            send(client, chunked(b"", closing=False))
             sent = 0
             while sent < 256 << 20 and send(client, b"10000\r\n" + b"x" * 65536 + b"\r\n"):
                 sent += 65536
@@ -449,7 +467,7 @@ def test_s12_body_over_the_limit():
 
 def test_s12_lengths_that_lie():
     with shared_server() as server:
-        found, _ = talk(server, head(length=len(BODY) - 1) + SMUGGLED)
+        found, _ = talk(server, head(length=len(BODY) - 1, closing=False) + SMUGGLED)
         assert statuses(found)[0] == 400, found
         with connect(server) as client:  # the rest never comes
             send(client, head(length=len(BODY) + 100))
@@ -516,7 +534,7 @@ def test_s14_slow_clients_are_closed():
 
         def idle():
             with connect(server) as client:
-                send(client, head())
+                send(client, head(closing=False))
                 received, closed = receive(client, quiet=20)
                 assert statuses(answers(received)) == [200]
                 return closed
@@ -611,7 +629,7 @@ def test_s17_more_than_the_queue_takes():
 
 
 def test_s18_small_requests_pass_a_huge_one():
-    huge = [f"{index} " + LONG for index in range(24)]
+    huge = [f"{index} " + LONG for index in range(60)]
     with Server() as server, concurrent.futures.ThreadPoolExecutor(16) as pool:
         big = pool.submit(server.post, "/embed", {"inputs": huge})
         eventually(lambda: metric(server, "te_queue_size") >= 1, what="the huge request in the queue")
@@ -647,16 +665,16 @@ def test_s19_client_leaves_while_its_texts_are_computed():
 
 def test_s20_client_leaves_while_it_waits():
     with Server() as server:
-        first = abandoned(server, [f"first {index} " + LONG for index in range(16)])
+        first = abandoned(server, [f"first {index} " + LONG for index in range(30)])
         eventually(lambda: metric(server, "te_queue_size") >= 1, what="the first request")
-        second = abandoned(server, [f"second {index} " + LONG for index in range(200)])
+        second = abandoned(server, [f"second {index} " + LONG for index in range(100)])
         eventually(lambda: metric(server, "te_queue_size") >= 2, what="the second request")
         second.close()
         eventually(lambda: metric(server, "q3_requests_cancelled_total") >= 1, what="the cancelled request")
         received, _ = receive(first, quiet=60, limit=120)
         assert float32(json.loads(answers(received)[0][2])) == q3process.embed(
-            [f"first {index} " + LONG for index in range(16)])
-        assert metric(server, "q3_tokens_computed_total") < 200 * q3process.token_counts([LONG])[0]
+            [f"first {index} " + LONG for index in range(30)])
+        assert metric(server, "q3_tokens_computed_total") < 100 * q3process.token_counts([LONG])[0]
         assert_answers(server)
 
 
@@ -668,21 +686,22 @@ def test_s21_half_closed_connection():
             received, closed = receive(client, quiet=10)
         # Answered, or taken for a client that has left.
         found = answers(received)
-        assert closed and (not found or float32(json.loads(found[0][2])) == expected(("still here",)))
+        assert closed and (statuses(found) in ([], [503]) or float32(json.loads(found[0][2])) == expected(("still here",)))
 
 
 def test_s22_pipelining():
     texts = tuple(f"pipelined {index}" for index in range(100))
     wanted = expected(texts)
     with shared_server() as server:
-        requests = [head(path="/embed", body=json.dumps({"inputs": text}).encode()) for text in texts]
+        requests = [head(path="/embed", body=json.dumps({"inputs": text}).encode(), closing=text == texts[-1])
+                    for text in texts]
         with connect(server) as client:
             send(client, b"".join(requests))
             received, _ = receive(client, quiet=5, limit=60)
         found = answers(received)
         assert statuses(found) == [200] * 100
         assert [float32(json.loads(body))[0] for _, _, body in found] == wanted
-        found, _ = talk(server, head(path="/embed", body=b"{") + requests[0], quiet=5)
+        found, _ = talk(server, head(path="/embed", body=b"{", closing=False) + requests[0], quiet=5)
         assert statuses(found)[0] in (400, 422) and statuses(found)[1:] in ([200], []), found
 
 
@@ -709,12 +728,12 @@ def test_s24_json():
            b'{"input":"\\ud800"}', b"{'input':'x'}", b'{"input":"x"/* */}', b"", b"null", b"[]", b"7", b'"x"', b"{",
            b'{"input":"a\nb"}', b'{"input":"\xff"}', b'{"input":"\\x41"}', b'{input:"x"}', b'{"input":"x"} x', b"\x00",
            b'{"input":01}', b'{"input":["x",]}']
-    with shared_server() as server:
+    with shared_server() as server, Table() as table:
         for body in bad:
             status, _, value = status_of(server, body)
-            assert status == 400 and value["error"]["message"], (body, status, value)
+            table.check(status == 400 and value["error"]["message"], body, status, value)
         for body in [b'{"input":"a\\u0000b"}', b' \r\n\t{"input":"x"}\n', b'{"input":"\\ud83d\\ude00"}']:
-            assert status_of(server, body)[0] == 200, body
+            table.check(status_of(server, body)[0] == 200, body)
         # A name that comes twice is refused or has one meaning, that of its last value or its first.
         status, _, value = status_of(server, b'{"input":"still here","input":"still here"}')
         assert status == 400 or float32(value["data"][0]["embedding"]) == expected(("still here",))[0]
@@ -728,27 +747,25 @@ def test_s25_types():
     bad += [({"input": "x", "dimensions": value}, "dimensions") for value in [-1, 1.5, "64", 2**63, 65, True, [32]]]
     bad += [({"input": "x", "encoding_format": value}, "encoding_format") for value in ["hex", 7, ""]]
     bad += [({}, "input"), ({"input": "x", "model": 7}, "model")]
-    with shared_server() as server:
+    with shared_server() as server, Table() as table:
         for body, param in bad:
             status, _, value = status_of(server, body)
-            assert status == 400, (body, status, value)
-            assert (value["error"]["param"] or "").startswith(param), (body, value)
+            table.check(status == 400 and (value["error"]["param"] or "").startswith(param), body, status, value)
         assert status_of(server, b'{"input":"x","dimensions":' + b"9" * 400 + b"}")[0] == 400
         assert status_of(server, {"input": "x", "no_such_field": {"a": [1]}, "user": None, "dimensions": None})[0] == 200
         assert status_of(server, {"input": ["x"] * 2049})[0] in (400, 413)
         assert status_of(server, {"input": [0] * 1_000_000})[0] in (400, 413)
         for body, wanted in [({"top_n": -1}, 400), ({"top_n": 1.5}, 400), ({"top_n": 10**9}, 200), ({"top_n": None}, 200)]:
             status, _, value = status_of(server, {"query": "q", "documents": ["a", "b"], **body}, "/rerank")
-            assert status == wanted, (body, status, value)
-            assert status != 200 or len(value["results"]) == 2
+            table.check(status == wanted and (status != 200 or len(value["results"]) == 2), body, status, value)
 
 
 def test_s26_rerank():
-    with shared_server() as server:
+    with shared_server() as server, Table() as table:
         for documents, param in [([], "documents"), (["a", 7, "b"], "documents[1]"), (["a", {"no": "text"}], "documents[1]"),
                                  ("text", "documents"), (None, "documents"), ([None], "documents[0]")]:
             status, _, value = status_of(server, {"query": "q", "documents": documents}, "/rerank")
-            assert status == 400 and value["error"]["param"].startswith(param), (documents, status, value)
+            table.check(status == 400 and (value["error"]["param"] or "").startswith(param), documents, status, value)
         assert status_of(server, {"query": "q", "documents": ["x"] * 100_000}, "/rerank")[0] in (400, 413)
         assert status_of(server, {"query": 7, "documents": ["x"]}, "/rerank")[2]["error"]["param"] == "query"
         status, _, value = status_of(server, {"query": "q", "documents": [{"text": "a"}, "b"]}, "/rerank")
@@ -928,8 +945,8 @@ def test_s35_terminates_after_what_it_has_begun():
     server = Server().start()
     idle = [connect(server) for _ in range(50)]
     for client in idle:
-        send(client, head(path="/health", method="GET", body=None))
-        assert statuses(answers(receive(client, quiet=1)[0])) == [200] or True
+        send(client, head(path="/health", method="GET", body=None, closing=False))
+        assert client.recv(12) == b"HTTP/1.1 200"
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         futures = [pool.submit(server.post, "/embed", {"inputs": text}) for text in texts]
         eventually(lambda: metric(server, "te_queue_size") >= 8, what="a queue")
@@ -951,7 +968,7 @@ def test_s35_terminates_after_what_it_has_begun():
 
 def test_s35_second_signal_ends_at_once():
     server = Server().start()
-    with abandoned(server, [f"{index} " + LONG for index in range(200)]):
+    with abandoned(server, [f"{index} " + LONG for index in range(150)]):
         eventually(lambda: metric(server, "te_queue_size") >= 1, what="a queue")
         server.process.send_signal(signal.SIGTERM)
         time.sleep(1)
@@ -963,7 +980,7 @@ def test_s35_second_signal_ends_at_once():
 def test_s36_a_trickling_body_does_not_keep_the_server():
     server = Server("--shutdown-timeout", "3").start()
     with connect(server) as client:
-        send(client, head(length=10_000)[:-len(BODY)])
+        send(client, head(length=10_000, closing=False)[:-len(BODY)])
         time.sleep(0.5)
         server.process.send_signal(signal.SIGTERM)
         end = time.monotonic() + 40
@@ -1010,11 +1027,23 @@ def test_s38_stopped_and_continued():
 # MARK: - S42 to S46: limits and surroundings
 
 
-def test_s42_too_little_memory():
-    small = lambda: resource.setrlimit(resource.RLIMIT_AS, (120 << 20, 120 << 20))  # noqa: E731
-    run = subprocess.run([q3process.tool(), "serve", *MODEL, "--port", str(q3process.free_port())], preexec_fn=small,
-                         capture_output=True, timeout=60, text=True)
-    assert run.returncode != 0 and run.returncode not in (-signal.SIGSEGV, -signal.SIGILL, -signal.SIGTRAP), run
+def test_s42_little_memory():
+    # Refused at the start, or enough for what is let in: never killed by what it took on.
+    for megabytes in [40, 80, 120, 200, 400]:
+        limited = lambda: resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))  # noqa: B023, E731
+        server = Server(preexec=limited).start(wait=False)
+        try:
+            server.wait_until_ready(20)
+        except RuntimeError:
+            assert server.process.poll() is not None and server.process.returncode > 0, (megabytes, server.process.returncode)
+            continue
+        try:
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                outcomes = list(pool.map(lambda index: server.post("/embed", {"inputs": f"{index} " + LONG})[0], range(16)))
+            assert set(outcomes) <= {200, 429, 503}, (megabytes, outcomes)
+            assert_answers(server)
+        finally:
+            server.stop()
 
 
 def test_s44_unix_socket():
