@@ -1,4 +1,4 @@
-# Everything that a stranger's machine needs: `make demo` shows q3 at work, `make test` runs every test.
+# Everything that a stranger's machine needs: `make demo` shows q3 at work, `make test` runs every test of the package.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -7,7 +7,7 @@ SHELL := /bin/bash
 FIXTURES := Tests/Fixtures
 C_SOURCES := $(shell find CShims Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: setup build demo test check lint sanitize fuzz clean
+.PHONY: setup build demo test test-clients check lint sanitize fuzz clean
 
 # OpenMP runs the kernels' threads on Linux; the probe links as the package will.
 setup:
@@ -32,6 +32,10 @@ test: setup
 	@mkdir -p .build
 	swift test --disable-xctest 2>&1 | tee .build/test.log
 	@$(call some_tests_ran,test)
+
+# The clients that people already have, from PyPI, against the server.
+test-clients: build
+	Tests/Clients/run all
 
 lint:
 	swift format lint --strict --recursive Sources Tests Package.swift
