@@ -22,10 +22,9 @@ import Testing
     }
 
     private func refusal(_ fixture: String, _ change: (inout ModelCopy) -> Void) throws -> RerankError? {
-        let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: fixture)
         change(&copy)
-        let file = try copy.opened(in: folder)
+        let file = try copy.open()
         do {
             _ = try Reranker(file: file)
             return nil
@@ -102,10 +101,9 @@ import Testing
     }
 
     @Test func labelsDecideTheRowsWhateverTheirOrder() async throws {
-        let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-rerank-Q8_0")
-        copy.set("qwen3.classifier.output_labels", .array(MetadataArray(["no", "yes"])))
-        let swapped = try reranker(copy.opened(in: folder))
+        copy["qwen3.classifier.output_labels"] = .array(MetadataArray(["no", "yes"]))
+        let swapped = try reranker(copy.open())
         #expect(swapped.headSource == .classifier(yesRow: 1, noRow: 0))
         let pair = RerankPair(query: "q", document: "d")
         let margin = try await reranker(Fixture.model("tiny-rerank-Q8_0")).score([pair])[0].margin
@@ -114,9 +112,9 @@ import Testing
 
     @Test func headsThatCannotBeTrustedAreRefused() throws {
         let labels = "qwen3.classifier.output_labels"
-        #expect(try refusal("tiny-rerank-Q8_0") { $0.remove(labels) } == .missingLabels)
+        #expect(try refusal("tiny-rerank-Q8_0") { $0[labels] = nil } == .missingLabels)
         for bad in [["yes"], ["yes", "yes"], ["LABEL_0", "LABEL_1"], ["no", "yes", "maybe"], []] {
-            #expect(try refusal("tiny-rerank-Q8_0") { $0.set(labels, .array(MetadataArray(bad))) } == .labels(bad))
+            #expect(try refusal("tiny-rerank-Q8_0") { $0[labels] = .array(MetadataArray(bad)) } == .labels(bad))
         }
         let rows = try refusal("tiny-rerank-Q8_0") { copy in
             for index in copy.tensors.indices where copy.tensors[index].name == "cls.output.weight" {
@@ -125,7 +123,9 @@ import Testing
             }
         }
         #expect(rows == .classifierRows(rows: 1, labels: 2))
-        let damaged = try refusal("tiny-rerank-Q8_0") { $0.edit("cls.output.weight") { ($0[0], $0[1]) = (0xFF, 0x7F) } }
+        let damaged = try refusal("tiny-rerank-Q8_0") {
+            $0.edit("cls.output.weight") { $0.bytes.store(0x7FFF as UInt16, at: 0) }
+        }
         #expect(damaged == .nonFiniteHead(tensor: "cls.output.weight"))
     }
 
@@ -148,15 +148,12 @@ import Testing
 
     /// A NaN in one token's embedding takes only the pairs that have the token.
     @Test func damageStaysInItsPair() async throws {
-        let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-rerank-Q8_0")
         let whole = try reranker(Fixture.model("tiny-rerank-Q8_0"))
         let id = Int(try #require(whole.tokenizer.encode("%").first))
         let rowByteCount = whole.model.config.hiddenSize / 32 * 34
-        copy.edit("token_embd.weight") {
-            $0.replaceSubrange(id * rowByteCount..<id * rowByteCount + 2, with: [0, 0x7E])
-        }
-        let damaged = try reranker(copy.opened(in: folder))
+        copy.edit("token_embd.weight") { $0.bytes.store(0x7E00 as UInt16, at: id * rowByteCount) }
+        let damaged = try reranker(copy.open())
         let pairs = ["one", "%", "two"].map { RerankPair(query: "q", document: $0) }
         let results = try await damaged.results(for: pairs)
         let wanted = try await whole.score(pairs)
