@@ -68,7 +68,9 @@ struct EmbedCommand: AsyncParsableCommand {
         let source = try InputSource(arguments: text, file: input.input, what: "texts")
         var records = try RecordReader(source, lossy: input.lossy, parser: .texts)
         let file = try OutputFile(path: output.output, inputs: [source.path, model.model])
-        let embedder = try opening(model.model, copying: model.noMmap) { try Embedder(file: $0, options: model.options) }
+        let embedder = try opening(model.model, copying: model.noMmap) {
+            try Embedder(file: $0, options: model.options)
+        }
         let kept = try embedder.dimensions(requested: dimensions)
         let columnCount = try type.elementCount(dimensions: kept)
         var writer = try VectorWriter(format: format, type: type, columnCount: columnCount, output: file)

@@ -74,7 +74,9 @@ struct RerankCommand: AsyncParsableCommand {
         var writer = ScoreWriter(
             format: format, rawScores: rawScores,
             output: try OutputFile(path: output.output, inputs: [source.path, model.model]))
-        let reranker = try opening(model.model, copying: model.noMmap) { try Reranker(file: $0, options: model.options) }
+        let reranker = try opening(model.model, copying: model.noMmap) {
+            try Reranker(file: $0, options: model.options)
+        }
         let options = RerankOptions(style: promptStyle, instruction: instruct, truncate: truncate)
         var rejections = Rejections(strict: input.strict || source.isArguments)
         let progress = Progress()

@@ -1,6 +1,7 @@
 // What a file is taken for, and which files the embedder refuses.
 import Q3Embedding
 import Q3GGUF
+import Q3Model
 import TestSupport
 import Testing
 

@@ -59,6 +59,7 @@ import Testing
         #expect(abs(Double(try head.margin(state)) - wanted) < 1e-6)
         #expect(throws: RerankError.nonFinite) { try head.margin(state.map { _ in .nan }) }
         #expect(throws: RerankError.nonFinite) { try head.margin(state.map { _ in .infinity }) }
+        #expect(throws: RerankError.zeroState) { try head.margin(state.map { _ in 0 }) }
     }
 
     private static let probabilities: [(margin: Float, probability: Float)] = [
@@ -113,9 +114,14 @@ import Testing
     @Test func headsThatCannotBeTrustedAreRefused() throws {
         let labels = "qwen3.classifier.output_labels"
         #expect(try refusal("tiny-rerank-Q8_0") { $0[labels] = nil } == .missingLabels)
-        for bad in [["yes"], ["yes", "yes"], ["LABEL_0", "LABEL_1"], ["no", "yes", "maybe"], []] {
+        for bad in [["yes", "yes"], ["LABEL_0", "LABEL_1"], ["Yes", "No"], ["", "\u{1B}"]] {
             #expect(try refusal("tiny-rerank-Q8_0") { $0[labels] = .array(MetadataArray(bad)) } == .labels(bad))
         }
+        for bad in [["yes"], ["no", "yes", "maybe"], [], [String](repeating: "", count: 100_000)] {
+            #expect(
+                try refusal("tiny-rerank-Q8_0") { $0[labels] = .array(MetadataArray(bad)) } == .labelCount(bad.count))
+        }
+        #expect(!RerankError.labels(["\u{1B}[2J\u{202E}"]).description.contains { "\u{1B}\u{202E}".contains($0) })
         let rows = try refusal("tiny-rerank-Q8_0") { copy in
             for index in copy.tensors.indices where copy.tensors[index].name == "cls.output.weight" {
                 copy.tensors[index].shape[1] = 1
@@ -144,6 +150,47 @@ import Testing
         #expect(throws: RerankError.embeddingModel(path: file.path, evidence: "qwen3.pooling_type is 3")) {
             try Reranker(file: file)
         }
+    }
+
+    /// Early official files say nothing about pooling, but their names do. A name that says both is a reranker's.
+    @Test(arguments: ["general.name", "general.basename"])
+    func embeddingModelsWithoutAPoolingTypeAreRefused(_ key: String) throws {
+        for name in ["Qwen3 Embedding 0.6B", "qwen3-embedding", "EMBED"] {
+            let error = try refusal("tiny-causal-Q8_0") { copy in
+                for key in ["general.name", "general.basename", "qwen3.pooling_type"] { copy[key] = nil }
+                copy[key] = .string(name)
+            }
+            guard case .embeddingModel(_, "\(key) is \"\(name)\"") = error else {
+                Issue.record("\(name) gave \(error as Any)")
+                continue
+            }
+        }
+        for name in ["Qwen3 Reranker 0.6B", "Qwen3-Embedding-Reranker", "Qwen3 0.6B", "", nil] {
+            let error = try refusal("tiny-causal-Q8_0") { copy in
+                for key in ["general.name", "general.basename", "qwen3.pooling_type"] { copy[key] = nil }
+                copy[key] = name.map { .string($0) }
+            }
+            #expect(error == nil, "\(name ?? "no name")")
+        }
+    }
+
+    /// Zero weights, or ones that overflow the last norm, must not pass for a score of one half.
+    @Test func aStateOfZerosIsAnError() async throws {
+        var copy = try ModelCopy(of: "tiny-rerank-Q8_0")
+        copy.edit("token_embd.weight") { $0.reshape($0.shape) }
+        for name in copy.tensors.map(\.name) where name.hasPrefix("blk.") && !name.contains("norm") {
+            copy.edit(name) { $0.reshape($0.shape) }
+        }
+        let results = try await reranker(copy.open()).results(for: [RerankPair(query: "q", document: "d")])
+        #expect(throws: RerankError.zeroState) { try results[0].get() }
+    }
+
+    @Test func moreTokensThanRowsIsRefused() throws {
+        let rows = try #require(Fixture.model("tiny-rerank-Q8_0").tensor(named: "token_embd.weight")).rowCount
+        let error = try refusal("tiny-rerank-Q8_0") { copy in
+            copy.edit("token_embd.weight") { $0.reshape([$0.shape[0], rows - 16]) }
+        }
+        #expect(error == .vocabulary(tokenCount: rows, embeddingCount: rows - 16))
     }
 
     /// A NaN in one token's embedding takes only the pairs that have the token.
