@@ -53,7 +53,8 @@ public final class Qwen3Model: Sendable {
     package init(file: GGUFFile, options: ModelOptions, isa: ISA) throws {
         let threads = options.threads ?? min(processorCount, ModelOptions.threadLimit)
         guard 1...ModelOptions.threadLimit ~= threads else { throw ModelError.badThreadCount(threads) }
-        let startable = Team.startableThreads(threads)
+        _ = try InferenceThread.shared()
+        let startable = Team.startableThreads(threads)  // besides the inference thread, which the team counts too
         guard startable == threads else { throw ModelError.cannotStartThreads(wanted: threads, got: startable) }
         config = try Qwen3Config(file: file)
         let weights = try Qwen3Weights(file: file, config: config, precision: options.precision)

@@ -15,8 +15,8 @@ enum Q3 {
     static func main() {
         Interruption.blockSignals()
         Interruption.endWhenPagesAreLost()
-        // Without a thread to run on, the task would wait for ever.
-        guard Team.startableThreads(2) == 2 else {
+        // Where the system has no thread to give, tasks would wait for ever: they need two or three, the model one more.
+        guard Team.startableThreads(5) == 5 else {
             exit(report(Failure(.system, "the system lets no thread run; raise the limit (ulimit -u)")).rawValue)
         }
         Task.detached { exit(await run().rawValue) }
