@@ -73,6 +73,27 @@ import Testing
         #expect(ids.dropLast().last != end)
     }
 
+    /// Nothing and white space are texts like any other.
+    @Test(arguments: ["", " ", "\n", "\t \r\n", "\u{3000}", "\0"]) func emptyTextsHaveVectors(_ text: String)
+        async throws
+    {
+        let embedder = try embedder()
+        let embedding = try await embedder.embed([text])[0]
+        #expect(embedding.tokenCount == embedder.tokenizer.encode(text).count + 1)
+        #expect(abs(Similarity.dot(embedding.vector, embedding.vector) - 1) < 1e-5)
+    }
+
+    /// Control tokens behind the cut do not make a text shorter than it is.
+    @Test func aCutTextWithControlTokensIsCut() throws {
+        let embedder = try shortEmbedder(contextLength: 8)
+        let text = "1234567<|endoftext|><|endoftext|>89"
+        for parseSpecial in [false, true] {
+            let options = EmbeddingOptions(truncate: true, parseSpecial: parseSpecial)
+            let input = try embedder.input(for: text, options: options).get()
+            #expect(input.truncated && input.ids.count == 8)
+        }
+    }
+
     @Test func dimensionsAreCutThenNormalized() async throws {
         let embedder = try embedder()
         let full = try await embedder.embed(["importance"])[0].vector
