@@ -131,7 +131,11 @@ public final class Embedder: Sendable {
     /// The ids of a prompted text, closed by exactly one `<|endoftext|>` whatever the file says about adding it:
     /// older files do not ask for it, and a text read with `parseSpecial` may bring its own.
     func input(for text: String, options: EmbeddingOptions) -> Result<Input, EmbeddingError> {
-        var ids = tokenizer.encode(text, parseSpecial: options.parseSpecial)
+        // To cut a text, no more of it need be read; to refuse one, all of it is counted. With control tokens a text may
+        // go on behind many <|endoftext|>, which do not count.
+        let isCutEarly = options.truncate && !options.parseSpecial
+        var ids = tokenizer.encode(
+            text, parseSpecial: options.parseSpecial, atLeast: isCutEarly ? tokenLimit : .max)
         while ids.last == endOfText { ids.removeLast() }
         let truncated = ids.count >= tokenLimit
         if truncated {
