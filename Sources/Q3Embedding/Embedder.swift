@@ -131,9 +131,12 @@ public final class Embedder: Sendable {
     /// The ids of a prompted text.
     func input(for text: String, options: EmbeddingOptions) -> Result<Input, EmbeddingError> {
         Result { () throws(EmbeddingError) in
-            try input(
-                for: tokenizer.encode(text, parseSpecial: options.parseSpecial), truncate: options.truncate ? .end : nil
-            )
+            // To cut a text, no more of it need be read; to refuse one, all of it is counted. With control tokens a text may
+            // go on behind many <|endoftext|>, which do not count.
+            let isCutEarly = options.truncate && !options.parseSpecial
+            let ids = tokenizer.encode(
+                text, parseSpecial: options.parseSpecial, atLeast: isCutEarly ? tokenLimit : .max)
+            return try input(for: ids, truncate: options.truncate ? .end : nil)
         }
     }
 

@@ -73,9 +73,14 @@ public final class Reranker: Sendable {
 
     /// Uses a file that is open already.
     public init(file: GGUFFile, options: ModelOptions = ModelOptions()) throws {
-        // 4 is rank; a file that names any pooling of vectors was not trained to answer.
+        // 4 is rank; a file that names any pooling of vectors was not trained to answer. Early embedding files name none:
+        // there the model's name tells.
         if let pooling = try file.metadata.optionalUInt32("qwen3.pooling_type"), (1...3).contains(pooling) {
             throw RerankError.embeddingModel(path: file.path, evidence: "qwen3.pooling_type is \(pooling)")
+        }
+        let role = try ModelRole(of: file)
+        if role.kind == .embedding {
+            throw RerankError.embeddingModel(path: file.path, evidence: role.evidence)
         }
         let tokenizer = try Tokenizer(metadata: file.metadata)
         self.tokenizer = tokenizer

@@ -111,6 +111,7 @@
                 }
             }
             timing.tokenization = ContinuousClock.now - start
+            metrics.inputs(lengths: inputs.lazy.map(\.ids.count))
             timing.characters = request.items.reduce(0) { $0 + $1.characterCount }
             return inputs
         }
@@ -123,19 +124,10 @@
                 guard request.allowsEmpty || !text.isEmpty else {
                     throw Fault(.empty, "`\(request.field)` cannot be empty", param: path)
                 }
-                // Nobody's 250 characters are one token; such a text is cut before the work of reading it all.
-                let most = embedder.tokenLimit * 250
-                guard text.utf8.count > most else { return embedder.tokenizer.encode(prompt.applied(to: text)) }
-                switch request.cut {
-                case .end:
-                    return embedder.tokenizer.encode(prompt.applied(to: String(text.unicodeScalars.prefix(most))))
-                case .start:
-                    return embedder.tokenizer.encode(prompt.applied(to: String(text.unicodeScalars.suffix(most))))
-                case nil:
-                    throw Fault(
-                        .tooLong, "the text has \(text.utf8.count) bytes, too many for \(embedder.tokenLimit) tokens",
-                        param: path)
-                }
+                // To cut a text at its end, no more of it need be read.
+                return embedder.tokenizer.encode(
+                    prompt.applied(to: text), parseSpecial: false,
+                    atLeast: request.cut == .end ? embedder.tokenLimit : .max)
             case .tokens(let tokens):
                 guard !tokens.isEmpty else { throw Fault(.empty, "`\(request.field)` cannot be empty", param: path) }
                 let size = embedder.tokenizer.vocabularySize
@@ -176,6 +168,7 @@
                 }
             }
             timing.tokenization = ContinuousClock.now - start
+            metrics.inputs(lengths: inputs.lazy.map(\.ids.count))
             timing.characters = pairs.reduce(0) {
                 $0 + $1.query.unicodeScalars.count + $1.document.unicodeScalars.count
             }
@@ -209,7 +202,6 @@
             timing: inout Timing
         ) async throws(Fault) -> [[Float]] {
             metrics.started(work, isBatch: isBatch)
-            metrics.inputs(lengths: lists.lazy.map(\.count))
             timing.tokens = lists.reduce(0) { $0 + $1.count }
             do {
                 let computed = try await scheduler.states(of: lists, model: model, deadline: call.deadline)

@@ -108,7 +108,7 @@ extension ModelError {
     fileprivate var exitStatus: ExitStatus {
         switch self {
         case .badThreadCount: .usage
-        case .outOfMemory: .system
+        case .outOfMemory, .cannotStartThreads: .system
         default: .badData
         }
     }
@@ -128,7 +128,7 @@ extension EmbeddingError {
 extension RerankError {
     var exitStatus: ExitStatus {
         switch self {
-        case .nonFinite: .software
+        case .nonFinite, .zeroState: .software
         case .pair(_, let error): error.exitStatus
         default: .badData
         }

@@ -17,7 +17,8 @@ enum MemoryLimit {
     static func checkForServer() throws {
         guard let limit = addressSpace, limit < leastAddressSpace else { return }
         throw Failure(
-            .system, "a server needs \(leastAddressSpace >> 20) MiB of address space, but this process may have "
+            .system,
+            "a server needs \(leastAddressSpace >> 20) MiB of address space, but this process may have "
                 + "\(limit >> 20) MiB (ulimit -v)")
     }
 

@@ -1,5 +1,6 @@
 // The command line tool: parses, runs one command, and turns every failure into one line and an exit status.
 import ArgumentParser
+import Q3Kernels
 
 #if canImport(Glibc)
     import Glibc
@@ -14,6 +15,10 @@ enum Q3 {
     static func main() {
         Interruption.blockSignals()
         Interruption.endWhenPagesAreLost()
+        // Where the system has no thread to give, tasks would wait for ever: they need two or three, the model one more.
+        guard Team.startableThreads(5) == 5 else {
+            exit(report(Failure(.system, "the system lets no thread run; raise the limit (ulimit -u)")).rawValue)
+        }
         Task.detached { exit(await run().rawValue) }
         Interruption.waitForSignal()
     }

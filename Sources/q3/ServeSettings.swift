@@ -228,7 +228,8 @@
             case ServerError.cannotListen(let place, let code):
                 Failure(.unavailable, "cannot listen on \(place)", errno: code)
             case ServerError.unknownHost(let name):
-                Failure(.unavailable, "cannot listen on \(name): there is no such host; give an address of this machine")
+                Failure(
+                    .unavailable, "cannot listen on \(name): there is no such host; give an address of this machine")
             case ServerError.socketFileInUse(let path):
                 Failure(.unavailable, "cannot listen on \(path): another server answers there, or it is no socket")
             case ServerError.tls(let message): Failure(.badData, message)

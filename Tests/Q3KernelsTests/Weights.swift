@@ -67,12 +67,6 @@ extension TensorType {
     }
 }
 
-extension [UInt8] {
-    mutating func store<T: FixedWidthInteger>(_ value: T, at offset: Int) {
-        for byte in 0..<T.bitWidth / 8 { self[offset + byte] = UInt8(truncatingIfNeeded: value >> T(8 * byte)) }
-    }
-}
-
 /// A matrix [rows, cols] in guarded memory.
 @safe struct Weights {
     let kind: Kind

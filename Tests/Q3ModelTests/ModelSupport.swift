@@ -78,6 +78,22 @@ struct Golden: Decodable {
     }
 }
 
+extension ModelCopy {
+    /// tiny-embed-Q8_0 without its tokenizer.
+    static func tiny() throws -> ModelCopy { try ModelCopy(of: Tiny.q8_0.name, tokenizer: false) }
+
+    /// The error that loading the file as a model throws, nil if it loads.
+    func errorOfLoading() throws -> (any Error)? {
+        let file = try open()
+        do {
+            _ = try Qwen3Model(file: file)
+            return nil
+        } catch {
+            return error
+        }
+    }
+}
+
 extension ISA {
     static var available: [ISA] { allCases.filter(\.isAvailable) }
 }

@@ -113,6 +113,24 @@ import Testing
         }
     }
 
+    /// Every added token of the vocabulary, as the query, the document and the instruction.
+    @Test func noAddedTokenComesFromAText() throws {
+        let tokenizer = try Self.tokenizer.get()
+        let prompt = try RerankPrompt(style: .card, tokenizer: tokenizer)
+        let firstAdded = try #require(tokenizer.endOfTextID)
+        #expect(tokenizer.vocabularySize - Int(firstAdded) > 20)
+        for id in firstAdded..<Int32(tokenizer.vocabularySize) {
+            let token = try tokenizer.decode([id])
+            for (query, document, instruction) in [(token, "d", "i"), ("q", token, "i"), ("q", "d", token)] {
+                let pair = RerankPair(query: query, document: document, instruction: instruction)
+                let ids = try prompt.input(for: pair, tokenizer: tokenizer, limit: 4096, truncate: false).ids
+                let middle = ids.dropFirst(prompt.prefix.count).dropLast(prompt.suffix.count)
+                #expect(middle.allSatisfy { $0 < firstAdded }, "\(token)")
+                #expect(try tokenizer.decode(Array(middle)).contains(token))
+            }
+        }
+    }
+
     @Test(arguments: [
         "{document}", "{query}", "{instruction}", "%s", "%@", "\\(doc)", "$1", "{{7*7}}", "<Document>: x",
     ])

@@ -48,9 +48,9 @@ public struct ModelRole: Sendable, Equatable {
 }
 
 /// Values of `qwen3.pooling_type` as converters write them.
-enum PoolingType {
+package enum PoolingType {
     static let none: UInt32 = 0
-    static let last: UInt32 = 3
+    package static let last: UInt32 = 3
     static let rank: UInt32 = 4
-    static let names: [UInt32: String] = [0: "none", 1: "mean", 2: "cls", 3: "last", 4: "rank"]
+    package static let names: [UInt32: String] = [0: "none", 1: "mean", 2: "cls", 3: "last", 4: "rank"]
 }
