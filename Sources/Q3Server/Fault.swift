@@ -87,7 +87,7 @@
                 switch error {
                 case .tooLong: self.init(.tooLong, "\(error)", param: path)
                 case .queryTooLong: self.init(.tooLong, "\(error)", param: "query")
-                case .nonFinite: self.init(.nonFinite, "\(error)", param: path)
+                case .nonFinite, .zeroState: self.init(.nonFinite, "\(error)", param: path)
                 default: self.init(.internal, "\(error)")
                 }
             case let error as ModelError:

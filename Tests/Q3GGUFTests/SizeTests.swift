@@ -1,6 +1,7 @@
 // Files that claim enormous things: refused or opened without a piece of memory for what they claim.
 
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Q3GGUF

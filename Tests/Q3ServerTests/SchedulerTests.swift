@@ -2,6 +2,7 @@
 #if Server
     import Q3Embedding
     import Q3Model
+    import TestSupport
     import Testing
 
     @testable import Q3Server
@@ -31,7 +32,7 @@
         }
 
         @Test(arguments: 0..<50) func everyListRunsOnce(_ seed: UInt64) {
-            var random = SplitMix(state: seed)
+            var random = SeededGenerator(seed: seed)
             var requests = (0..<Int.random(in: 1...8, using: &random)).map { number in
                 request(
                     (0..<Int.random(in: 1...30, using: &random)).map { _ in Int.random(in: 1...90, using: &random) },
@@ -54,17 +55,6 @@
                 }
             }
             #expect(runs.allSatisfy { $0.allSatisfy { $0 == 1 } })
-        }
-
-        private struct SplitMix: RandomNumberGenerator {
-            var state: UInt64
-            mutating func next() -> UInt64 {
-                state &+= 0x9E37_79B9_7F4A_7C15
-                var z = state
-                z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-                z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-                return z ^ (z >> 31)
-            }
         }
     }
 

@@ -3,6 +3,7 @@
 import FoundationEssentials
 import Q3GGUF
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Q3Tokenizer
@@ -46,7 +47,7 @@ import Testing
                         }
                     }
                 }
-                var random = SplitMix(state: 5)
+                var random = SeededGenerator(seed: 5)
                 for byteCount in [1000, 30_000, 1_000_000] {
                     let letters = (0..<byteCount).map { _ in UInt8.random(in: 0x61...0x7A, using: &random) }
                     let text = String(decoding: letters, as: UTF8.self)
@@ -173,7 +174,7 @@ import Testing
     /// A hundred thousand random texts come back from their tokens as they are in NFC.
     @Test func randomTextsComeBack() throws {
         let tokenizer = try Fixture.tokenizer.get()
-        var random = SplitMix(state: 20)
+        var random = SeededGenerator(seed: 20)
         let ranges: [ClosedRange<UInt32>] = [
             0...0x7F, 0...0x7F, 0x80...0x7FF, 0x300...0x36F, 0x800...0xD7FF, 0x1100...0x11FF, 0xE000...0xFFFF,
             0x10000...0x10FFFF,
