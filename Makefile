@@ -5,9 +5,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 
 FIXTURES := Tests/Fixtures
-C_SOURCES := $(shell find CShims Tests/CShims -name '*.[ch]' -o -name '*.inc')
+C_SOURCES := $(shell find CShims Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: setup build demo test test-clients check lint clean
+.PHONY: setup build demo test test-clients check lint sanitize fuzz clean
 
 # OpenMP runs the kernels' threads on Linux; the probe links as the package will.
 setup:
@@ -26,19 +26,51 @@ demo: build
 	    "The capital of China is Beijing." "Gravity pulls bodies towards each other."
 
 # `swift test` also succeeds when it finds no test, so the count is looked at.
+some_tests_ran = grep -qE 'Test run with [1-9][0-9]* tests? .*passed' .build/$1.log || { echo "error: no test was run" >&2; exit 1; }
+
 test: setup
 	@mkdir -p .build
 	swift test --disable-xctest 2>&1 | tee .build/test.log
-	@grep -qE 'Test run with [1-9][0-9]* tests? .*passed' .build/test.log || { echo "error: no test was run" >&2; exit 1; }
+	@$(call some_tests_ran,test)
 
 # The clients that people already have, from PyPI, against the server.
 test-clients: build
 	Tests/Clients/run all
 
+# In a reader of files no arithmetic may wrap unseen, nothing may be forced, and nothing may end the process.
+UNCHECKED := &[+*-]|try!|as!|fatalError|precondition|assert\(|[])[:alnum:]]!([^=]|$$)
+
 lint:
+	@! grep -nE '$(UNCHECKED)' Sources/Q3GGUF/*.swift | grep -vE ':[0-9]+: *//' || { echo "error: unchecked code in Q3GGUF" >&2; exit 1; }
 	swift format lint --strict --recursive Sources Tests Package.swift
 	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror $(C_SOURCES); \
 	else echo "clang-format is not installed: C sources not checked"; fi
+
+# The kernels alone, then the tests of what reads foreign bytes and of what many threads use. Each sanitizer has its own build.
+# - The address sanitizer takes what Swift keeps until the end for leaks, and adds memory of its own to what a test measures.
+# - Of the undefined behaviour checks, those of pointers take minutes to compile and see little that the address sanitizer does not.
+# - The server's libraries have sanitizers of their own upstream, and would have to be built again: its trait is off.
+# - The thread sanitizer does not understand libomp, whose barriers are not instrumented: it runs without OpenMP, on the threads
+#   of Swift and of inference.
+UNDEFINED := -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=all -Xcc -fno-sanitize=null,object-size,pointer-overflow
+READERS := Q3GGUFTests|Q3TokenizerTests|Q3KernelsTests|FuzzTests.corpusRuns|PartsTests
+SHARED := Q3TokenizerTests.GoldenTests|Q3ModelTests.InputTests|concurrentCallers|companyDoesNotMatter|LifetimeTests
+
+sanitize: setup
+	Tests/CShims/run $(CROSS)
+	@mkdir -p .build
+	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 swift test --disable-xctest --scratch-path .build-asan --sanitize=address \
+	    --traits OpenMP $(UNDEFINED) --filter '$(READERS)' --skip hugeArraysCostNoMemory 2>&1 | tee .build/asan.log
+	@$(call some_tests_ran,asan)
+	TSAN_OPTIONS=halt_on_error=1 swift test --disable-xctest --scratch-path .build-tsan --sanitize=thread \
+	    --disable-default-traits --filter '$(SHARED)' 2>&1 | tee .build/tsan.log
+	@$(call some_tests_ran,tsan)
+
+# Seconds for each target.
+FUZZ_SECONDS ?= 60
+
+fuzz: setup
+	Tests/Fuzz/run $(FUZZ_SECONDS)
 
 check: lint test
 	swift build -c release 2>&1 | tee .build/release.log

@@ -9,6 +9,11 @@ let swift: [SwiftSetting] = [
     .strictMemorySafety(),
 ]
 
+/// A product that only the server needs.
+func server(_ name: String, _ package: String) -> Target.Dependency {
+    .product(name: name, package: package, condition: .when(traits: ["Server"]))
+}
+
 let package = Package(
     name: "q3",
     platforms: [.macOS(.v26)],
@@ -20,10 +25,25 @@ let package = Package(
     ],
     traits: [
         .trait(name: "OpenMP", description: "Thread team through libomp (Linux); without it one thread computes."),
-        .default(enabledTraits: ["OpenMP"]),
+        .trait(
+            name: "Server",
+            description: "q3 serve, with Hummingbird and what it needs; without it none of that is fetched."),
+        .trait(
+            name: "TLS", description: "HTTPS in q3 serve, with BoringSSL; off by default, since most have a proxy.",
+            enabledTraits: ["Server"]),
+        .default(enabledTraits: ["OpenMP", "Server"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         .target(
@@ -45,14 +65,31 @@ let package = Package(
         // code for the old and the new layout of a type.
         .target(name: "Q3Embedding", dependencies: ["Q3GGUF", "Q3Model", "Q3Tokenizer"], swiftSettings: swift),
         .target(name: "Q3Reranking", dependencies: ["Q3GGUF", "Q3Model", "Q3Tokenizer"], swiftSettings: swift),
+        .target(name: "CPages", path: "Sources/CPages", exclude: ["ui.html", "docs.html", "openapi.json"]),
+        .target(
+            name: "Q3Server",
+            dependencies: [
+                "Q3Embedding", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3Tokenizer",
+                "CPages", server("Hummingbird", "hummingbird"), server("HummingbirdCore", "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird", condition: .when(traits: ["TLS"])),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["TLS"])),
+                server("HTTPTypes", "swift-http-types"), server("Logging", "swift-log"),
+                server("CoreMetrics", "swift-metrics"), server("Metrics", "swift-metrics"),
+                server("NIOCore", "swift-nio"), server("NIOHTTP1", "swift-nio"),
+                server("NIOHTTPTypesHTTP1", "swift-nio-extras"), server("NIOHTTPTypes", "swift-nio-extras"),
+                server("ServiceLifecycle", "swift-service-lifecycle"), server("Tracing", "swift-distributed-tracing"),
+            ], swiftSettings: swift),
+        .target(name: "Q3Input", swiftSettings: swift),
         .executableTarget(
             name: "q3",
             dependencies: [
-                "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3Tokenizer",
+                "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3Server", "Q3Tokenizer",
+                server("Logging", "swift-log"), server("Metrics", "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
-        .testTarget(name: "Q3TokenizerTests", dependencies: ["Q3GGUF", "Q3Tokenizer"], swiftSettings: swift),
-        .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF"], swiftSettings: swift),
+        .testTarget(
+            name: "Q3TokenizerTests", dependencies: ["Q3GGUF", "Q3Tokenizer", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF", "TestSupport"], swiftSettings: swift),
         .target(name: "TestSupport", dependencies: ["Q3GGUF"], path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(
             name: "Q3EmbeddingTests", dependencies: ["Q3Embedding", "Q3GGUF", "Q3Model", "Q3Tokenizer", "TestSupport"],
@@ -62,11 +99,25 @@ let package = Package(
             swiftSettings: swift),
         .executableTarget(
             name: "Fuzz",
-            dependencies: ["Q3Embedding", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3Tokenizer", "TestSupport"],
-            path: "Tests/Fuzz", exclude: ["Corpus", "make_corpus.py"], swiftSettings: swift),
+            dependencies: ["Q3Embedding", "Q3GGUF", "Q3Input", "Q3Reranking", "Q3Tokenizer", "TestSupport"],
+            path: "Tests/Fuzz", exclude: ["Corpus", "gguf.dict", "kernels.c", "make_corpus.py", "run"],
+            swiftSettings: swift),
+        .testTarget(name: "FuzzTests", dependencies: ["Fuzz", "TestSupport"], swiftSettings: swift),
         .testTarget(
-            name: "FuzzTests", dependencies: ["Fuzz"], swiftSettings: swift),
-        .testTarget(name: "CLITests", dependencies: ["q3", "Q3GGUF", "TestSupport"], swiftSettings: swift),
+            name: "Q3ServerTests",
+            dependencies: [
+                "Q3Embedding", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3Server", "Q3Tokenizer", "TestSupport",
+                server("CoreMetrics", "swift-metrics"), server("HTTPTypes", "swift-http-types"),
+                server("Hummingbird", "hummingbird"), server("HummingbirdCore", "hummingbird"),
+                server("Logging", "swift-log"), server("Metrics", "swift-metrics"), server("NIOCore", "swift-nio"),
+                server("NIOEmbedded", "swift-nio"),
+            ], swiftSettings: swift),
+        .testTarget(
+            name: "CLITests",
+            dependencies: [
+                "q3", "Q3GGUF", "Q3Input", "Q3Server", "TestSupport", server("Logging", "swift-log"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: swift),
         .testTarget(
             name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "TestSupport"], swiftSettings: swift
         ),

@@ -6,6 +6,8 @@
 
 // clang-format off
 
+#pragma pack(push, 1) /* blocks lie at any address: a file may align its tensors to 1 */
+
 /* GGUF tensor type ids. */
 enum {
     Q3_F32 = 0, Q3_F16 = 1, Q3_Q4_0 = 2, Q3_Q4_1 = 3, Q3_Q5_0 = 6, Q3_Q5_1 = 7, Q3_Q8_0 = 8, Q3_Q2_K = 10, Q3_Q3_K = 11,
@@ -28,6 +30,8 @@ typedef struct { uint16_t d, dmin; uint8_t scales[12], qs[128]; } block_q4_K;   
 typedef struct { uint16_t d, dmin; uint8_t scales[12], qh[32], qs[128]; } block_q5_K;
 typedef struct { uint8_t ql[128], qh[64]; int8_t scales[16]; uint16_t d; } block_q6_K; /* per 16: int8 scale; q - 32 */
 typedef struct { uint16_t d, scales_h; uint8_t scales_l[4], qs[128]; } block_iq4_xs; /* per 32: 6-bit scale - 32; codebook */
+
+#pragma pack(pop)
 
 _Static_assert(sizeof(block_q4_0) == 18, "4.5 bits per weight");
 _Static_assert(sizeof(block_q4_1) == 20, "5 bits per weight");

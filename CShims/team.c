@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <sched.h>
 #endif
+#include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -26,6 +27,23 @@ unsigned q3_processor_count(void) {
 #endif
     long count = sysconf(_SC_NPROCESSORS_ONLN);
     return count > 0 ? (unsigned)count : 1;
+}
+
+static void *wait_for_gate(void *gate) {
+    pthread_mutex_lock(gate);
+    pthread_mutex_unlock(gate);
+    return NULL;
+}
+
+unsigned q3_startable_threads(unsigned threads) {
+    pthread_t started[Q3_MAX_THREADS];
+    unsigned count = 1; /* the caller */
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&gate); /* all live at once, as the team's will */
+    while (count < threads && count < Q3_MAX_THREADS && pthread_create(started + count, NULL, wait_for_gate, &gate) == 0) count++;
+    pthread_mutex_unlock(&gate);
+    for (unsigned i = 1; i < count; i++) pthread_join(started[i], NULL);
+    return count;
 }
 
 #if defined(Q3_OPENMP)

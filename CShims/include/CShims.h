@@ -26,6 +26,7 @@ enum {
     Q3_KEY_BLOCK = 64,   /* keys that attention visits together, aligned to absolute position */
     Q3_QUERY_ROWS = 256, /* query rows (tokens × heads of one K/V group) per attention item */
     Q3_TOKEN_CHUNK = 64, /* tokens per SwiGLU tile */
+    Q3_MAX_THREADS = 512,
 };
 
 /* === Instruction sets === */
@@ -137,6 +138,9 @@ void q3_attend(q3_isa isa, const q3_attention *a, q3_query query, size_t kv_head
 
 /* Processors that this process may use. */
 unsigned q3_processor_count(void);
+/* How many of `threads` threads the system lets run at once, the caller among them. libomp ends the process when it cannot have a
+ * thread, so this is asked first. */
+unsigned q3_startable_threads(unsigned threads);
 /* Runs body(context, item, thread) for items 0..<count on at most `threads` threads, handing items out one by one.
  * To be entered by one thread only: libomp keeps a team for every caller. */
 void q3_parallel(unsigned threads, size_t count, void (*body)(void *context, size_t item, unsigned thread), void *context);

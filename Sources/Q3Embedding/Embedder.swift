@@ -123,24 +123,42 @@ public final class Embedder: Sendable {
         }
     }
 
-    struct Input {
-        let ids: [Int32]
-        let truncated: Bool
+    package struct Input: Sendable {
+        package let ids: [Int32]
+        package let truncated: Bool
     }
 
-    /// The ids of a prompted text, closed by exactly one `<|endoftext|>` whatever the file says about adding it:
-    /// older files do not ask for it, and a text read with `parseSpecial` may bring its own.
+    /// The ids of a prompted text.
     func input(for text: String, options: EmbeddingOptions) -> Result<Input, EmbeddingError> {
-        var ids = tokenizer.encode(text, parseSpecial: options.parseSpecial)
+        Result { () throws(EmbeddingError) in
+            // To cut a text, no more of it need be read; to refuse one, all of it is counted. With control tokens a text may
+            // go on behind many <|endoftext|>, which do not count.
+            let isCutEarly = options.truncate && !options.parseSpecial
+            let ids = tokenizer.encode(
+                text, parseSpecial: options.parseSpecial, atLeast: isCutEarly ? tokenLimit : .max)
+            return try input(for: ids, truncate: options.truncate ? .end : nil)
+        }
+    }
+
+    /// Which end of a text that is too long is lost.
+    package enum Cut: Sendable {
+        case start, end
+    }
+
+    /// The given ids closed by exactly one `<|endoftext|>` whatever the file says about adding it: older files do not ask
+    /// for it, and a text read with `parseSpecial` may bring its own. Without `truncate` too many ids are an error.
+    package func input(for ids: [Int32], truncate: Cut?) throws(EmbeddingError) -> Input {
+        var ids = ids
         while ids.last == endOfText { ids.removeLast() }
-        let truncated = ids.count >= tokenLimit
-        if truncated {
-            guard options.truncate else {
-                return .failure(.tooLong(tokenCount: ids.count + 1, limit: tokenLimit))
+        let excess = ids.count - (tokenLimit - 1)
+        if excess > 0 {
+            switch truncate {
+            case .start: ids.removeFirst(excess)
+            case .end: ids.removeLast(excess)
+            case nil: throw .tooLong(tokenCount: ids.count + 1, limit: tokenLimit)
             }
-            ids.removeSubrange((tokenLimit - 1)...)
         }
         ids.append(endOfText)
-        return .success(Input(ids: ids, truncated: truncated))
+        return Input(ids: ids, truncated: excess > 0)
     }
 }

@@ -18,7 +18,7 @@ public struct Embedding: Sendable, Equatable {
     /// The first `dimensions` values, scaled to unit length: cut first, as the model was trained, then normalize.
     ///
     /// The squares are summed in double precision, which a value of 1e38 cannot overflow nor one of 1e-38 vanish from.
-    static func normalized(_ hiddenState: [Float], dimensions: Int) throws(EmbeddingError) -> [Float] {
+    package static func normalized(_ hiddenState: [Float], dimensions: Int) throws(EmbeddingError) -> [Float] {
         if let bad = hiddenState.firstIndex(where: { !$0.isFinite }) {
             throw .nonFinite(dimension: bad)
         }

@@ -1,5 +1,7 @@
 // Everything that can be wrong with an embedding model, a text or a request.
 
+import Q3GGUF
+
 /// Why a text got no vector, or why a file cannot give any.
 public enum EmbeddingError: Error, Sendable, Equatable {
     /// The file was made for reranking.
@@ -32,7 +34,7 @@ extension EmbeddingError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .rerankerModel(let path, let evidence):
-            "\(path) is a reranker (\(evidence)), which gives scores and no vectors; use `q3 rerank` or Q3Reranking"
+            "\(path.escapedForTerminal) is a reranker (\(evidence)), which gives scores and no vectors; use `q3 rerank` or Q3Reranking"
         case .unsupportedPooling(let type, let name):
             "qwen3.pooling_type is \(type) (\(name)), but Qwen3 embeddings take the last token (3): any other pooling "
                 + "would give vectors that rank at random; convert the file again from the original checkpoint"

@@ -19,7 +19,8 @@ public struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
     private static let rulesVersion: UInt64 = 1
     private static let rules = "nfc, text literal, one <|endoftext|>, last token, output norm, cut, l2"
 
-    /// Computes the fingerprint of a model.
+    /// Computes the fingerprint of a model. Throws `GGUFError`: for metadata of the tokenizer that is missing or of another
+    /// type, and `changed` when the file was written meanwhile.
     public init(of model: Qwen3Model) throws {
         var hash = SpaceHash()
         hash.combine(Self.rulesVersion)
@@ -46,6 +47,7 @@ public struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
             for extent in tensor.shape { hash.combine(UInt64(extent)) }
             unsafe hash.combine(model.file.bytes(of: tensor))
         }
+        try model.file.checkUnchanged()
         value = hash.finish()
     }
 

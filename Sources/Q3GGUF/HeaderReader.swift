@@ -11,8 +11,9 @@ enum HeaderLimits {
     static let pairCount = 1 << 16
     static let tensorCount = 1 << 16
     static let keyByteCount = 65_535  // the specification's
-    static let stringByteCount = 1 << 30  // llama.cpp's, as the next
-    static let arrayCount = 1 << 30
+    /// A string is copied when it is asked for; the longest in use is a tokenizer.json of 11 MB.
+    static let stringByteCount = 1 << 24
+    static let arrayCount = 1 << 30  // llama.cpp's
     static let alignment = 1 << 20
 
     /// The most elements of an array; fewer for arrays that are copied when a model is loaded.

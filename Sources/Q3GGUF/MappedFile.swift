@@ -63,7 +63,9 @@
         defer { if !isKept { unsafe munmap(base, identity.byteCount) } }
         if copying {
             unsafe try Self.read(descriptor, into: base, byteCount: identity.byteCount, path: path)
-            guard unsafe fstat(descriptor, &status) == 0, Identity(status) == identity else { throw .changed(path: path) }
+            guard unsafe fstat(descriptor, &status) == 0, Identity(status) == identity else {
+                throw .changed(path: path)
+            }
         }
         isKept = true
         isCopy = copying

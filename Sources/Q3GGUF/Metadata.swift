@@ -14,6 +14,9 @@ public struct Metadata: Sendable {
         let array: (elementType: ValueType, count: Int)?
         /// Bytes of the value: a scalar, the text of a string, the elements of an array.
         let range: Range<Int>
+
+        /// The type for messages, such as "u32" or "array of string".
+        var typeName: String { array.map { "array of \($0.elementType.name)" } ?? type.name }
     }
 
     private let file: MappedFile
@@ -143,6 +146,6 @@ public struct Metadata: Sendable {
     }
 
     func wrongType(_ key: String, wanted: String) -> GGUFError {
-        .wrongType(key: key, wanted: wanted, got: value(key)?.typeName ?? "absent")
+        .wrongType(key: key, wanted: wanted, got: indexOfKey[key].map { entries[$0].typeName } ?? "absent")
     }
 }

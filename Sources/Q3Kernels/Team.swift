@@ -55,6 +55,12 @@ public struct AttentionQuery: Sendable, Equatable {
     public let isa: ISA
     public var threads: Int { unsafe Int(raw.threads) }
 
+    /// Most threads that make sense to ask for.
+    public static let threadLimit = Int(Q3_MAX_THREADS)
+
+    /// How many of `threads` threads the system lets run at once; starts them for a moment to see.
+    public static func startableThreads(_ threads: Int) -> Int { Int(q3_startable_threads(UInt32(threads))) }
+
     /// Bytes of work memory for `threads` threads and matrices of at most `widest` columns.
     public static func scratchByteCount(threads: Int, widest: Int, headDim: Int) -> Int {
         threads * threadByteCount(widest: widest, headDim: headDim)

@@ -32,6 +32,8 @@ final class Executor {
             ? PrefixCache(byteLimit: cacheByteLimit, layerCount: config.layerCount, width: config.keyWidth) : nil
     }
 
+    var cacheUse: PrefixCacheUse { cache?.use ?? PrefixCacheUse() }
+
     func plan(rows: Int, keyRows: Int, pooledRows: Int) -> ScratchPlan {
         ScratchPlan(
             config: config, families: weights.families, rows: rows, keyRows: keyRows, pooledRows: pooledRows,

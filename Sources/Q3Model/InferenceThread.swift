@@ -1,5 +1,7 @@
 // The one thread that enters the team.
 
+import Synchronization
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -13,13 +15,23 @@
 /// libomp keeps a separate team for every thread that enters a parallel region and never frees it, so all computing of
 /// the process goes through here; it also keeps long jobs off Swift's cooperative pool.
 @safe final class InferenceThread: @unchecked Sendable {
-    static let shared = InferenceThread()
+    private static let one = Mutex<InferenceThread?>(nil)
+
+    /// The thread of the process, started by whoever asks first. Throws `cannotStartThreads`.
+    static func shared() throws(ModelError) -> InferenceThread {
+        try one.withLock { thread throws(ModelError) in
+            if let thread { return thread }
+            let started = try InferenceThread()
+            thread = started
+            return started
+        }
+    }
 
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let filled = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var jobs: [@Sendable () -> Void] = []
 
-    private init() {
+    private init() throws(ModelError) {
         unsafe pthread_mutex_init(mutex, nil)
         unsafe pthread_cond_init(filled, nil)
         #if canImport(Darwin)
@@ -35,7 +47,7 @@
                 #endif
                 unsafe Unmanaged<InferenceThread>.fromOpaque(context!).takeUnretainedValue().work()
             }, Unmanaged.passUnretained(self).toOpaque())
-        precondition(created == 0, "the system cannot start one more thread")
+        guard created == 0 else { throw .cannotStartThreads(wanted: 1, got: 0) }
     }
 
     private func work() -> Never {

@@ -19,6 +19,8 @@ public enum ModelError: Error, Sendable, Equatable {
     case inputTooLong(index: Int, tokenCount: Int, limit: Int)
     case outOfMemory(byteCount: Int)
     case badThreadCount(Int)
+    /// The system lets fewer threads run at once than are wanted.
+    case cannotStartThreads(wanted: Int, got: Int)
 }
 
 extension ModelError: CustomStringConvertible {
@@ -48,6 +50,8 @@ extension ModelError: CustomStringConvertible {
             "no memory for \(byteCount) bytes of scratch; use shorter inputs or fewer threads"
         case .badThreadCount(let count):
             "\(count) threads asked for, wanted 1 to \(ModelOptions.threadLimit)"
+        case .cannotStartThreads(let wanted, let got):
+            "the system lets only \(got) of \(wanted) threads run; use fewer threads or raise the limit (ulimit -u)"
         }
     }
 }

@@ -2,6 +2,17 @@
 
 import Q3Kernels
 
+/// What a prefix cache was good for so far.
+public struct PrefixCacheUse: Sendable, Equatable {
+    /// Token lists that were looked up, and those that found a beginning.
+    public internal(set) var lookups = 0
+    public internal(set) var hits = 0
+    /// Tokens that did not have to be computed.
+    public internal(set) var reusedTokens = 0
+    /// Bytes held now.
+    public internal(set) var byteCount = 0
+}
+
 /// A bounded store of all layers' keys and values for token prefixes, least recently used out first.
 ///
 /// It learns by itself: a prefix that a list shares with another list of its batch, or with one of the last lists seen,
@@ -45,6 +56,7 @@ final class PrefixCache {
     private var entries: [Entry] = []
     private var recent: [[Int32]] = []
     private var clock = 0
+    private(set) var use = PrefixCacheUse()
 
     init(byteLimit: Int, layerCount: Int, width: Int) {
         self.byteLimit = byteLimit
@@ -63,6 +75,11 @@ final class PrefixCache {
             if Self.lengths ~= length, length > best?.length ?? 0 { best = (entry, length) }
         }
         best?.entry.lastUse = clock
+        use.lookups += 1
+        if let best {
+            use.hits += 1
+            use.reusedTokens += best.length
+        }
         return best
     }
 
@@ -101,5 +118,6 @@ final class PrefixCache {
                 byteCount += entry.byteCount
                 return byteCount <= byteLimit
             })
+        use.byteCount = entries.reduce(0) { $0 + $1.byteCount }
     }
 }

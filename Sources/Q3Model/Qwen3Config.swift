@@ -16,10 +16,15 @@ public struct Qwen3Config: Sendable, Equatable {
     public let ffnSize: Int
     /// Rows of `token_embd.weight`.
     public let vocabularySize: Int
-    /// Positions that the checkpoint was made for, in tokens.
+    /// Most tokens of a text: the positions that the checkpoint was made for, but at most `contextLimit`.
     public let contextLength: Int
     public let ropeTheta: Float
     public let rmsNormEpsilon: Float
+
+    /// Three times the longest context of any Qwen3 checkpoint: what a file says beyond that sizes nothing.
+    public static let contextLimit = 1 << 17
+    /// Ten times the vocabulary of any Qwen3 checkpoint.
+    static let vocabularyLimit = 1 << 21
 
     /// Width of all query heads together.
     public var queryWidth: Int { heads * headDim }
@@ -59,7 +64,7 @@ public struct Qwen3Config: Sendable, Equatable {
         heads = try size("attention.head_count", in: 1...128)
         kvHeads = try size("attention.head_count_kv", in: 1...heads)
         headDim = try size("attention.key_length", in: 32...256, multipleOf: 32)
-        contextLength = try size("context_length", in: 1...Int(UInt32.max))
+        contextLength = min(try size("context_length", in: 1...Int(UInt32.max)), Self.contextLimit)
         ropeTheta = try number("rope.freq_base", in: 1...1e12)
         rmsNormEpsilon = try number("attention.layer_norm_rms_epsilon", in: Float.leastNormalMagnitude...0.1)
         guard heads.isMultiple(of: kvHeads) else {
@@ -69,6 +74,10 @@ public struct Qwen3Config: Sendable, Equatable {
         let valueLength = try size("attention.value_length", in: headDim...headDim)
         guard let embedding = file.tensor(named: "token_embd.weight") else {
             throw ModelError.missingTensor("token_embd.weight")
+        }
+        guard embedding.rowCount <= Self.vocabularyLimit else {
+            throw ModelError.badShape(
+                tensor: embedding.name, got: embedding.shape, wanted: [hiddenSize, Self.vocabularyLimit])
         }
         vocabularySize = embedding.rowCount
         try Self.refuseVariants(metadata, headDim: valueLength)

@@ -16,7 +16,7 @@ public enum Precision: String, Sendable, CaseIterable {
 
 public struct ModelOptions: Sendable {
     /// Most threads that make sense to ask for.
-    public static let threadLimit = 512
+    public static let threadLimit = Team.threadLimit
 
     public var precision = Precision.fast
     /// Threads of the team; nil takes one per processor.
@@ -42,6 +42,7 @@ public final class Qwen3Model: Sendable {
     public let options: ModelOptions
     private let layerByteCount: Int
     private let executor: Confined<Executor>
+    private let cacheUse = Mutex(PrefixCacheUse())
 
     /// Checks the file against what the architecture needs; no weight but the norms is read.
     /// Throws `GGUFError` or `ModelError`.
@@ -51,8 +52,11 @@ public final class Qwen3Model: Sendable {
 
     /// With a chosen instruction set, for comparisons.
     package init(file: GGUFFile, options: ModelOptions, isa: ISA) throws {
-        let threads = options.threads ?? processorCount
+        let threads = options.threads ?? min(processorCount, ModelOptions.threadLimit)
         guard 1...ModelOptions.threadLimit ~= threads else { throw ModelError.badThreadCount(threads) }
+        _ = try InferenceThread.shared()
+        let startable = Team.startableThreads(threads)  // besides the inference thread, which the team counts too
+        guard startable == threads else { throw ModelError.cannotStartThreads(wanted: threads, got: startable) }
         config = try Qwen3Config(file: file)
         let weights = try Qwen3Weights(file: file, config: config, precision: options.precision)
         self.file = file
@@ -94,13 +98,16 @@ public final class Qwen3Model: Sendable {
     ) async throws -> [[Float]] {
         let cancelled = Flag()
         return try await withTaskCancellationHandler {
-            try await InferenceThread.shared.run { [self] in
+            try await InferenceThread.shared().run { [self] in
                 try file.checkUnchanged()
                 let layerCount = Double(config.layerCount)
-                return try executor.value.run(batch, sharing: sharing) { layersDone in
+                defer { cacheUse.withLock { $0 = executor.value.cacheUse } }
+                let states = try executor.value.run(batch, sharing: sharing) { layersDone in
                     if cancelled.isSet { throw CancellationError() }
                     progress(Double(layersDone) / layerCount)
                 }
+                try file.checkUnchanged()  // while the pass ran: better no vector than a wrong one
+                return states
             }
         } onCancel: {
             cancelled.set()
@@ -119,11 +126,16 @@ public final class Qwen3Model: Sendable {
         }
     }
 
+    /// What the prefix cache was good for so far, as of the last pass that ended.
+    public var prefixCacheUse: PrefixCacheUse { cacheUse.withLock { $0 } }
+
     /// One row of a weight matrix as f32, [hiddenSize]: `token_embd.weight`, `output.weight` or `cls.output.weight`.
     /// Nil without such a tensor. Throws `ModelError` when it has another shape or type, or no such row.
     public func dequantizedRow(_ row: Int, of tensorName: String) throws -> [Float]? {
         guard let tensor = file.tensor(named: tensorName) else { return nil }
-        guard tensor.shape.count == 2, tensor.shape[0] == config.hiddenSize, 0..<tensor.rowCount ~= row else {
+        guard tensor.shape.count == 2, tensor.shape[0] == config.hiddenSize, 0..<tensor.rowCount ~= row,
+            row <= Int32.max
+        else {
             throw ModelError.badShape(
                 tensor: tensorName, got: tensor.shape, wanted: [config.hiddenSize, max(row &+ 1, tensor.rowCount)])
         }
@@ -172,7 +184,7 @@ public final class Qwen3Model: Sendable {
     ) async throws {
         try check(lists)
         let sorted = lists.sorted { $0.lexicographicallyPrecedes($1) }
-        try await InferenceThread.shared.run { [self] in
+        try await InferenceThread.shared().run { [self] in
             executor.value.observer = observer
             defer { executor.value.observer = nil }
             _ = try executor.value.run(sorted, sharing: options.sharesPrefixes) { _ in }

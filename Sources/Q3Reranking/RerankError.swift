@@ -1,5 +1,7 @@
 // Everything that can be wrong with a reranker's file, a pair of texts or a request.
 
+import Q3GGUF
+
 /// Why a pair got no score, or why a file cannot give any.
 public enum RerankError: Error, Sendable, Equatable {
     /// The file was made for embedding.
@@ -12,6 +14,8 @@ public enum RerankError: Error, Sendable, Equatable {
     case missingLabels
     /// The classifier's labels are not one yes and one no.
     case labels([String])
+    /// The classifier has another number of labels than two.
+    case labelCount(Int)
     /// `cls.output.weight` has another number of rows than there are labels.
     case classifierRows(rows: Int, labels: Int)
     /// No tensor that could give the logits of yes and no.
@@ -24,6 +28,8 @@ public enum RerankError: Error, Sendable, Equatable {
     case tooLong(tokenCount: Int, limit: Int)
     /// The hidden state holds a NaN or an infinity.
     case nonFinite
+    /// The hidden state is zero in every dimension, which would read as a score of one half.
+    case zeroState
     /// What is wrong with one pair of a list, by its index.
     indirect case pair(index: Int, RerankError)
 }
@@ -32,7 +38,7 @@ extension RerankError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .embeddingModel(let path, let evidence):
-            "\(path) is an embedding model (\(evidence)), which cannot answer yes or no; use `q3 embed` or Q3Embedding"
+            "\(path.escapedForTerminal) is an embedding model (\(evidence)), which cannot answer yes or no; use `q3 embed` or Q3Embedding"
         case .missingPiece(let piece):
             "the vocabulary has no single token \"\(piece)\", which the prompt needs; this is no Qwen3 tokenizer"
         case .vocabulary(let tokenCount, let embeddingCount):
@@ -42,7 +48,9 @@ extension RerankError: CustomStringConvertible {
             "the file has cls.output.weight but no qwen3.classifier.output_labels, so nothing says which row means yes; "
                 + "converters differ in the order, and guessing would turn the ranking upside down"
         case .labels(let labels):
-            "qwen3.classifier.output_labels is \(labels), but a Qwen3 reranker answers \"yes\" and \"no\""
+            "qwen3.classifier.output_labels is \(labels.map(\.escapedForTerminal)), but a Qwen3 reranker answers \"yes\" and \"no\""
+        case .labelCount(let count):
+            "qwen3.classifier.output_labels has \(count) labels, but a Qwen3 reranker has one for yes and one for no"
         case .classifierRows(let rows, let labels):
             "cls.output.weight has \(rows) rows for \(labels) labels; a Qwen3 reranker has one for yes and one for no"
         case .missingHead(let hiddenSize):
@@ -59,6 +67,8 @@ extension RerankError: CustomStringConvertible {
                 + "split the document, or ask for truncation (--truncate)"
         case .nonFinite:
             "the model gave a value that is no finite number: the weights are damaged, or too large to compute with"
+        case .zeroState:
+            "the model gave a state of zeros, which answers nothing: the weights are damaged, or too large to compute with"
         case .pair(let index, let error):
             "pair \(index): \(error)"
         }

@@ -36,10 +36,13 @@ public enum RerankHeadSource: Sendable, Equatable {
     /// Finds the head, most explicit first, and never guesses the order of labels.
     public init(file: GGUFFile, hiddenSize: Int) throws {
         if let classifier = file.tensor(named: "cls.output.weight") {
-            guard
-                let labels = try file.metadata.optionalStringArray("qwen3.classifier.output_labels")?.makeStrings()
-            else { throw RerankError.missingLabels }
-            guard labels.count == 2, let yes = labels.firstIndex(of: "yes"), let no = labels.firstIndex(of: "no") else {
+            guard let list = try file.metadata.optionalStringArray("qwen3.classifier.output_labels") else {
+                throw RerankError.missingLabels
+            }
+            // Counted before it is copied: a hostile file may list a thousand million labels.
+            guard list.count == 2 else { throw RerankError.labelCount(list.count) }
+            let labels = list.makeStrings()
+            guard let yes = labels.firstIndex(of: "yes"), let no = labels.firstIndex(of: "no") else {
                 throw RerankError.labels(labels)
             }
             guard classifier.rowCount == labels.count else {
@@ -85,6 +88,7 @@ struct RerankHead: Sendable {
 
     /// The logit of yes minus the logit of no at a hidden state, [hiddenSize].
     func margin(_ hiddenState: [Float]) throws(RerankError) -> Float {
+        guard hiddenState.contains(where: { $0 != 0 }) else { throw .zeroState }
         var margin = 0.0
         for (i, value) in hiddenState.enumerated() {
             margin += Double(value) * (Double(yes[i]) - Double(no[i]))

@@ -33,8 +33,9 @@ package struct RerankPrompt: Sendable {
         for pair: RerankPair, tokenizer: Tokenizer, limit: Int, truncate: Bool
     ) throws(RerankError) -> Input {
         let head = style.middle(instruction: pair.instruction ?? style.defaultInstruction, query: pair.query)
-        let middle = tokenizer.encode(head + pair.document)
-        let room = limit - prefix.count - suffix.count
+        let room = max(0, limit - prefix.count - suffix.count)
+        // To cut a document, no more of it need be read; to refuse one, all of it is counted.
+        let middle = tokenizer.encode(head + pair.document, atLeast: truncate ? room + 1 : .max)
         if middle.count <= room {
             return Input(ids: prefix + middle + suffix, truncated: false)
         }

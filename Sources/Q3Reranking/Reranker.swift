@@ -73,9 +73,14 @@ public final class Reranker: Sendable {
 
     /// Uses a file that is open already.
     public init(file: GGUFFile, options: ModelOptions = ModelOptions()) throws {
-        // 4 is rank; a file that names any pooling of vectors was not trained to answer.
+        // 4 is rank; a file that names any pooling of vectors was not trained to answer. Early embedding files name none:
+        // there the model's name tells.
         if let pooling = try file.metadata.optionalUInt32("qwen3.pooling_type"), (1...3).contains(pooling) {
             throw RerankError.embeddingModel(path: file.path, evidence: "qwen3.pooling_type is \(pooling)")
+        }
+        let role = try ModelRole(of: file)
+        if role.kind == .embedding {
+            throw RerankError.embeddingModel(path: file.path, evidence: role.evidence)
         }
         let tokenizer = try Tokenizer(metadata: file.metadata)
         self.tokenizer = tokenizer
@@ -141,10 +146,7 @@ public final class Reranker: Sendable {
             Result { () throws(RerankError) in
                 let input = try result.get()
                 defer { next += 1 }
-                let margin = try head.margin(states[next])
-                return RerankScore(
-                    index: index, score: probability(ofMargin: margin), margin: margin,
-                    tokenCount: input.ids.count, truncated: input.truncated)
+                return try score(of: states[next], for: input, index: index)
             }
         }
     }
@@ -155,7 +157,18 @@ public final class Reranker: Sendable {
         try input(for: pair, options: options).ids
     }
 
-    private func input(for pair: RerankPair, options: RerankOptions) throws(RerankError) -> RerankPrompt.Input {
+    /// What the head reads from the hidden state of a prompt's last token.
+    package func score(
+        of hiddenState: [Float], for input: RerankPrompt.Input, index: Int
+    ) throws(RerankError) -> RerankScore {
+        let margin = try head.margin(hiddenState)
+        return RerankScore(
+            index: index, score: probability(ofMargin: margin), margin: margin, tokenCount: input.ids.count,
+            truncated: input.truncated)
+    }
+
+    /// The prompt of a pair.
+    package func input(for pair: RerankPair, options: RerankOptions) throws(RerankError) -> RerankPrompt.Input {
         let prompt =
             switch options.style {
             case .card: cardPrompt

@@ -51,6 +51,7 @@ struct BytePairMerger: Sendable {
 
     private func mergeByLooking(_ nodes: inout MutableSpan<Node>) {
         while true {
+            countSteps(nodes.count)
             var (lowest, lowestPosition) = (MergeTable.none, 0)
             for position in nodes.indices where nodes[position].candidate < lowest {
                 (lowest, lowestPosition) = (nodes[position].candidate, position)
@@ -69,6 +70,7 @@ struct BytePairMerger: Sendable {
             // The queue may hold pairs that are gone. A rank belongs to one pair of tokens, and a token at a
             // position only grows, so a pair of the same rank is the same pair.
             let position = Int(pair.position)
+            countSteps()
             guard nodes[position].candidate >> 32 == UInt64(pair.rank) else { continue }
             mergePair(at: position, of: &nodes)
             let previous = nodes[position].previous

@@ -62,6 +62,6 @@ struct MergeTable: Sendable {
 
     @inline(__always)
     private func filterBit(_ pair: UInt64) -> Int {
-        Int(truncatingIfNeeded: WordTable.hash(pair) >> filterShift)
+        Int(truncatingIfNeeded: merges.hash(pair) >> filterShift)
     }
 }

@@ -60,6 +60,7 @@ struct Normalizer: ~Escapable {
     private func segmentEnd(from start: Int) -> Int {
         var end = start
         while end < text.count {
+            countSteps()
             let (value, byteCount) = text.scalar(at: end)
             if characters[value].isInert { break }
             end += byteCount
@@ -73,6 +74,7 @@ struct Normalizer: ~Escapable {
         segment.begin()
         var offset = range.lowerBound
         while offset < range.upperBound {
+            countSteps()
             let (value, byteCount) = text.scalar(at: offset)
             segment.append(value)
             offset += byteCount
@@ -105,6 +107,7 @@ struct Normalizer: ~Escapable {
         var offset = range.lowerBound
         var last: UInt8 = 0
         while offset < range.upperBound {
+            countSteps()
             let (value, byteCount) = text.scalar(at: offset)
             let properties = characters[value]
             if properties.isUnstable { return false }

@@ -5,6 +5,8 @@
 struct PieceTable: Sendable {
     /// `length in bytes << 32 | id`, by key.
     private var table: WordTable
+    /// Another one for each table: a file cannot know which of its tokens have one hash.
+    private let start = UInt64.random(in: 0...UInt64.max)
 
     /// - Throws: `TokenizerError.duplicateToken`.
     init(_ ids: [Int32], of store: PieceStore) throws(TokenizerError) {
@@ -16,7 +18,7 @@ struct PieceTable: Sendable {
         let bytes = store.bytes.span
         for id in ids {
             let piece = bytes.extracting(store.range(of: id))
-            keys.append(Self.key(piece))
+            keys.append(key(piece))
             values.append(UInt64(piece.count) << 32 | UInt64(id))
         }
         let twins = table.insert(keys: keys, values: values) { first, second in
@@ -28,7 +30,7 @@ struct PieceTable: Sendable {
 
     @inline(__always)
     func find(_ piece: Span<UInt8>, in store: borrowing PieceStore) -> Int32? {
-        let value = table.value(of: Self.key(piece)) { value in
+        let value = table.value(of: key(piece)) { value in
             value >> 32 == UInt64(piece.count) && (piece.count <= 8 || store.isEqual(Self.id(value), piece))
         }
         return value == WordTable.none ? nil : Self.id(value)
@@ -36,15 +38,15 @@ struct PieceTable: Sendable {
 
     private static func id(_ value: UInt64) -> Int32 { Int32(truncatingIfNeeded: value) }
 
-    /// The bytes as an integer, or their FNV-1a hash.
+    /// The bytes as an integer, or their FNV-1a hash from the table's start.
     @inline(__always)
-    private static func key(_ piece: Span<UInt8>) -> UInt64 {
+    private func key(_ piece: Span<UInt8>) -> UInt64 {
         guard piece.count > 8 else {
             var key: UInt64 = 0
             for index in piece.indices { key = key << 8 | UInt64(piece[index]) }
             return key
         }
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        var hash = start
         for index in piece.indices { hash = (hash ^ UInt64(piece[index])) &* 0x100_0000_01B3 }
         return hash
     }

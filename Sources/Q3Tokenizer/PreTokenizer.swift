@@ -105,6 +105,7 @@ struct PreTokenizer: ~Escapable {
 
     @inline(__always)
     private func scalar(at offset: Int) -> Scalar {
+        countSteps()
         let (value, byteCount) = text.scalar(at: offset)
         return Scalar(value: value, characterClass: characters[value].characterClass, end: offset + byteCount)
     }

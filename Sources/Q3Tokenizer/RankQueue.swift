@@ -83,6 +83,7 @@ struct RankQueue {
     private mutating func siftUp() {
         var child = heap.count - 1
         while child > 0, heap[child].key < heap[(child - 1) / 2].key {
+            countSteps()
             heap.swapAt(child, (child - 1) / 2)
             child = (child - 1) / 2
         }
@@ -95,6 +96,7 @@ struct RankQueue {
             var least = parent
             if child < heap.count, heap[child].key < heap[least].key { least = child }
             if child + 1 < heap.count, heap[child + 1].key < heap[least].key { least = child + 1 }
+            countSteps()
             guard least != parent else { return }
             heap.swapAt(parent, least)
             parent = least

@@ -64,9 +64,14 @@ public final class Tokenizer: Sendable {
     ///   and longest first. Without it they are text like any other, so that text from outside cannot carry control
     ///   tokens.
     public func encode(_ text: String, parseSpecial: Bool = false) -> [Int32] {
+        encode(text, parseSpecial: parseSpecial, atLeast: .max)
+    }
+
+    /// The first tokens of a text: `count` of them or some more, if it has so many. The rest is not encoded.
+    package func encode(_ text: String, parseSpecial: Bool = false, atLeast count: Int) -> [Int32] {
         var ids: [Int32] = []
-        ids.reserveCapacity(text.utf8.count / 3)
-        encode(text.utf8.span, parseSpecial: parseSpecial, into: &ids) { _, _, _ in }
+        ids.reserveCapacity(min(text.utf8.count / 3, count))
+        encode(text.utf8.span, parseSpecial: parseSpecial, upTo: count, into: &ids) { _, _, _ in }
         return ids
     }
 
@@ -84,23 +89,23 @@ public final class Tokenizer: Sendable {
     }
 
     /// Encodes section by section: added tokens, and the text between them. Calls `body` after each with its ids,
-    /// where it begins in `text`, and where NFC changed it.
+    /// where it begins in `text`, and where NFC changed it. Stops behind the piece with which there are `limit` ids.
     private func encode(
-        _ text: Span<UInt8>, parseSpecial: Bool, into ids: inout [Int32],
+        _ text: Span<UInt8>, parseSpecial: Bool, upTo limit: Int = .max, into ids: inout [Int32],
         body: (ArraySlice<Int32>, Int, [NormalizedText.Edit]) -> Void
     ) {
         var scratch: [BytePairMerger.Node] = []
         var start = 0
-        while start < text.count {
+        while start < text.count, ids.count < limit {
             let match = parseSpecial ? vocabulary.added.firstMatch(in: text, from: start) : nil
             let end = match?.range.lowerBound ?? text.count
             if start < end {
                 let (first, section) = (ids.count, text.extracting(start..<end))
                 let normalized = Normalizer.normalize(section)
                 if let normalized {
-                    encodePieces(of: normalized.bytes.span, scratch: &scratch, into: &ids)
+                    encodePieces(of: normalized.bytes.span, upTo: limit, scratch: &scratch, into: &ids)
                 } else {
-                    encodePieces(of: section, scratch: &scratch, into: &ids)
+                    encodePieces(of: section, upTo: limit, scratch: &scratch, into: &ids)
                 }
                 body(ids[first...], start, normalized?.edits ?? [])
             }
@@ -111,9 +116,11 @@ public final class Tokenizer: Sendable {
         }
     }
 
-    private func encodePieces(of text: Span<UInt8>, scratch: inout [BytePairMerger.Node], into ids: inout [Int32]) {
+    private func encodePieces(
+        of text: Span<UInt8>, upTo limit: Int, scratch: inout [BytePairMerger.Node], into ids: inout [Int32]
+    ) {
         var preTokenizer = PreTokenizer(text)
-        while let range = preTokenizer.next() {
+        while ids.count < limit, let range = preTokenizer.next() {
             let piece = text.extracting(range)
             let token = vocabulary.normalToken(piece)
             if let token, knownTokens.contains(token) {

@@ -9,6 +9,8 @@ struct WordTable: Sendable {
     /// Key and value in turn; the value of a free slot is `none`.
     private var slots: [UInt64]
     private let shift: Int
+    /// Odd, and another one for each table: a file cannot know which of its keys will crowd together.
+    private let multiplier = UInt64.random(in: 0...UInt64.max) | 1
 
     /// A table for up to `capacity` keys.
     init(capacity: Int) {
@@ -24,10 +26,10 @@ struct WordTable: Sendable {
         return bitCount
     }
 
-    /// Fibonacci hashing: the high bits are the good ones.
+    /// Multiplicative hashing: the high bits are the good ones.
     @inline(__always)
-    static func hash(_ key: UInt64) -> UInt64 {
-        (key ^ key >> 29) &* 0x9E37_79B9_7F4A_7C15
+    func hash(_ key: UInt64) -> UInt64 {
+        (key ^ key >> 29) &* multiplier
     }
 
     /// The value of a key; of those with the same key, the one for which `isMatch` says so.
@@ -45,11 +47,11 @@ struct WordTable: Sendable {
         // Each insertion in the order of the entries would wait on memory. In the order of the first byte of the hash, all
         // of one byte go to the same few kilobytes.
         var ends = [Int](repeating: 0, count: 257)
-        for key in keys { ends[Int(Self.hash(key) >> 56) + 1] += 1 }
+        for key in keys { ends[Int(hash(key) >> 56) + 1] += 1 }
         for byte in 1...256 { ends[byte] += ends[byte - 1] }
         var entries = [(key: UInt64, value: UInt64)](repeating: (0, 0), count: keys.count)
         for index in keys.indices {
-            let byte = Int(Self.hash(keys[index]) >> 56)
+            let byte = Int(hash(keys[index]) >> 56)
             entries[ends[byte]] = (keys[index], values[index])
             ends[byte] += 1
         }
@@ -65,8 +67,9 @@ struct WordTable: Sendable {
     @inline(__always)
     private func slot(of key: UInt64, where isMatch: (UInt64) -> Bool) -> Int {
         let mask = slots.count - 1
-        var index = Int(truncatingIfNeeded: Self.hash(key) >> shift) * 2
+        var index = Int(truncatingIfNeeded: hash(key) >> shift) * 2
         while slots[index + 1] != Self.none, slots[index] != key || !isMatch(slots[index + 1]) {
+            countSteps()
             index = (index + 2) & mask
         }
         return index

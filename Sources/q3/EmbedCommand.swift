@@ -1,6 +1,7 @@
 // q3 embed: texts in, vectors out, in the order of the input.
 import ArgumentParser
 import Q3Embedding
+import Q3Input
 
 struct EmbedCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -68,7 +69,9 @@ struct EmbedCommand: AsyncParsableCommand {
         let source = try InputSource(arguments: text, file: input.input, what: "texts")
         var records = try RecordReader(source, lossy: input.lossy, parser: .texts)
         let file = try OutputFile(path: output.output, inputs: [source.path, model.model])
-        let embedder = try opening(model.model, copying: model.noMmap) { try Embedder(file: $0, options: model.options) }
+        let embedder = try opening(model.model, copying: model.noMmap) {
+            try Embedder(file: $0, options: model.options)
+        }
         let kept = try embedder.dimensions(requested: dimensions)
         let columnCount = try type.elementCount(dimensions: kept)
         var writer = try VectorWriter(format: format, type: type, columnCount: columnCount, output: file)
@@ -76,7 +79,7 @@ struct EmbedCommand: AsyncParsableCommand {
         let progress = Progress()
         var held: [VectorRow] = []
 
-        while let window = try records.nextWindow(&rejections) {
+        while let window = try records.nextWindow(rejecting: { try rejections.add($0, $1) }) {
             let results = try await embedder.results(
                 for: window.records.map(\.content), as: prompt,
                 options: EmbeddingOptions(dimensions: kept, truncate: truncate, parseSpecial: parseSpecial),

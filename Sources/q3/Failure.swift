@@ -1,6 +1,7 @@
 // What can end a command, and the exit status that tells scripts which it was.
 import Q3Embedding
 import Q3GGUF
+import Q3Input
 import Q3Model
 import Q3Reranking
 
@@ -18,6 +19,8 @@ enum ExitStatus: Int32 {
     case usage = 64
     case badData = 65
     case noInput = 66
+    /// The address to listen on is taken or is none of ours.
+    case unavailable = 69
     /// The model computed something that is no answer, or we made a mistake.
     case software = 70
     case system = 71
@@ -57,11 +60,22 @@ struct Failure: Error {
         let named = path.map { "\($0): \(error)" } ?? "\(error)"
         switch error {
         case let failure as Failure: self = failure
+        case let error as InputError: self.init(error)
         case let error as GGUFError: self.init(error.exitStatus, error.namesItsFile ? "\(error)" : named)
         case let error as ModelError: self.init(error.exitStatus, named)
         case let error as EmbeddingError: self.init(error.exitStatus, "\(error)")
         case let error as RerankError: self.init(error.exitStatus, "\(error)")
         default: self.init(.badData, named)
+        }
+    }
+}
+
+extension Failure {
+    private init(_ error: InputError) {
+        switch error {
+        case .cannotOpen(let name, let code): self.init(.noInput, "cannot read \(name)", errno: code)
+        case .directory(let name): self.init(.noInput, "\(name) is a directory; give a file of texts")
+        case .cannotRead(let name, let code): self.init(.inputOutput, "cannot read \(name)", errno: code)
         }
     }
 }
@@ -94,7 +108,7 @@ extension ModelError {
     fileprivate var exitStatus: ExitStatus {
         switch self {
         case .badThreadCount: .usage
-        case .outOfMemory: .system
+        case .outOfMemory, .cannotStartThreads: .system
         default: .badData
         }
     }
@@ -114,7 +128,7 @@ extension EmbeddingError {
 extension RerankError {
     var exitStatus: ExitStatus {
         switch self {
-        case .nonFinite: .software
+        case .nonFinite, .zeroState: .software
         case .pair(_, let error): error.exitStatus
         default: .badData
         }

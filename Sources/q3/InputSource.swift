@@ -1,12 +1,7 @@
-// Where texts come from: arguments, a file, or whatever is piped in.
+// Which of the arguments, a file or a pipe the texts come from.
+import Q3Input
 
-enum InputSource {
-    case arguments([String])
-    /// A text per line; stdin for a nil path.
-    case lines(path: String?)
-    /// A JSON object per line.
-    case jsonLines(path: String)
-
+extension InputSource {
     /// Arguments, or a file by its ending, or stdin (`-`, or a pipe when nothing else is given).
     init(arguments: [String], file: String?, what: String) throws {
         guard arguments.isEmpty || file == nil else {
@@ -24,21 +19,5 @@ enum InputSource {
         } else {
             throw Failure(.usage, "no \(what): give them as arguments, with --input FILE, or through a pipe")
         }
-    }
-
-    var path: String? {
-        switch self {
-        case .arguments: nil
-        case .lines(let path): path
-        case .jsonLines(let path): path
-        }
-    }
-
-    var isArguments: Bool {
-        if case .arguments = self { true } else { false }
-    }
-
-    var isJSON: Bool {
-        if case .jsonLines = self { true } else { false }
     }
 }

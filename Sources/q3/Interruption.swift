@@ -33,12 +33,28 @@ enum Interruption {
         }
     }
 
+    /// What the first signal does instead of ending the process, where ending takes time: a server finishes its requests.
+    private static let gracefulEnd = Mutex<(@Sendable () -> Void)?>(nil)
+
+    /// Has the first signal call `end`; a second one ends the process at once.
+    static func onFirstSignal(_ end: @escaping @Sendable () -> Void) {
+        gracefulEnd.withLock { $0 = end }
+    }
+
     /// Waits until a signal asks for the end, and ends the process once no output is being written; after a second, in
     /// which nobody read the output, anyway.
     static func waitForSignal() -> Never {
         var signals = awaited
         var received: CInt = 0
-        while unsafe sigwait(&signals, &received) != 0 {}
+        while true {
+            while unsafe sigwait(&signals, &received) != 0 {}
+            let end = gracefulEnd.withLock { end in
+                defer { end = nil }
+                return end
+            }
+            guard let end else { break }
+            end()
+        }
         for _ in 0..<100 {
             let removed: Void? = unfinishedFile.withLockIfAvailable { path in
                 if let path { unsafe unlink(path) }

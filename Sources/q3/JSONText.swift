@@ -1,4 +1,5 @@
 // Writes JSON: strings with everything escaped that must be, and the shortest numbers that read back the same.
+import Q3Input
 
 /// Text under construction, in place because vectors are long.
 struct JSONText {

@@ -42,7 +42,10 @@ struct ModelReport {
         let config = model.config
         let mix = types.map { "\($0.type) \($0.tensorCount) (\(megabytes($0.byteCount)))" }.joined(separator: ", ")
         var rows = [
-            ("file", "\(model.file.path), \(megabytes(model.file.byteCount)), GGUF v\(model.file.version)"),
+            (
+                "file",
+                "\(model.file.path.withControlsEscaped), \(megabytes(model.file.byteCount)), GGUF v\(model.file.version)"
+            ),
             ("name", (name ?? "none").escapedForTerminal),
             ("role", "\(role.kind.rawValue) (\(role.evidence))"),
             (

@@ -52,10 +52,13 @@ extension EmbeddingType: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension PromptStyle: ExpressibleByArgument {}
 
-/// Opens a model; whatever is wrong with it names the file.
+/// Opens a model; whatever is wrong with it names the file, and so does a change while it was read.
 func opening<Model>(_ path: String, copying: Bool = false, _ open: (GGUFFile) throws -> Model) throws -> Model {
     do {
-        return try open(GGUFFile(path: path, copying: copying))
+        let file = try GGUFFile(path: path, copying: copying)
+        let model = try open(file)
+        try file.checkUnchanged()
+        return model
     } catch {
         throw Failure(error, model: path)
     }

@@ -1,5 +1,6 @@
 // The command line tool: parses, runs one command, and turns every failure into one line and an exit status.
 import ArgumentParser
+import Q3Kernels
 
 #if canImport(Glibc)
     import Glibc
@@ -14,6 +15,10 @@ enum Q3 {
     static func main() {
         Interruption.blockSignals()
         Interruption.endWhenPagesAreLost()
+        // Where the system has no thread to give, tasks would wait for ever: they need two or three, the model one more.
+        guard Team.startableThreads(5) == 5 else {
+            exit(report(Failure(.system, "the system lets no thread run; raise the limit (ulimit -u)")).rawValue)
+        }
         Task.detached { exit(await run().rawValue) }
         Interruption.waitForSignal()
     }
@@ -79,17 +84,27 @@ struct RootCommand: ParsableCommand {
               q3 embed -m embedding.gguf "Beijing is the capital of China."
               q3 embed -m embedding.gguf -i lines.txt --format npy -o vectors.npy
               q3 rerank -m reranker.gguf --query "capital of China" "Beijing." "Bread."
+              q3 serve -m embedding.gguf -m reranker.gguf --port 8080
               q3 info -m embedding.gguf
 
             EXIT STATUS
                0  done
               64  wrong usage               65  bad model or input
-              66  no such input             70  the model gave no finite numbers
-              71  out of memory or files    73  cannot create the output
+              66  no such input             69  cannot listen there
+              70  no finite numbers came    71  out of memory or files
+              73  cannot create the output
               74  reading or writing failed 75  done but for rejected records
               77  not permitted            130  interrupted (143: terminated)
              141  nobody reads the output
             """,
         version: "0.1.0",
-        subcommands: [EmbedCommand.self, RerankCommand.self, TokenizeCommand.self, InfoCommand.self, BenchCommand.self])
+        subcommands: commands)
+
+    private static var commands: [any ParsableCommand.Type] {
+        var commands: [any ParsableCommand.Type] = [EmbedCommand.self, RerankCommand.self]
+        #if Server
+            commands.append(ServeCommand.self)
+        #endif
+        return commands + [TokenizeCommand.self, InfoCommand.self, BenchCommand.self]
+    }
 }

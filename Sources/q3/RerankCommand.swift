@@ -1,5 +1,6 @@
 // q3 rerank: a query and documents in, scores out, best first; or pairs in, scores in their order.
 import ArgumentParser
+import Q3Input
 import Q3Reranking
 
 struct RerankCommand: AsyncParsableCommand {
@@ -74,13 +75,15 @@ struct RerankCommand: AsyncParsableCommand {
         var writer = ScoreWriter(
             format: format, rawScores: rawScores,
             output: try OutputFile(path: output.output, inputs: [source.path, model.model]))
-        let reranker = try opening(model.model, copying: model.noMmap) { try Reranker(file: $0, options: model.options) }
+        let reranker = try opening(model.model, copying: model.noMmap) {
+            try Reranker(file: $0, options: model.options)
+        }
         let options = RerankOptions(style: promptStyle, instruction: instruct, truncate: truncate)
         var rejections = Rejections(strict: input.strict || source.isArguments)
         let progress = Progress()
         var ranking: [ScoreRow] = []
 
-        while let window = try records.nextWindow(&rejections) {
+        while let window = try records.nextWindow(rejecting: { try rejections.add($0, $1) }) {
             let results = try await reranker.results(
                 for: window.records.map(\.content), options: options,
                 progress: { progress.show(tokensDone: $0, of: $1, in: window.span) })

@@ -1,4 +1,5 @@
 // Writes scores as JSON or as plain columns.
+import Q3Input
 import Q3Reranking
 
 /// A record with its score.

@@ -1,4 +1,5 @@
 // The two streams a person sees: messages on stderr, and stdout for what was asked for.
+import Q3GGUF
 
 #if canImport(Glibc)
     import Glibc
@@ -11,10 +12,10 @@
 enum Terminal {
     static func isInteractive(_ descriptor: CInt) -> Bool { isatty(descriptor) == 1 }
 
-    /// One line on stderr. Nothing is done about a stderr that nobody reads.
+    /// One line on stderr, of whatever names and texts the message holds. Nothing is done about a stderr that nobody reads.
     static func say(_ message: String) {
         if isInteractive(2) { redraw("") }
-        _ = writeAll(Array("q3: \(message)\n".utf8), to: 2)
+        _ = writeAll(Array("q3: \(message.withControlsEscaped)\n".utf8), to: 2)
     }
 
     /// Puts a text in the place of the terminal's current line, on stderr.

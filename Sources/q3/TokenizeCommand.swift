@@ -1,6 +1,7 @@
 // q3 tokenize: the tokens of texts, with their pieces and where they lie in the text.
 import ArgumentParser
 import Q3GGUF
+import Q3Input
 import Q3Tokenizer
 
 struct TokenizeCommand: ParsableCommand {
@@ -49,7 +50,7 @@ struct TokenizeCommand: ParsableCommand {
         let file = try OutputFile(path: output.output, inputs: [source.path, model])
         let tokenizer = try opening(model) { try Tokenizer(metadata: $0.metadata) }
         var rejections = Rejections(strict: input.strict || source.isArguments)
-        while let window = try records.nextWindow(&rejections) {
+        while let window = try records.nextWindow(rejecting: { try rejections.add($0, $1) }) {
             var text = JSONText()
             for record in window.records {
                 let pieces = tokenizer.encodeWithOffsets(record.content, parseSpecial: parseSpecial)

@@ -1,6 +1,7 @@
 // Writes vectors in the five output formats.
 import ArgumentParser
 import Q3Embedding
+import Q3Input
 
 enum VectorFormat: String, CaseIterable, ExpressibleByArgument {
     case json, jsonl, npy, raw, text

@@ -202,7 +202,7 @@ struct EmbeddingLine: Decodable, Equatable {
     @Test func textsThatAreTooLongAreRejectedOrCut() throws {
         let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-embed-Q8_0")
-        copy.set("qwen3.context_length", .uint32(8))
+        copy["qwen3.context_length"] = .uint32(8)
         try copy.write(to: folder.file("short.gguf"))
         let base = ["embed", "-m", folder.file("short.gguf")]
         let input = Array("short\n123456789\nlast\n".utf8)
@@ -229,7 +229,7 @@ struct EmbeddingLine: Decodable, Equatable {
     @Test func theStoredVectorsAreFinite() throws {
         let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-embed-F32")
-        copy.edit("output_norm.weight") { bytes in bytes = [UInt8](repeating: 0, count: bytes.count) }
+        copy.edit("output_norm.weight") { $0.reshape($0.shape) }
         try copy.write(to: folder.file("zero.gguf"))
         let outcome = try Tool.run(["embed", "-m", folder.file("zero.gguf"), "a"])
         #expect(outcome.status == 70)

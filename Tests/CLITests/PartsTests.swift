@@ -1,4 +1,5 @@
 // Parts of the tool whose corners no run of it reaches: lines across chunks, JSON text, headers, the progress line.
+import Q3Input
 import TestSupport
 import Testing
 

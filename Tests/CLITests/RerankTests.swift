@@ -84,7 +84,7 @@ struct ScoreLine: Decodable, Equatable {
     @Test func onlyDocumentsAreCut() throws {
         let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-rerank-Q8_0")
-        copy.set("qwen3.context_length", .uint32(200))
+        copy["qwen3.context_length"] = .uint32(200)
         try copy.write(to: folder.file("short.gguf"))
         let base = ["rerank", "-m", folder.file("short.gguf")]
         let long = String(repeating: "word ", count: 300)

@@ -1,32 +1,18 @@
 /* Compares every vector kernel with the scalar one, bit for bit. Tests/CShims/run builds and runs it, for this machine and for ARM. */
-#include "contenders.h"
+#include "comparisons.h"
 #include "values.h"
 
 static const q3_kernels *const truth = &q3_kernels_scalar;
 
 /* === Activations === */
 
-static q3_activations take_activations(size_t rows, size_t cols) {
-    size_t padded = (rows + Q3_TOKEN_GROUP - 1) / Q3_TOKEN_GROUP * Q3_TOKEN_GROUP, blocks = padded * cols / Q3_BLOCK;
-    return (q3_activations){
-        .cols = cols,
-        .f32 = take(padded * cols * sizeof(float)),
-        .i8 = take(padded * cols),
-        .i8_scale = take(blocks * sizeof(float)),
-        .i8_sum = take(blocks * sizeof(float)),
-        .i16 = take(padded * cols * sizeof(int16_t)),
-        .i16_sum = take(blocks * sizeof(float)),
-        .i16_scale = take(blocks * sizeof(float)),
-    };
-}
-
 static void test_prepare_row(void) {
-    enum { ROW = 5, PADDED = 8 };
+    enum { ROW = 5 };
     static const size_t widths[] = {32, 64, 992};
     for (int w = 0; w < 3; w++) {
         for (int kind = 0; kind < ROW_KINDS; kind++) {
             for (int with_gain = 0; with_gain < 2; with_gain++) {
-                size_t cols = widths[w], blocks = PADDED * cols / Q3_BLOCK;
+                size_t cols = widths[w];
                 float *x = take(cols * sizeof(float)), *gain = take(cols * sizeof(float)), *work = take(cols * sizeof(float));
                 fill_row(x, cols, kind);
                 fill_random(gain, cols, 2);
@@ -36,16 +22,7 @@ static void test_prepare_row(void) {
                 EACH_CONTENDER(c) {
                     q3_activations got = take_activations(ROW + 1, cols);
                     c->kernels->prepare_row(x, with_gain ? gain : NULL, 1e-6f, ROW, &got, work);
-                    check_floats(c, "f32", got.f32, expected.f32, PADDED * cols);
-                    check_floats(c, "i8_scale", got.i8_scale, expected.i8_scale, blocks);
-                    check_floats(c, "i8_sum", got.i8_sum, expected.i8_sum, blocks);
-                    check_floats(c, "i16_scale", got.i16_scale, expected.i16_scale, blocks);
-                    bool broken = false; /* with a NaN scale the integers mean nothing */
-                    for (size_t j = 0; j < cols / Q3_BLOCK; j++) broken |= isnan(expected.i16_scale[q3_slot(&expected, ROW, j)]);
-                    if (broken) continue;
-                    check_bytes(c, "i8", got.i8, expected.i8, PADDED * cols);
-                    check_bytes(c, "i16", got.i16, expected.i16, PADDED * cols * sizeof(int16_t));
-                    check_floats(c, "i16_sum", got.i16_sum, expected.i16_sum, blocks);
+                    check_prepared(c, ROW, &got, &expected);
                 }
                 free_taken();
             }
@@ -56,33 +33,6 @@ static void test_prepare_row(void) {
 /* === Products === */
 
 enum { MAX_TOKENS = 17, FIRST = 8, ALL_TOKENS = FIRST + MAX_TOKENS, STRIDE = 19 };
-
-static void check_panel(contender *c, q3_family family, const panel_header *got, const panel_header *expected) {
-    check_bytes(c, "header", got, expected, offsetof(panel_header, wide) + sizeof got->wide);
-    for (size_t j = 0; j < expected->blocks; j++) {
-        switch (family) {
-        case Q3_FAMILY_U8: {
-            const block_u8 *a = (const block_u8 *)(got + 1) + j, *b = (const block_u8 *)(expected + 1) + j;
-            check_bytes(c, "bytes", a->w, b->w, sizeof a->w);
-            check_floats(c, "d", a->d, b->d, 16);
-            check_floats(c, "m", a->m, b->m, 16);
-            break;
-        }
-        case Q3_FAMILY_W16: {
-            const block_w16 *a = (const block_w16 *)(got + 1) + j, *b = (const block_w16 *)(expected + 1) + j;
-            check_bytes(c, "words", a->w, b->w, sizeof a->w);
-            check_floats(c, "d", a->d, b->d, 16);
-            check_floats(c, "m", a->m, b->m, 16);
-            break;
-        }
-        case Q3_FAMILY_F32: {
-            const block_f32 *a = (const block_f32 *)(got + 1) + j, *b = (const block_f32 *)(expected + 1) + j;
-            check_floats(c, "floats", a->w[0], b->w[0], 32 * 16);
-            break;
-        }
-        }
-    }
-}
 
 /* A token's products are the same in any tile: `product` [ALL_TOKENS, 16] serves for every first and count. */
 static void check_product(contender *c, q3_family family, void *panel, const q3_activations *a, const float *product) {
@@ -106,7 +56,7 @@ static void check_product(contender *c, q3_family family, void *panel, const q3_
 
 static void test_products_of(const weight_type *type, q3_family family, int pattern, size_t cols) {
     static const char *const families[] = {"U8", "W16", "F32"};
-    enum { ROWS = 32, FIRST_ROW = 16, OFFSET = 2 };
+    enum { ROWS = 32, FIRST_ROW = 16, OFFSET = 1 }; /* a file may align its tensors to 1 */
     size_t row_bytes = cols / type->weights * type->bytes, panel_bytes = q3_panel_bytes(family, cols);
     uint8_t *data = take(OFFSET + ROWS * row_bytes);
     fill_weights(type, pattern, data + OFFSET, ROWS * cols / type->weights);
@@ -267,7 +217,23 @@ static void test_attention(bool integers) {
     test_attention_of(128, 1, 5, 3, (q3_query){1, 100, 25, 0}, integers);
 }
 
-int main(void) {
+/* === Inputs that fuzzing found worth keeping === */
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count); /* Tests/Fuzz/kernels.c; ends the program where kernels differ */
+
+static void replay(const char *path) {
+    static uint8_t bytes[1 << 16];
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        perror(path);
+        exit(1);
+    }
+    size_t count = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    LLVMFuzzerTestOneInput(bytes, count);
+}
+
+int main(int argc, char **argv) {
     printf("q3_isa_best: %s\n", q3_isa_name(q3_isa_best()));
     test_prepare_row();
     test_products();
@@ -276,6 +242,8 @@ int main(void) {
     test_curves();
     test_attention(false);
     test_attention(true);
+    for (int i = 1; i < argc; i++) replay(argv[i]);
+    printf("%d inputs of the fuzzer replayed\n", argc - 1);
 
     size_t passed = 0, failed = 0;
     for (contender *c = contenders; c < contenders + sizeof contenders / sizeof *contenders; c++) {

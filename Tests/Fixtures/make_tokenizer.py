@@ -3,6 +3,7 @@
 
     pip install tokenizers gguf      (made with 0.23.3, 0.19.0)
     python3 Tests/Fixtures/make_tokenizer.py
+    python3 Tests/Fixtures/make_tokenizer.py --compare .build/debug/q3 10000 1    (10,000 new texts from seed 1)
 
 Everything comes from this folder and fixed seeds; no file and no network is needed.
 
@@ -17,6 +18,9 @@ Everything comes from this folder and fixed seeds; no file and no network is nee
 import json
 import pathlib
 import random
+import subprocess
+import sys
+import tempfile
 import unicodedata
 
 import gguf
@@ -210,11 +214,35 @@ def write_lines(name, records):
     (HERE / name).write_text(text, encoding="utf-8", newline="\n")
 
 
-def main():
+def trained_vocabulary():
     runs = ["=" * 64, " " * 32, "A" * 16, "\n" * 8]
     corpus = texts.corpus() + PROSE.split("\n") * 3 + CODE.split("\n") * 2 + runs * 40
-    vocabulary = Vocabulary(corpus, BASE_TOKENS)
+    return Vocabulary(corpus, BASE_TOKENS)
 
+
+def compare(q3, count, seed):
+    """Compare `q3 tokenize` with the reference on `count` new texts of all generators; return how many differ."""
+    vocabulary, rng = trained_vocabulary(), random.Random(seed)
+    kinds = [generate for generate, _ in generators(vocabulary, PROSE + CODE).values()]
+    samples = [kinds[i % len(kinds)](rng) for i in range(count)]
+    differing = 0
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "texts.jsonl")
+        file.write_text("".join(json.dumps({"text": text}) + "\n" for text in samples), encoding="utf-8")
+        for encode, options in [(vocabulary.encode, []), (vocabulary.encode_template, ["--parse-special"])]:
+            command = [q3, "tokenize", "--model", HERE / "tokenizer.gguf", "--format", "jsonl", "--input", file, *options]
+            lines = subprocess.run(command, check=True, capture_output=True).stdout.splitlines()
+            assert len(lines) == count, f"{len(lines)} answers for {count} texts"
+            for text, line in zip(samples, lines):
+                if json.loads(line)["ids"] != encode(text):
+                    differing += 1
+                    print("differs:", ascii(text), *options)
+    print(f"{count} texts, read literally and with added tokens: {differing} differ")
+    return differing
+
+
+def main():
+    vocabulary = trained_vocabulary()
     writer = gguf.GGUFWriter(HERE / "tokenizer.gguf", "qwen3")
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
@@ -247,4 +275,6 @@ def main():
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--compare"]:
+        sys.exit(compare(sys.argv[2], int(sys.argv[3]), int(sys.argv[4])) > 0)
     main()

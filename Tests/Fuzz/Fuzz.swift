@@ -1,4 +1,4 @@
-// `Fuzz TARGET FILE ...` runs a target on files, to look into an input that made a test fail.
+// `Fuzz --TARGET FILE ...` runs a target on files, to look into an input that made a test fail.
 
 import TestSupport
 
@@ -12,10 +12,18 @@ import TestSupport
 enum Fuzz {
     static func main() throws {
         let arguments = CommandLine.arguments.dropFirst()
-        guard let target = arguments.first.flatMap(FuzzTarget.init(rawValue:)) else {
-            print("usage: Fuzz TARGET FILE ...; targets: \(FuzzTarget.allCases.map(\.rawValue).joined(separator: " "))")
+        guard let target = FuzzTarget.allCases.first(where: { "--\($0.rawValue)" == arguments.first }) else {
+            let targets = FuzzTarget.allCases.map { "--\($0.rawValue)" }
+            print("usage: Fuzz TARGET FILE ...; targets: \(targets.joined(separator: " "))")
             return
         }
-        for path in arguments.dropFirst() { try target.run([UInt8](Data(contentsOf: URL(filePath: path)))) }
+        #if LIBFUZZER
+            try runLibFuzzer(target)
+        #else
+            let scratch = try ScratchFile()
+            for path in arguments.dropFirst() {
+                try target.run([UInt8](Data(contentsOf: URL(filePath: path))), scratch)
+            }
+        #endif
     }
 }

@@ -7,39 +7,35 @@ import Q3Reranking
 import Q3Tokenizer
 import TestSupport
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
 /// One way into q3 for bytes from outside. A run ends normally or finds a defect.
 enum FuzzTarget: String, CaseIterable {
     /// A whole model file.
     case gguf
-    /// The tokens and merges of a model file, a line each; an empty line stands between them.
+    /// The tokens and merges of a model file, a line each; an empty line stands between them. A token's first byte is its
+    /// type if it is less than 9, "<" begins a control token, all others are normal.
     case vocabulary
     /// Text for the tokenizer.
     case text
     /// Instruction, query and document of a reranker's prompt, with a NUL between them.
     case rerank
+    /// A file of texts, read as plain lines and as JSON lines.
+    case records
 
-    func run(_ bytes: [UInt8]) throws {
+    /// Runs the target; `scratch` becomes the file of those that read one.
+    func run(_ bytes: [UInt8], _ scratch: ScratchFile) throws {
         switch self {
-        case .gguf: try Self.readModel(bytes)
-        case .vocabulary: try Self.readVocabulary(bytes)
+        case .gguf: Self.readModel(bytes, scratch)
+        case .vocabulary: try Self.readVocabulary(bytes, scratch)
         case .text: try Self.tokenize(bytes)
         case .rerank: try Self.prompt(bytes)
+        case .records: try Self.readRecords(bytes, scratch)
         }
     }
 
     /// Opens the file and everything that is built on it, and touches all its bytes.
-    private static func readModel(_ bytes: [UInt8]) throws {
-        let folder = try TemporaryFolder()
-        let path = try folder.write("model.gguf", bytes)
-        guard let file = try? GGUFFile(path: path) else { return }
+    private static func readModel(_ bytes: [UInt8], _ scratch: ScratchFile) {
+        scratch.replace(with: bytes)
+        guard let file = opened({ try GGUFFile(path: scratch.path) }) else { return }
         for key in file.metadata.keys {
             if case .array(let array)? = file.metadata.value(key) { _ = array.strings?.makeStrings() }
         }
@@ -50,27 +46,35 @@ enum FuzzTarget: String, CaseIterable {
             }
         }
         blackHole(sum)
-        _ = try? Embedder(file: file)
-        _ = try? Reranker(file: file)
+        _ = opened { try Embedder(file: file) }
+        _ = opened { try Reranker(file: file) }
     }
 
-    private static func readVocabulary(_ bytes: [UInt8]) throws {
-        let parts = String(decoding: bytes, as: UTF8.self).split(separator: "\n\n", maxSplits: 1)
-        let tokens =
-            parts.first.map { $0.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) } ?? []
-        let merges = parts.count > 1 ? parts[1].split(separator: "\n").map(String.init) : []
-        var copy = try ModelCopy(of: "tokenizer")
-        guard case .array(let known)? = copy.metadata.first(where: { $0.key == "tokenizer.ggml.tokens" })?.value else {
-            return
+    /// What opening gives, nil for an error; its message must be fit for a terminal.
+    private static func opened<Model>(_ open: () throws -> Model) -> Model? {
+        do {
+            return try open()
+        } catch {
+            precondition(isPrintable("\(error)"), "the message of an error holds control characters")
+            return nil
         }
-        let all = (known.strings?.makeStrings() ?? []) + tokens
-        let control = all.map { Int32($0.hasPrefix("<") ? 3 : 1) }
-        copy.set("tokenizer.ggml.tokens", .array(MetadataArray(all)))
-        copy.set("tokenizer.ggml.token_type", .array(MetadataArray(control)))
-        copy.set("tokenizer.ggml.merges", .array(MetadataArray(merges)))
-        let folder = try TemporaryFolder()
-        guard let tokenizer = try? Tokenizer(metadata: copy.opened(in: folder).metadata) else { return }
-        check(tokenizer, "some text: 123  \n" + all.suffix(20).joined(separator: " "))
+    }
+
+    private static func readVocabulary(_ bytes: [UInt8], _ scratch: ScratchFile) throws {
+        var file = try VocabularyFile()
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        let tokens = lines.prefix { !$0.isEmpty }
+        for token in tokens {
+            if let first = token.first, first < 9 {
+                file.addToken(token.dropFirst(), type: Int32(first))
+            } else {
+                file.addToken(token, type: token.first == UInt8(ascii: "<") ? 3 : 1)
+            }
+        }
+        for merge in lines.dropFirst(tokens.count + 1) { file.addMerge(merge) }
+        scratch.replace(with: file.bytes)
+        guard let tokenizer = opened({ try Tokenizer(metadata: GGUFFile(path: scratch.path).metadata) }) else { return }
+        check(tokenizer, "some text: 123  \n" + String(decoding: bytes, as: UTF8.self))
     }
 
     private static let tokenizer = Result { try Tokenizer(metadata: Fixture.model("tokenizer").metadata) }
@@ -115,6 +119,9 @@ enum FuzzTarget: String, CaseIterable {
             }
         }
     }
+
+    /// Whether a message neither breaks its line nor steers a terminal.
+    static func isPrintable(_ message: String) -> Bool { message.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }
 }
 
 @inline(never) private func blackHole(_: UInt8) {}

@@ -42,15 +42,63 @@ PAIRS = [
     pair("tokenizer.ggml.token_type", 9, array(5, 3, struct.pack("<3i", 1, 1, 1))),
     pair("tokenizer.ggml.merges", 9, array(8, 1, string("a b"))),
 ]
+
+
+def alphabet():
+    """The characters that stand for the bytes 0 to 255 in a byte-level vocabulary."""
+    free = iter(range(0x100, 0x200))
+    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    return [chr(byte if byte in plain else next(free)) for byte in range(256)]
+
+
+def model(reranker):
+    """The smallest model that opens: one layer, one head, 32 wide."""
+    tokens = alphabet() + ["yes", "ye", "no", "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>"]
+    kinds = [1] * 259 + [3] * 3 + [4] * 2
+    number = lambda key, value: pair("qwen3." + key, 4, struct.pack("<I", value))
+    pairs = [
+        pair("general.architecture", 8, string("qwen3")), number("block_count", 1), number("embedding_length", 32),
+        number("feed_forward_length", 32), number("attention.head_count", 1), number("attention.head_count_kv", 1),
+        number("attention.key_length", 32), number("attention.value_length", 32), number("context_length", 64),
+        pair("qwen3.rope.freq_base", 6, struct.pack("<f", 1e6)),
+        pair("qwen3.attention.layer_norm_rms_epsilon", 6, struct.pack("<f", 1e-6)),
+        number("pooling_type", 4 if reranker else 3), pair("tokenizer.ggml.model", 8, string("gpt2")),
+        pair("tokenizer.ggml.pre", 8, string("qwen2")), pair("tokenizer.ggml.eos_token_id", 4, struct.pack("<I", 259)),
+        pair("tokenizer.ggml.tokens", 9, array(8, len(tokens), b"".join(map(string, tokens)))),
+        pair("tokenizer.ggml.token_type", 9, array(5, len(kinds), struct.pack(f"<{len(kinds)}i", *kinds))),
+        pair("tokenizer.ggml.merges", 9, array(8, 3, string("y e") + string("ye s") + string("n o"))),
+    ]
+    names = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"]
+    shapes = {"token_embd.weight": [32, len(tokens)], "output_norm.weight": [32]}
+    shapes |= {f"blk.0.{name}.weight": [32] for name in ("attn_norm", "attn_q_norm", "attn_k_norm", "ffn_norm")}
+    shapes |= {f"blk.0.{name}.weight": [32, 32] for name in names}
+    if reranker:
+        pairs.append(pair("qwen3.classifier.output_labels", 9, array(8, 2, string("yes") + string("no"))))
+        shapes["cls.output.weight"] = [32, 2]
+    rows, data = [], b""
+    for name, shape in shapes.items():
+        rows.append(row(name, shape, 0 if len(shape) == 1 else 2, len(data)))  # F32 or Q4_0
+        size = 4 * shape[0] if len(shape) == 1 else shape[1] * 18
+        data += struct.pack("<f", 1) * shape[0] if len(shape) == 1 else bytes(size)
+        data += bytes(-len(data) % 32)
+    return gguf(pairs, rows, data)
+
+
 SMALL = [pair("k", kind, bytes(size)) for kind, size in ((0, 1), (1, 1), (2, 2), (3, 2), (4, 4), (5, 4), (6, 4), (7, 1), (10, 8), (11, 8), (12, 8))]
 ROWS = [row("token_embd.weight", [32, 3], 8, 0), row("output_norm.weight", [32], 0, 128)]
 FILES = {
     "gguf": [
         gguf(PAIRS, ROWS, bytes(256)), gguf([], [], b""), gguf([], [row("a", [3, 2], 0, 0)], bytes(24), version=2), b"GGUF",
         *(gguf([p], [], b"") for p in SMALL),
+        model(reranker=False), model(reranker=True),
         b"version https://git-lfs.github.com/spec/v1\noid sha256:0", b"<!DOCTYPE html>", b"PK\3\4",
     ],
-    "vocabulary": [b"ab\nabc\n\na b\nab c\n", "Ġx\n<|x|>\n\nĠ x".encode(), b"a\n\na a", b"\n\n", b"aa\n\na\na a a\n a"],
+    "records": [
+        b'{"text":"a","id":1}\n{"id":"x","text":"\\u00e9\\ud83d\\ude00"}\r\n\n', b'{"text":1}\n[]\n{"id":1.5,"text":""}\n{"text"',
+        b"\xef\xbb\xbfone\r\ntwo\n\xff\n\n", b'{"id":18446744073709551615,"text":null}\n{"text":"a","text":"b"}\n', b"[" * 600,
+    ],
+    "kernels": [bytes([kind, family, kind]) + bytes(range(256)) for kind in range(15) for family in range(3)],
+    "vocabulary": [b"\3<|endoftext|>\n\4<think>\n\5[PAD]\nab\n\na b", b"ab\nabc\n\na b\nab c\n", "Ġx\n<|x|>\n\nĠ x".encode(), b"a\n\na a", b"\n\n", b"aa\n\na\na a a\n a"],
     "text": [
         b"Hello, world! 123\n\n  x", "e\u0301 \u1100\u1161\u11a8 \u212b \u0958 \ufb1d".encode(), b"<|im_end|><think>\0",
         "\U0001f469\u200d\U0001f469\u200d\U0001f467 \u202e\ufeff\u2028\u00a0\u0085\r".encode(), b"\xff\xc0\x80\xed\xa0\x80",

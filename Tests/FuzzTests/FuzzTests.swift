@@ -1,5 +1,6 @@
 // The inputs that fuzzing found worth keeping, and random changes of them: no run traps.
 
+import TestSupport
 import Testing
 
 @testable import Fuzz
@@ -25,22 +26,24 @@ struct FuzzTests {
     func corpusRuns(_ target: FuzzTarget) throws {
         let inputs = try Self.inputs(of: target)
         #expect(!inputs.isEmpty)
-        for input in inputs { try target.run(input.bytes) }
+        let scratch = try ScratchFile()
+        for input in inputs { try target.run(input.bytes, scratch) }
     }
 
     /// Seeded, so that a failure comes back: bytes set to edge values, taken out, put in, and swapped between inputs.
     @Test(arguments: FuzzTarget.allCases)
     func mutationsRun(_ target: FuzzTarget) throws {
         let inputs = try Self.inputs(of: target).map(\.bytes)
-        var random = SplitMix(state: 0x51_33)
+        let scratch = try ScratchFile()
+        var random = SeededGenerator(seed: 1)
         for _ in 0..<target.mutationCount {
             var bytes = inputs.randomElement(using: &random) ?? []
             for _ in 0..<Int.random(in: 1...5, using: &random) { mutate(&bytes, inputs, &random) }
-            try target.run(bytes)
+            try target.run(bytes, scratch)
         }
     }
 
-    private func mutate(_ bytes: inout [UInt8], _ inputs: [[UInt8]], _ random: inout SplitMix) {
+    private func mutate(_ bytes: inout [UInt8], _ inputs: [[UInt8]], _ random: inout SeededGenerator) {
         let place = Int.random(in: 0...bytes.count, using: &random)
         let end = min(bytes.count, place + Int.random(in: 0...8, using: &random))
         switch Int.random(in: 0...4, using: &random) {
@@ -61,22 +64,11 @@ extension FuzzTarget {
     /// What takes a few seconds in a debug build.
     fileprivate var mutationCount: Int {
         switch self {
-        case .gguf: 5000
-        case .vocabulary: 100
+        case .gguf: 1000
+        case .vocabulary: 200
         case .text: 3000
         case .rerank: 300
+        case .records: 3000
         }
-    }
-}
-
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }

@@ -23,10 +23,10 @@ import Testing
     }
 
     /// A copy of a fixture whose context is short.
-    private func shortEmbedder(in folder: TemporaryFolder, contextLength: UInt32) throws -> Embedder {
+    private func shortEmbedder(contextLength: UInt32) throws -> Embedder {
         var copy = try ModelCopy(of: "tiny-embed-F32")
-        copy.set("qwen3.context_length", .uint32(contextLength))
-        return try Embedder(file: copy.opened(in: folder))
+        copy["qwen3.context_length"] = .uint32(contextLength)
+        return try Embedder(file: copy.open())
     }
 
     @Test(arguments: models) func vectorsAreTheReferences(_ model: String) async throws {
@@ -73,6 +73,27 @@ import Testing
         #expect(ids.dropLast().last != end)
     }
 
+    /// Nothing and white space are texts like any other.
+    @Test(arguments: ["", " ", "\n", "\t \r\n", "\u{3000}", "\0"]) func emptyTextsHaveVectors(_ text: String)
+        async throws
+    {
+        let embedder = try embedder()
+        let embedding = try await embedder.embed([text])[0]
+        #expect(embedding.tokenCount == embedder.tokenizer.encode(text).count + 1)
+        #expect(abs(Similarity.dot(embedding.vector, embedding.vector) - 1) < 1e-5)
+    }
+
+    /// Control tokens behind the cut do not make a text shorter than it is.
+    @Test func aCutTextWithControlTokensIsCut() throws {
+        let embedder = try shortEmbedder(contextLength: 8)
+        let text = "1234567<|endoftext|><|endoftext|>89"
+        for parseSpecial in [false, true] {
+            let options = EmbeddingOptions(truncate: true, parseSpecial: parseSpecial)
+            let input = try embedder.input(for: text, options: options).get()
+            #expect(input.truncated && input.ids.count == 8)
+        }
+    }
+
     @Test func dimensionsAreCutThenNormalized() async throws {
         let embedder = try embedder()
         let full = try await embedder.embed(["importance"])[0].vector
@@ -111,8 +132,7 @@ import Testing
     }
 
     @Test func tooLongIsAnErrorOfItsTextOnly() async throws {
-        let folder = try TemporaryFolder()
-        let embedder = try shortEmbedder(in: folder, contextLength: 8)
+        let embedder = try shortEmbedder(contextLength: 8)
         let texts = ["a", "a b c d e f g h i j k l m n o p", "b"]
         let count = embedder.tokenizer.encode(texts[1]).count + 1
         #expect(count > 8)
@@ -127,8 +147,7 @@ import Testing
     }
 
     @Test func truncationCutsTheEndAndKeepsEndOfText() async throws {
-        let folder = try TemporaryFolder()
-        let embedder = try shortEmbedder(in: folder, contextLength: 8)
+        let embedder = try shortEmbedder(contextLength: 8)
         let text = "a b c d e f g h i j k l m n o p"
         let options = EmbeddingOptions(truncate: true)
         let input = try embedder.input(for: text, options: options).get()
@@ -140,8 +159,7 @@ import Testing
     }
 
     @Test func whatJustFitsIsNotCut() async throws {
-        let folder = try TemporaryFolder()
-        let embedder = try shortEmbedder(in: folder, contextLength: 8)
+        let embedder = try shortEmbedder(contextLength: 8)
         // Digits are tokens of their own: seven and the end of text fill the context.
         let results = try await embedder.results(
             for: ["1234567", "12345678"], options: EmbeddingOptions(truncate: true))
@@ -151,14 +169,11 @@ import Testing
 
     /// A NaN in the embedding of one token reaches only the texts that have the token.
     @Test func damageStaysInItsText() async throws {
-        let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-embed-F32")
         let id = try #require(try embedder("tiny-embed-F32").tokenizer.encode("Q").first)
         let rowByteCount = try embedder("tiny-embed-F32").dimensions * 4
-        copy.edit("token_embd.weight") { bytes in
-            bytes.replaceSubrange(Int(id) * rowByteCount..<Int(id) * rowByteCount + 4, with: [0, 0, 0xC0, 0x7F])
-        }
-        let damaged = try Embedder(file: copy.opened(in: folder))
+        copy.edit("token_embd.weight") { $0.bytes.store(Float.nan.bitPattern, at: Int(id) * rowByteCount) }
+        let damaged = try Embedder(file: copy.open())
         let results = try await damaged.results(for: ["one", "Q", "two"])
         #expect(throws: EmbeddingError.self) { try results[1].get() }
         let whole = try await Embedder(file: Fixture.model("tiny-embed-F32")).embed(["one", "two"])
@@ -167,10 +182,9 @@ import Testing
     }
 
     @Test func aZeroVectorIsAnError() async throws {
-        let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-embed-F32")
-        copy.edit("output_norm.weight") { bytes in bytes = [UInt8](repeating: 0, count: bytes.count) }
-        let zero = try Embedder(file: copy.opened(in: folder))
+        copy.edit("output_norm.weight") { $0.reshape($0.shape) }
+        let zero = try Embedder(file: copy.open())
         let results = try await zero.results(for: ["a"])
         #expect(throws: EmbeddingError.zeroNorm) { try results[0].get() }
     }

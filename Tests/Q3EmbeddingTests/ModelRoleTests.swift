@@ -1,6 +1,7 @@
 // What a file is taken for, and which files the embedder refuses.
 import Q3Embedding
 import Q3GGUF
+import Q3Model
 import TestSupport
 import Testing
 
@@ -19,29 +20,28 @@ import Testing
 
     private static let signs: [(change: @Sendable (inout ModelCopy) -> Void, kind: ModelRole.Kind)] = [
         ({ _ in }, .unstated),
-        ({ $0.set("qwen3.pooling_type", .uint32(4)) }, .reranker),
-        ({ $0.set("qwen3.pooling_type", .uint32(3)) }, .embedding),
-        ({ $0.set("qwen3.pooling_type", .uint32(1)) }, .embedding),
-        ({ $0.set("qwen3.pooling_type", .uint32(0)) }, .unstated),
-        ({ $0.set("qwen3.classifier.output_labels", .array(MetadataArray(["yes", "no"]))) }, .reranker),
-        ({ $0.set("tokenizer.chat_template.rerank", .string("x")) }, .reranker),
-        ({ $0.set("general.name", .string("zerank-2 ReRanker")) }, .reranker),
-        ({ $0.set("general.name", .string("Some EMBEDDING model")) }, .embedding),
+        ({ $0["qwen3.pooling_type"] = .uint32(4) }, .reranker),
+        ({ $0["qwen3.pooling_type"] = .uint32(3) }, .embedding),
+        ({ $0["qwen3.pooling_type"] = .uint32(1) }, .embedding),
+        ({ $0["qwen3.pooling_type"] = .uint32(0) }, .unstated),
+        ({ $0["qwen3.classifier.output_labels"] = .array(MetadataArray(["yes", "no"])) }, .reranker),
+        ({ $0["tokenizer.chat_template.rerank"] = .string("x") }, .reranker),
+        ({ $0["general.name"] = .string("zerank-2 ReRanker") }, .reranker),
+        ({ $0["general.name"] = .string("Some EMBEDDING model") }, .embedding),
         // What a converter writes on purpose comes before a name.
         (
             {
-                $0.set("general.name", .string("Qwen3-Embedding"))
-                $0.set("qwen3.pooling_type", .uint32(4))
+                $0["general.name"] = .string("Qwen3-Embedding")
+                $0["qwen3.pooling_type"] = .uint32(4)
             }, .reranker
         ),
     ]
 
     @Test(arguments: signs.indices) func signsDecide(_ index: Int) throws {
-        let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-embed-Q8_0")
-        for key in ["qwen3.pooling_type", "general.name", "general.basename"] { copy.remove(key) }
+        for key in ["qwen3.pooling_type", "general.name", "general.basename"] { copy[key] = nil }
         Self.signs[index].change(&copy)
-        #expect(try ModelRole(of: copy.opened(in: folder)).kind == Self.signs[index].kind)
+        #expect(try ModelRole(of: copy.open()).kind == Self.signs[index].kind)
     }
 
     @Test func rerankersAreRefused() throws {
@@ -56,10 +56,9 @@ import Testing
     ]
 
     @Test(arguments: poolings) func otherPoolingIsRefused(_ test: (type: UInt32, name: String)) throws {
-        let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-embed-Q8_0")
-        copy.set("qwen3.pooling_type", .uint32(test.type))
-        let file = try copy.opened(in: folder)
+        copy["qwen3.pooling_type"] = .uint32(test.type)
+        let file = try copy.open()
         #expect(throws: EmbeddingError.unsupportedPooling(type: test.type, name: test.name)) {
             try Embedder(file: file)
         }
@@ -67,21 +66,19 @@ import Testing
 
     /// Early official files say nothing about pooling; they are embedding models all the same.
     @Test func missingPoolingIsLastToken() async throws {
-        let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-embed-Q8_0")
-        for key in ["qwen3.pooling_type", "tokenizer.ggml.add_eos_token"] { copy.remove(key) }
-        let old = try await Embedder(file: copy.opened(in: folder)).embed(["a"])
+        for key in ["qwen3.pooling_type", "tokenizer.ggml.add_eos_token"] { copy[key] = nil }
+        let old = try await Embedder(file: copy.open()).embed(["a"])
         #expect(try await Embedder(file: Fixture.model("tiny-embed-Q8_0")).embed(["a"]) == old)
     }
 
     @Test func moreTokensThanRowsIsRefused() throws {
-        let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-embed-F32")
         let index = try #require(copy.tensors.firstIndex { $0.name == "token_embd.weight" })
         let (columns, rows) = (copy.tensors[index].shape[0], copy.tensors[index].shape[1])
         copy.tensors[index].shape = [columns, rows - 1]
         copy.tensors[index].bytes.removeLast(columns * 4)
-        let file = try copy.opened(in: folder)
+        let file = try copy.open()
         #expect(throws: EmbeddingError.vocabulary(tokenCount: rows, embeddingCount: rows - 1)) {
             try Embedder(file: file)
         }

@@ -1,5 +1,6 @@
 // Files that look unusual and are fine, and the getters' policy on types.
 
+import TestSupport
 import Testing
 
 @testable import Q3GGUF

@@ -1,5 +1,6 @@
 // Files cut, flipped and scrambled: every one is refused or opens with all its parts inside the file; none traps.
 
+import TestSupport
 import Testing
 
 @testable import Q3GGUF
@@ -9,7 +10,7 @@ import Testing
         let scratch = try ScratchFile()
         let bytes = RawFile.tiny.bytes
         for count in 0..<bytes.count {
-            let error = try scratch.errorOfOpening(Array(bytes[..<count]))
+            let error = scratch.errorOfOpening(Array(bytes[..<count]))
             let wanted = count == 0 ? "empty" : count < RawFile.tiny.headerBytes.count ? "truncated" : "outOfFile"
             #expect(error?.caseName == wanted, "cut to \(count) bytes")
         }
@@ -33,16 +34,17 @@ import Testing
         for bit in 0..<RawFile.tiny.headerBytes.count * 8 {
             var flipped = bytes
             flipped[bit / 8] ^= 1 << (bit % 8)
-            if try scratch.errorOfOpening(flipped) != nil { refused += 1 }
+            if scratch.errorOfOpening(flipped) != nil { refused += 1 }
         }
         #expect(refused > RawFile.tiny.headerBytes.count * 3)
     }
 
+    /// A hundred thousand in all.
     @Test(arguments: UInt64(1)...20) func randomMutations(_ seed: UInt64) throws {
         let scratch = try ScratchFile()
         var random = SeededGenerator(seed: seed)
         let edges: [UInt8] = [0, 1, 0x7F, 0x80, 0xFF]
-        for _ in 0..<500 {
+        for _ in 0..<5000 {
             var bytes = RawFile.tiny.bytes
             for _ in 0..<Int.random(in: 1...4, using: &random) {
                 let position = Int.random(in: 4..<bytes.count, using: &random)
@@ -56,7 +58,7 @@ import Testing
                     bytes.replaceSubrange(position..<end, with: encoded(number).prefix(end - position))
                 }
             }
-            _ = try scratch.errorOfOpening(bytes)  // returns: it did not trap
+            _ = scratch.errorOfOpening(bytes)  // returns: it did not trap
         }
     }
 

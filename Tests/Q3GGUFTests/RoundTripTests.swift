@@ -1,5 +1,6 @@
 // What the writer wrote, the reader gives back.
 
+import TestSupport
 import Testing
 
 @testable import Q3GGUF

@@ -1,6 +1,7 @@
 // Temporary files, and reading all that a file offers.
 
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Q3GGUF
@@ -13,52 +14,14 @@ import Testing
     import Darwin
 #endif
 
-/// A folder that is deleted with its last reference.
-final class TemporaryFolder {
-    let path: String
-
-    init() throws {
-        let url = FileManager.default.temporaryDirectory.appending(path: "q3-gguf-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-        path = url.path(percentEncoded: false)
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
-    }
-
-    /// Writes a file and returns its path.
-    func write(_ bytes: [UInt8], to name: String = "model.gguf") throws -> String {
-        let file = "\(path)/\(name)"
-        try Data(bytes).write(to: URL(filePath: file))
-        return file
-    }
-
-    var fileNames: [String] {
-        get throws { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
-    }
+extension TemporaryFolder {
+    func write(_ bytes: [UInt8]) throws -> String { try write("model.gguf", bytes) }
 }
 
-/// One file whose content a test replaces thousands of times; rewriting in place is a hundred times as fast as new files.
-final class ScratchFile {
-    private let folder: TemporaryFolder
-    private let path: String
-    private let handle: CInt
-
-    init() throws {
-        folder = try TemporaryFolder()
-        path = try folder.write([])
-        handle = unsafe open(path, O_RDWR | O_CLOEXEC)
-    }
-
-    deinit {
-        close(handle)
-    }
-
+extension ScratchFile {
     /// The error that opening a file of these bytes throws, nil if it opens.
-    func errorOfOpening(_ bytes: [UInt8]) throws -> GGUFError? {
-        try #require(ftruncate(handle, off_t(bytes.count)) == 0)
-        try #require(unsafe pwrite(handle, bytes, bytes.count, 0) == bytes.count)
+    func errorOfOpening(_ bytes: [UInt8]) -> GGUFError? {
+        replace(with: bytes)
         do throws(GGUFError) {
             touchEverything(of: try GGUFFile(path: path))
             return nil
@@ -100,21 +63,5 @@ extension GGUFError {
     /// The name of the case, such as "badShape".
     var caseName: String {
         Mirror(reflecting: self).children.first?.label ?? "bigEndian"  // the one case without values
-    }
-}
-
-/// A small generator with a seed (xorshift64*), so that a failure can be repeated.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
-    }
-
-    mutating func next() -> UInt64 {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return state &* 0x2545_F491_4F6C_DD1D
     }
 }

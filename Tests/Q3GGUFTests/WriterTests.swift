@@ -1,6 +1,7 @@
 // What the writer refuses, and that a failed write leaves nothing behind.
 
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Q3GGUF
@@ -39,7 +40,7 @@ import Testing
         Self.refusals[index].change(&writer)
         let error = #expect(throws: GGUFError.self) { try writer.write(to: "\(folder.path)/x.gguf") }
         #expect(error?.caseName == Self.refusals[index].caseName)
-        #expect(try folder.fileNames.isEmpty)
+        #expect(try folder.names().isEmpty)
     }
 
     @Test func aKeySetAgainKeepsItsPlace() throws {
@@ -61,7 +62,7 @@ import Testing
         var writer = GGUFWriter()
         writer.set("new", to: .bool(true))
         try writer.write(to: path)
-        #expect(try folder.fileNames == ["model.gguf"])
+        #expect(try folder.names() == ["model.gguf"])
         #expect(try GGUFFile(path: path).metadata.keys == ["new"])
         // The old map stays whole.
         #expect(try old.metadata.string("general.architecture") == "qwen3")
@@ -72,7 +73,7 @@ import Testing
         let folder = try TemporaryFolder()
         try FileManager.default.createDirectory(atPath: "\(folder.path)/taken", withIntermediateDirectories: false)
         #expect(throws: GGUFError.self) { try GGUFWriter().write(to: "\(folder.path)/taken") }
-        #expect(try folder.fileNames == ["taken"])
+        #expect(try folder.names() == ["taken"])
     }
 
     @Test func missingFolder() throws {

@@ -2,6 +2,7 @@
 
 import CShims
 import Q3Kernels
+import TestSupport
 import Testing
 
 struct ActivationTests {

@@ -2,6 +2,7 @@
 
 import CShims
 import Q3Kernels
+import TestSupport
 
 #if canImport(Glibc)
     import Glibc

@@ -2,6 +2,7 @@
 
 import CShims
 import Q3Kernels
+import TestSupport
 
 #if canImport(Glibc)
     import Glibc
@@ -19,21 +20,7 @@ extension ISA {
     var c: q3_isa { q3_isa(rawValue) }
 }
 
-/// A small generator with a seed (xorshift64*), so that a failure can be repeated.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
-    }
-
-    mutating func next() -> UInt64 {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return state &* 0x2545_F491_4F6C_DD1D
-    }
-
+extension SeededGenerator {
     mutating func bytes(_ count: Int) -> [UInt8] {
         var words = (0..<(count + 7) / 8).map { _ in next() }
         return unsafe words.withUnsafeMutableBytes { unsafe Array($0.prefix(count)) }

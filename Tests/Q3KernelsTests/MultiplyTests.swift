@@ -3,6 +3,7 @@
 import CShims
 import Q3GGUF
 import Q3Kernels
+import TestSupport
 import Testing
 
 struct MultiplyTests {

@@ -2,6 +2,7 @@
 
 import CShims
 import Q3GGUF
+import TestSupport
 import Testing
 
 @testable import Q3Kernels

@@ -3,6 +3,7 @@
 import CShims
 import Q3GGUF
 import Q3Kernels
+import TestSupport
 
 /// A tensor type together with a panel family that computes it.
 struct Kind: CustomStringConvertible, Sendable {
@@ -63,12 +64,6 @@ extension TensorType {
         }
         for offset in scaleOffsets { block.store(0x3C00 as UInt16, at: offset) }
         return block
-    }
-}
-
-extension [UInt8] {
-    mutating func store<T: FixedWidthInteger>(_ value: T, at offset: Int) {
-        for byte in 0..<T.bitWidth / 8 { self[offset + byte] = UInt8(truncatingIfNeeded: value >> T(8 * byte)) }
     }
 }
 

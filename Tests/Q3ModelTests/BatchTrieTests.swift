@@ -1,6 +1,7 @@
 // The batch trie: hand-made batches row by row, and random ones whose paths must spell their lists.
 
 import Q3Kernels
+import TestSupport
 import Testing
 
 @testable import Q3Model

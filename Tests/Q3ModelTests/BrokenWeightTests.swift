@@ -2,6 +2,7 @@
 
 import Q3GGUF
 import Q3Kernels
+import TestSupport
 import Testing
 
 @testable import Q3Model
@@ -12,7 +13,7 @@ struct BrokenWeightTests {
 
     /// tiny-embed-Q8_0 with `scale` in the first block of a row.
     private func model(_ tensor: String, row: Int, scale: UInt16, isa: ISA, sharing: Bool = true) throws -> Qwen3Model {
-        var file = try MutatedFile()
+        var file = try ModelCopy.tiny()
         file.edit(tensor) { $0.bytes.store(scale, at: row * $0.bytes.count / $0.shape[1]) }
         var options = ModelOptions()
         options.sharesPrefixes = sharing
@@ -55,7 +56,7 @@ struct BrokenWeightTests {
     }
 
     @Test func allZeroWeightsGiveFiniteStates() async throws {
-        var file = try MutatedFile()
+        var file = try ModelCopy.tiny()
         for name in file.tensors.map(\.name) where !name.contains("norm") { file.edit(name) { $0.reshape($0.shape) } }
         let states = try await Qwen3Model(file: file.open()).lastHiddenStates(of: [[1, 2, 3]])
         #expect(states == [[Float](repeating: 0, count: 64)])

@@ -1,6 +1,7 @@
 // Metadata that no Qwen3 model can have is refused with an error that names the key.
 
 import Q3GGUF
+import TestSupport
 import Testing
 
 @testable import Q3Model
@@ -13,13 +14,13 @@ struct ConfigTests {
     private static let numbers = ["qwen3.rope.freq_base", "qwen3.attention.layer_norm_rms_epsilon"]
 
     private func error(of key: String, _ value: MetadataValue?) throws -> (any Error)? {
-        var file = try MutatedFile()
+        var file = try ModelCopy.tiny()
         file[key] = value
         return try file.errorOfLoading()
     }
 
     @Test func anUnchangedFileLoads() throws {
-        let config = try Qwen3Config(file: MutatedFile().open())
+        let config = try Qwen3Config(file: ModelCopy.tiny().open())
         #expect(config.layerCount == 3 && config.hiddenSize == 64 && config.ffnSize == 96)
         #expect(config.heads == 4 && config.kvHeads == 2 && config.headDim == 32)
         #expect(config.queryWidth == 128 && config.keyWidth == 64 && config.group == 2)
@@ -144,7 +145,7 @@ struct ConfigTests {
 
     /// Half the heads of twice the size: the projections fit, the head norms do not.
     @Test func headNormsMustFitTheHeads() throws {
-        var file = try MutatedFile()
+        var file = try ModelCopy.tiny()
         file["qwen3.attention.head_count"] = .uint32(2)
         file["qwen3.attention.head_count_kv"] = .uint32(1)
         file["qwen3.attention.key_length"] = .uint32(64)
@@ -155,7 +156,7 @@ struct ConfigTests {
 
     /// A table for 4,294,967,295 positions would take terabytes; nothing is sized by the context length.
     @Test func aHugeContextCostsNothing() async throws {
-        var file = try MutatedFile()
+        var file = try ModelCopy.tiny()
         file["qwen3.context_length"] = .uint32(.max)
         let model = try Qwen3Model(file: file.open())
         let states = try await model.lastHiddenStates(of: [[1, 2, 3]])

@@ -37,7 +37,7 @@ struct InputTests {
     }
 
     @Test func theContextMayBeFilled() async throws {
-        var file = try MutatedFile()
+        var file = try ModelCopy.tiny()
         file["qwen3.context_length"] = .uint32(8)
         let model = try Qwen3Model(file: file.open())
         let ids: [Int32] = [0, 505, 1, 2, 3, 4, 5, 6]

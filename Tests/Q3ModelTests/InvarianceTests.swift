@@ -1,6 +1,7 @@
 // A text's hidden state has the same bits alone, in any batch and order, on any number of threads and instruction set.
 
 import Q3Kernels
+import TestSupport
 import Testing
 
 @testable import Q3Model

@@ -1,5 +1,6 @@
 // Micro-batches: sorted groups that hold every list once and keep to the limit of distinct tokens.
 
+import TestSupport
 import Testing
 
 @testable import Q3Model

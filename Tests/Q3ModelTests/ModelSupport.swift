@@ -78,6 +78,22 @@ struct Golden: Decodable {
     }
 }
 
+extension ModelCopy {
+    /// tiny-embed-Q8_0 without its tokenizer.
+    static func tiny() throws -> ModelCopy { try ModelCopy(of: Tiny.q8_0.name, tokenizer: false) }
+
+    /// The error that loading the file as a model throws, nil if it loads.
+    func errorOfLoading() throws -> (any Error)? {
+        let file = try open()
+        do {
+            _ = try Qwen3Model(file: file)
+            return nil
+        } catch {
+            return error
+        }
+    }
+}
+
 extension ISA {
     static var available: [ISA] { allCases.filter(\.isAvailable) }
 }
@@ -96,21 +112,7 @@ func distance(_ a: [Float], _ b: [Float]) -> Double {
     return zip(unit(a), unit(b)).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / 2
 }
 
-/// A small generator with a seed (xorshift64*), so that a failure can be repeated.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
-    }
-
-    mutating func next() -> UInt64 {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return state &* 0x2545_F491_4F6C_DD1D
-    }
-
+extension SeededGenerator {
     /// Ids of a text; all tiny models have at least 480 tokens.
     mutating func ids(_ count: Int, below limit: Int32 = 480) -> [Int32] {
         (0..<count).map { _ in Int32.random(in: 0..<limit, using: &self) }

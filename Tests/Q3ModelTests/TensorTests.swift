@@ -18,19 +18,19 @@ struct TensorTests {
     private static let norms = names.filter { $0.contains("norm") }
     private static let matrices = names.filter { !$0.contains("norm") }
 
-    private func error(of name: String, _ change: (inout MutatedFile.Tensor) -> Void) throws -> ModelError? {
-        var file = try MutatedFile()
+    private func error(of name: String, _ change: (inout ModelCopy.Tensor) -> Void) throws -> ModelError? {
+        var file = try ModelCopy.tiny()
         file.edit(name, change)
         return try file.errorOfLoading() as? ModelError
     }
 
     private func shape(of name: String) throws -> [Int] {
-        try #require(MutatedFile().tensors.first { $0.name == name }).shape
+        try #require(ModelCopy.tiny().tensors.first { $0.name == name }).shape
     }
 
     @Test(arguments: names)
     func everyTensorIsNeeded(_ name: String) throws {
-        var file = try MutatedFile()
+        var file = try ModelCopy.tiny()
         file.tensors.removeAll { $0.name == name }
         #expect(try file.errorOfLoading() as? ModelError == .missingTensor(name))
     }
@@ -84,7 +84,7 @@ struct TensorTests {
         "blk.01.attn_q.weight", "blk.0.attn_q.weight.lora", "output.bias",
     ])
     func unknownTensorsAreRefused(_ name: String) throws {
-        var file = try MutatedFile()
+        var file = try ModelCopy.tiny()
         file.tensors.append(.init(name: name, shape: [64], type: .f32, bytes: [UInt8](repeating: 0, count: 256)))
         #expect(try file.errorOfLoading() as? ModelError == .unknownTensor(name))
     }
@@ -92,7 +92,7 @@ struct TensorTests {
     /// Heads read these; the model leaves them alone.
     @Test(arguments: ["output.weight", "cls.output.weight"])
     func headsAreKnown(_ name: String) throws {
-        var file = try MutatedFile()
+        var file = try ModelCopy.tiny()
         file.tensors.append(.init(name: name, shape: [64], type: .f32, bytes: [UInt8](repeating: 0, count: 256)))
         #expect(try file.errorOfLoading() == nil)
     }
@@ -122,15 +122,9 @@ struct TensorTests {
     }
 
     @Test func rowsOfUnreadableTypesAreRefused() throws {
-        var file = try MutatedFile("tiny-lmhead-Q8_0")
+        var file = try ModelCopy(of: "tiny-lmhead-Q8_0", tokenizer: false)
         file.edit("output.weight") { $0.reshape($0.shape, .i8) }
         let model = try Qwen3Model(file: file.open())
         #expect(throws: ModelError.self) { try model.dequantizedRow(0, of: "output.weight") }
-    }
-}
-
-extension [UInt8] {
-    mutating func store<T: FixedWidthInteger>(_ value: T, at offset: Int) {
-        for byte in 0..<T.bitWidth / 8 { self[offset + byte] = UInt8(truncatingIfNeeded: value >> T(8 * byte)) }
     }
 }

@@ -96,7 +96,7 @@ import Testing
             "é",
             "e\u{301}", "\u{0}", "<Document>: ", "\u{202E}", "👍",
         ]
-        var random = SplitMix(state: 42)
+        var random = SeededGenerator(seed: 42)
         for _ in 0..<(10_000 / PromptStyle.allCases.count) {
             func text() -> String {
                 (0..<Int(random.next() % 8)).map { _ in parts[Int(random.next() % UInt64(parts.count))] }.joined()
@@ -109,6 +109,24 @@ import Testing
             else {
                 Issue.record("\(pair)")
                 return
+            }
+        }
+    }
+
+    /// Every added token of the vocabulary, as the query, the document and the instruction.
+    @Test func noAddedTokenComesFromAText() throws {
+        let tokenizer = try Self.tokenizer.get()
+        let prompt = try RerankPrompt(style: .card, tokenizer: tokenizer)
+        let firstAdded = try #require(tokenizer.endOfTextID)
+        #expect(tokenizer.vocabularySize - Int(firstAdded) > 20)
+        for id in firstAdded..<Int32(tokenizer.vocabularySize) {
+            let token = try tokenizer.decode([id])
+            for (query, document, instruction) in [(token, "d", "i"), ("q", token, "i"), ("q", "d", token)] {
+                let pair = RerankPair(query: query, document: document, instruction: instruction)
+                let ids = try prompt.input(for: pair, tokenizer: tokenizer, limit: 4096, truncate: false).ids
+                let middle = ids.dropFirst(prompt.prefix.count).dropLast(prompt.suffix.count)
+                #expect(middle.allSatisfy { $0 < firstAdded }, "\(token)")
+                #expect(try tokenizer.decode(Array(middle)).contains(token))
             }
         }
     }
@@ -158,18 +176,5 @@ import Testing
             }
         }
         #expect(throws: RerankError.self) { try ids(RerankPair(query: "", document: ""), limit: 5, truncate: true) }
-    }
-}
-
-/// Numbers that are the same in every run.
-private struct SplitMix {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -22,10 +22,9 @@ import Testing
     }
 
     private func refusal(_ fixture: String, _ change: (inout ModelCopy) -> Void) throws -> RerankError? {
-        let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: fixture)
         change(&copy)
-        let file = try copy.opened(in: folder)
+        let file = try copy.open()
         do {
             _ = try Reranker(file: file)
             return nil
@@ -60,6 +59,7 @@ import Testing
         #expect(abs(Double(try head.margin(state)) - wanted) < 1e-6)
         #expect(throws: RerankError.nonFinite) { try head.margin(state.map { _ in .nan }) }
         #expect(throws: RerankError.nonFinite) { try head.margin(state.map { _ in .infinity }) }
+        #expect(throws: RerankError.zeroState) { try head.margin(state.map { _ in 0 }) }
     }
 
     private static let probabilities: [(margin: Float, probability: Float)] = [
@@ -102,10 +102,9 @@ import Testing
     }
 
     @Test func labelsDecideTheRowsWhateverTheirOrder() async throws {
-        let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-rerank-Q8_0")
-        copy.set("qwen3.classifier.output_labels", .array(MetadataArray(["no", "yes"])))
-        let swapped = try reranker(copy.opened(in: folder))
+        copy["qwen3.classifier.output_labels"] = .array(MetadataArray(["no", "yes"]))
+        let swapped = try reranker(copy.open())
         #expect(swapped.headSource == .classifier(yesRow: 1, noRow: 0))
         let pair = RerankPair(query: "q", document: "d")
         let margin = try await reranker(Fixture.model("tiny-rerank-Q8_0")).score([pair])[0].margin
@@ -114,10 +113,15 @@ import Testing
 
     @Test func headsThatCannotBeTrustedAreRefused() throws {
         let labels = "qwen3.classifier.output_labels"
-        #expect(try refusal("tiny-rerank-Q8_0") { $0.remove(labels) } == .missingLabels)
-        for bad in [["yes"], ["yes", "yes"], ["LABEL_0", "LABEL_1"], ["no", "yes", "maybe"], []] {
-            #expect(try refusal("tiny-rerank-Q8_0") { $0.set(labels, .array(MetadataArray(bad))) } == .labels(bad))
+        #expect(try refusal("tiny-rerank-Q8_0") { $0[labels] = nil } == .missingLabels)
+        for bad in [["yes", "yes"], ["LABEL_0", "LABEL_1"], ["Yes", "No"], ["", "\u{1B}"]] {
+            #expect(try refusal("tiny-rerank-Q8_0") { $0[labels] = .array(MetadataArray(bad)) } == .labels(bad))
         }
+        for bad in [["yes"], ["no", "yes", "maybe"], [], [String](repeating: "", count: 100_000)] {
+            #expect(
+                try refusal("tiny-rerank-Q8_0") { $0[labels] = .array(MetadataArray(bad)) } == .labelCount(bad.count))
+        }
+        #expect(!RerankError.labels(["\u{1B}[2J\u{202E}"]).description.contains { "\u{1B}\u{202E}".contains($0) })
         let rows = try refusal("tiny-rerank-Q8_0") { copy in
             for index in copy.tensors.indices where copy.tensors[index].name == "cls.output.weight" {
                 copy.tensors[index].shape[1] = 1
@@ -125,7 +129,9 @@ import Testing
             }
         }
         #expect(rows == .classifierRows(rows: 1, labels: 2))
-        let damaged = try refusal("tiny-rerank-Q8_0") { $0.edit("cls.output.weight") { ($0[0], $0[1]) = (0xFF, 0x7F) } }
+        let damaged = try refusal("tiny-rerank-Q8_0") {
+            $0.edit("cls.output.weight") { $0.bytes.store(0x7FFF as UInt16, at: 0) }
+        }
         #expect(damaged == .nonFiniteHead(tensor: "cls.output.weight"))
     }
 
@@ -146,17 +152,55 @@ import Testing
         }
     }
 
+    /// Early official files say nothing about pooling, but their names do. A name that says both is a reranker's.
+    @Test(arguments: ["general.name", "general.basename"])
+    func embeddingModelsWithoutAPoolingTypeAreRefused(_ key: String) throws {
+        for name in ["Qwen3 Embedding 0.6B", "qwen3-embedding", "EMBED"] {
+            let error = try refusal("tiny-causal-Q8_0") { copy in
+                for key in ["general.name", "general.basename", "qwen3.pooling_type"] { copy[key] = nil }
+                copy[key] = .string(name)
+            }
+            guard case .embeddingModel(_, "\(key) is \"\(name)\"") = error else {
+                Issue.record("\(name) gave \(error as Any)")
+                continue
+            }
+        }
+        for name in ["Qwen3 Reranker 0.6B", "Qwen3-Embedding-Reranker", "Qwen3 0.6B", "", nil] {
+            let error = try refusal("tiny-causal-Q8_0") { copy in
+                for key in ["general.name", "general.basename", "qwen3.pooling_type"] { copy[key] = nil }
+                copy[key] = name.map { .string($0) }
+            }
+            #expect(error == nil, "\(name ?? "no name")")
+        }
+    }
+
+    /// Zero weights, or ones that overflow the last norm, must not pass for a score of one half.
+    @Test func aStateOfZerosIsAnError() async throws {
+        var copy = try ModelCopy(of: "tiny-rerank-Q8_0")
+        copy.edit("token_embd.weight") { $0.reshape($0.shape) }
+        for name in copy.tensors.map(\.name) where name.hasPrefix("blk.") && !name.contains("norm") {
+            copy.edit(name) { $0.reshape($0.shape) }
+        }
+        let results = try await reranker(copy.open()).results(for: [RerankPair(query: "q", document: "d")])
+        #expect(throws: RerankError.zeroState) { try results[0].get() }
+    }
+
+    @Test func moreTokensThanRowsIsRefused() throws {
+        let rows = try #require(Fixture.model("tiny-rerank-Q8_0").tensor(named: "token_embd.weight")).rowCount
+        let error = try refusal("tiny-rerank-Q8_0") { copy in
+            copy.edit("token_embd.weight") { $0.reshape([$0.shape[0], rows - 16]) }
+        }
+        #expect(error == .vocabulary(tokenCount: rows, embeddingCount: rows - 16))
+    }
+
     /// A NaN in one token's embedding takes only the pairs that have the token.
     @Test func damageStaysInItsPair() async throws {
-        let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-rerank-Q8_0")
         let whole = try reranker(Fixture.model("tiny-rerank-Q8_0"))
         let id = Int(try #require(whole.tokenizer.encode("%").first))
         let rowByteCount = whole.model.config.hiddenSize / 32 * 34
-        copy.edit("token_embd.weight") {
-            $0.replaceSubrange(id * rowByteCount..<id * rowByteCount + 2, with: [0, 0x7E])
-        }
-        let damaged = try reranker(copy.opened(in: folder))
+        copy.edit("token_embd.weight") { $0.bytes.store(0x7E00 as UInt16, at: id * rowByteCount) }
+        let damaged = try reranker(copy.open())
         let pairs = ["one", "%", "two"].map { RerankPair(query: "q", document: $0) }
         let results = try await damaged.results(for: pairs)
         let wanted = try await whole.score(pairs)

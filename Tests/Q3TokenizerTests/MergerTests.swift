@@ -1,5 +1,6 @@
 // BPE against its definition, on merges that training would never make.
 
+import TestSupport
 import Testing
 
 @testable import Q3Tokenizer
@@ -38,7 +39,7 @@ import Testing
 
     @Test(arguments: 0..<20)
     func `Random merges give what the definition gives`(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         // Parts in any order of rank: also merges that come before the merges that make their parts.
         var tokens = ["a", "b", "c"]
         var merges: [String] = []
@@ -67,7 +68,7 @@ import Testing
     }
 
     @Test func `The queue gives pairs by rank, then position, in whatever order they came`() {
-        var random = SplitMix(state: 7)
+        var random = SeededGenerator(seed: 7)
         var queue = RankQueue(capacity: 100)
         var expected: [UInt64] = []
         for step in 0..<20_000 {
@@ -86,18 +87,5 @@ import Testing
                 expected = []
             }
         }
-    }
-}
-
-/// Random numbers from a seed.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }

@@ -1,0 +1,45 @@
+// One line of input, and its bytes as text.
+
+package struct Line {
+    package enum Content {
+        case bytes([UInt8])
+        /// A line longer than the limit, which was skipped without being held.
+        case tooLong(byteCount: Int)
+    }
+
+    package static let byteLimit = 16 << 20
+
+    /// Source, number and place, for messages.
+    package let name: String
+    /// Of the content's first byte, from the start of the input.
+    package let byteOffset: Int
+    package let content: Content
+
+    package var byteCount: Int {
+        switch content {
+        case .bytes(let bytes): bytes.count + 1
+        case .tooLong(let byteCount): byteCount
+        }
+    }
+
+    package var isBlank: Bool {
+        guard case .bytes(let bytes) = content else { return false }
+        return bytes.allSatisfy { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }
+    }
+
+    /// The line as text. Repaired only when `lossy`: a replaced byte gives a vector for a text that nobody wrote.
+    package func text(lossy: Bool = false) throws(BadRecord) -> String {
+        switch content {
+        case .tooLong(let byteCount):
+            throw BadRecord(message: "\(byteCount) bytes are too long for a line, the limit is \(Self.byteLimit)")
+        case .bytes(let bytes) where lossy:
+            return String(decoding: bytes, as: UTF8.self)
+        case .bytes(let bytes):
+            do throws(UTF8.ValidationError) {
+                return String(copying: try UTF8Span(validating: bytes.span))
+            } catch {
+                throw BadRecord(message: "not UTF-8 at byte \(byteOffset + error.byteOffsets.lowerBound) of the input")
+            }
+        }
+    }
+}

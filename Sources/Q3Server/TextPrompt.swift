@@ -1,0 +1,34 @@
+// How a request says what its texts are for.
+#if Server
+    import Q3Embedding
+
+    /// What is put before a text.
+    public enum TextPrompt: Sendable, Equatable {
+        case document
+        /// A query for a task; nil is web search, the task of the model card.
+        case query(task: String?)
+        /// The given characters, as Text Embeddings Inference's `--default-prompt`.
+        case verbatim(String)
+
+        /// The prompt of a name in `config_sentence_transformers.json`, or of Cohere's `input_type`; nil for another name.
+        ///
+        /// The model was trained with an instruction on queries and none on documents, so classification and clustering
+        /// without an instruction of their own are embedded as documents.
+        public init?(name: String) {
+            switch name.lowercased() {
+            case "query", "search_query", "web_search_query": self = .query(task: nil)
+            case "document", "passage", "corpus", "search_document", "classification", "clustering", "":
+                self = .document
+            default: return nil
+            }
+        }
+
+        func applied(to text: String) -> String {
+            switch self {
+            case .document: Prompt.document.applied(to: text)
+            case .query(let task): Prompt.query(task: task ?? Prompt.defaultTask).applied(to: text)
+            case .verbatim(let prefix): prefix + text
+            }
+        }
+    }
+#endif

@@ -1,0 +1,47 @@
+// How much memory the system lets this process have.
+import Q3Input
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+enum MemoryLimit {
+    /// Stacks and libraries of a server alone; with less address space its first threads cannot be started.
+    private static let leastAddressSpace = 512 << 20
+
+    /// Throws where a server could not even start.
+    static func checkForServer() throws {
+        guard let limit = addressSpace, limit < leastAddressSpace else { return }
+        throw Failure(
+            .system,
+            "a server needs \(leastAddressSpace >> 20) MiB of address space, but this process may have "
+                + "\(limit >> 20) MiB (ulimit -v)")
+    }
+
+    /// The lesser of the limit on address space (`ulimit -v`) and the control group's, in bytes; nil without either.
+    static var bytes: Int? {
+        [addressSpace, controlGroup].compactMap { $0 }.min()
+    }
+
+    private static var addressSpace: Int? {
+        var limit = rlimit()
+        #if canImport(Glibc)
+            guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0 else { return nil }
+        #else
+            guard unsafe getrlimit(RLIMIT_AS, &limit) == 0 else { return nil }
+        #endif
+        return Int(exactly: limit.rlim_cur)
+    }
+
+    /// `memory.max` of control groups version 2 as a container sees it: a number or `max`.
+    private static var controlGroup: Int? {
+        guard let reader = try? LineReader(path: "/sys/fs/cgroup/memory.max"), let line = try? reader.next() else {
+            return nil
+        }
+        return (try? line.text()).flatMap { Int($0) }
+    }
+}

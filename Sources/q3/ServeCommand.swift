@@ -1,0 +1,225 @@
+// q3 serve: the server on the command line, with the flags and environment names that Text Embeddings Inference has.
+#if Server
+    import ArgumentParser
+    import CoreMetrics
+    import Logging
+    import Q3Embedding
+    import Q3GGUF
+    import Q3Model
+    import Q3Reranking
+    import Q3Server
+
+    #if canImport(Glibc)
+        import Glibc
+    #elseif canImport(Musl)
+        import Musl
+    #else
+        import Darwin
+    #endif
+
+    struct ServeCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "serve",
+            abstract: "Serves models over HTTP to the clients people have.",
+            usage: "q3 serve --model FILE [--model FILE] [OPTION ...]",
+            discussion: """
+                Speaks as OpenAI, Text Embeddings Inference, Cohere, Jina, vLLM, Ollama and
+                llama-server do for embeddings and reranking; /docs lists the routes, /ui is a
+                page to try them, /metrics is for Prometheus, and /health tells when requests
+                are answered.
+
+                Many options can be given in the environment instead, as in Text Embeddings
+                Inference: MODEL_ID, PORT, API_KEY, MAX_BATCH_TOKENS, MAX_CONCURRENT_REQUESTS,
+                MAX_CLIENT_BATCH_SIZE, PAYLOAD_LIMIT, AUTO_TRUNCATE, DEFAULT_PROMPT,
+                DEFAULT_PROMPT_NAME, SERVED_MODEL_NAME, CORS_ALLOW_ORIGIN, JSON_OUTPUT,
+                LOG_LEVEL.
+
+                Without a key only this machine is listened to. SIGTERM and Ctrl-C finish the
+                requests that are in and end; a second one ends at once.
+
+                EXAMPLES
+                  q3 serve -m embedding.gguf -m reranker.gguf
+                  q3 serve -m embedding.gguf --hostname 0.0.0.0 --api-key-file keys.txt
+                  q3 serve -m embedding.gguf --unix-socket /run/q3.sock
+                """)
+
+        @Option(
+            name: [.short, .long, .customLong("model-id")], parsing: .singleValue,
+            help: "The GGUF file of a model; may be repeated.")
+        var model: [String] = []
+
+        @Option(parsing: .singleValue, help: "Name of the model, in the order of --model. (default: the file's name)")
+        var servedModelName: [String] = []
+
+        @Option(help: "Address to listen on. (default: 127.0.0.1)")
+        var hostname: String?
+
+        @Option(name: .shortAndLong, help: "Port to listen on; 0 takes a free one. (default: 8080)")
+        var port: Int?
+
+        @Option(help: "Listen on this socket file instead.")
+        var unixSocket: String?
+
+        @Option(help: "Key that clients must show; visible to other users of this machine, so rather use a file.")
+        var apiKey: String?
+
+        @Option(help: "File with a key on each line.")
+        var apiKeyFile: String?
+
+        @Option(
+            help: "PEM file of a certificate chain, to serve HTTPS; needs --tls-key and a build with the trait TLS.")
+        var tlsCertificate: String?
+
+        @Option(help: "PEM file of the certificate's key.")
+        var tlsKey: String?
+
+        @Flag(help: "Listen on other addresses than this machine's own without any key.")
+        var insecureNoAuth = false
+
+        @Option(
+            parsing: .singleValue, help: "A host name that clients may call the server by; * for all. May be repeated.")
+        var allowedHost: [String] = []
+
+        @Option(
+            parsing: .singleValue, help: "An origin whose pages may call the server from a browser; may be repeated.")
+        var corsAllowOrigin: [String] = []
+
+        @Flag(help: "Answer 404 for the name of a model that is not served, instead of using the one that is.")
+        var strictModel = false
+
+        @Option(help: "Texts longer than the model takes are cut where the client does not say. (default: true)")
+        var autoTruncate: Bool?
+
+        @Option(help: "query or document, for texts that come without a prompt. (default: document)")
+        var defaultPromptName: String?
+
+        @Option(help: "Put before each text that comes without a prompt.")
+        var defaultPrompt: String?
+
+        @Option(help: "Type of `document` in the results of a reranking: object or string.")
+        var rerankDocumentFormat = DocumentFormat.object
+
+        @Option(help: "Most tokens computed together. (default: 2048)")
+        var maxBatchTokens: Int?
+
+        @Option(help: "Most requests at once. (default: 512)")
+        var maxConcurrentRequests: Int?
+
+        @Option(help: "Most tokens that may wait. (default: 1048576)")
+        var maxQueueTokens: Int?
+
+        @Option(help: "Most texts of a request. (default: 2048)")
+        var maxClientBatchSize: Int?
+
+        @Option(help: "Most bytes of a request. (default: 33554432)")
+        var payloadLimit: Int?
+
+        @Option(help: "Seconds after which a request is given up. (default: 600)")
+        var requestTimeout: Double?
+
+        @Option(help: "Seconds that requests may take to finish when the server ends. (default: 20)")
+        var shutdownTimeout: Double?
+
+        @Option(
+            help: "Seconds for a request's header; its body has three times, silence six times as long. (default: 10)")
+        var headerTimeout: Double?
+
+        @Option(
+            help: "Megabytes of keys and values to keep for beginnings that come back, for each model. (default: 256)")
+        var prefixCache: Int?
+
+        @Option(help: "Threads that compute. (default: one per core)")
+        var threads: Int?
+
+        @Option(help: "fast, or exact for results within 1e-6 of the reference in f32.")
+        var precision: Precision = .fast
+
+        @Flag(help: "Read the files into memory instead of mapping them.")
+        var noMmap = false
+
+        @Flag(help: "Log in JSON, an object per line.")
+        var jsonOutput = false
+
+        enum DocumentFormat: String, ExpressibleByArgument, CaseIterable { case object, string }
+
+        func run() async throws {
+            let settings = try ServeSettings(self, environment: Environment.current)
+                .limitingConnections(openFiles: FileLimit.raise())
+            let logger = Self.logger(asJSON: settings.logsJSON, level: settings.logLevel)
+            try MemoryLimit.checkForServer()
+            let registry = Server.makeRegistry()
+            MetricsSystem.bootstrap(registry)
+            let server = Server(options: settings.options, registry: registry, logger: logger)
+            let (signals, end) = AsyncStream<Void>.makeStream()
+            Interruption.onFirstSignal { end.yield() }
+            let models = settings.models
+            let modelOptions = settings.modelOptions
+            let copying = noMmap
+            do {
+                try await server.run(
+                    load: { try await Self.load(models, options: modelOptions, copying: copying) }, shutdown: signals
+                ) { port in
+                    Terminal.say("q3 listens on \(settings.place(port: port))")
+                }
+            } catch {
+                throw ServeSettings.failure(error)
+            }
+        }
+
+        /// Opens the models and computes a text with each, so that the first request finds the file in memory.
+        private static func load(
+            _ models: [(path: String, name: String)], options: ModelOptions, copying: Bool
+        ) async throws -> [ServedModel] {
+            var served: [ServedModel] = []
+            for (path, name) in models {
+                let head: ServedModel.Head = try opening(path, copying: copying) { file in
+                    try ModelRole(of: file).kind == .reranker
+                        ? .reranker(Reranker(file: file, options: options))
+                        : .embedder(Embedder(file: file, options: options))
+                }
+                do {
+                    switch head {
+                    case .embedder(let embedder): _ = try await embedder.embed(["q3"])
+                    case .reranker(let reranker): _ = try await reranker.rerank("q3", documents: ["q3"])
+                    }
+                } catch {
+                    throw Failure(error, model: path)
+                }
+                served.append(ServedModel(name: name, head: head, created: modificationTime(of: path)))
+                try checkMemory(of: served)
+            }
+            return served
+        }
+
+        /// The largest request must fit beside the models' caches: better no server than one that dies of a long text.
+        private static func checkMemory(of models: [ServedModel]) throws {
+            guard let limit = MemoryLimit.bytes else { return }
+            let plans = models.map { $0.model.memoryPlan(tokenCount: $0.model.config.contextLength) }
+            let caches = models.reduce(0) { $0 + $1.model.options.prefixCacheBytes }
+            let need = caches + (plans.map { $0.totalBytes - $0.weightBytes }.max() ?? 0)
+            guard need > limit else { return }
+            throw Failure(
+                .system,
+                "the longest text that the models take needs \(need >> 20) MiB beside the mapped files, but this "
+                    + "process may have \(limit >> 20) MiB; give it more, or a smaller --prefix-cache")
+        }
+
+        private static func modificationTime(of path: String) -> Int {
+            var status = stat()
+            guard unsafe stat(path, &status) == 0 else { return 0 }
+            #if canImport(Darwin)
+                return status.st_mtimespec.tv_sec
+            #else
+                return status.st_mtim.tv_sec
+            #endif
+        }
+
+        private static func logger(asJSON: Bool, level: Logger.Level) -> Logger {
+            var logger = Logger(label: "q3") { label in
+                if asJSON { JSONLogHandler() } else { StreamLogHandler.standardError(label: label) }
+            }
+            logger.logLevel = level
+            return logger
+        }
+    }
+#endif

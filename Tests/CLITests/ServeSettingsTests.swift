@@ -1,0 +1,81 @@
+// q3 serve's options and variables, and what is refused before anything is opened.
+#if Server
+    import ArgumentParser
+    import Foundation
+    import Logging
+    import Q3Server
+    import TestSupport
+    import Testing
+
+    @testable import q3
+
+    @Suite struct ServeSettingsTests {
+        private func settings(_ arguments: [String], _ variables: [String: String] = [:]) throws -> ServeSettings {
+            let command = try #require(try ServeCommand.parseAsRoot(arguments) as? ServeCommand)
+            return try ServeSettings(command, environment: Environment(values: variables))
+        }
+
+        @Test func optionsComeBeforeVariables() throws {
+            let variables = [
+                "MODEL_ID": "/models/Some-Q8_0.GGUF", "PORT": "3000", "MAX_BATCH_TOKENS": "100", "PAYLOAD_LIMIT": "",
+                "AUTO_TRUNCATE": "false", "DEFAULT_PROMPT_NAME": "query", "API_KEY": "k", "HOSTNAME": "pod-1234",
+                "CORS_ALLOW_ORIGIN": "http://a,http://b", "SERVED_MODEL_NAME": "name", "LOG_LEVEL": "warn",
+            ]
+            let from = try settings([], variables)
+            #expect(from.models.map(\.path) == ["/models/Some-Q8_0.GGUF"])
+            #expect(from.models.map(\.name) == ["name"])
+            #expect(from.options.address == .host("127.0.0.1", port: 3000))
+            #expect(from.options.batchTokens == 100)
+            #expect(from.options.bodyLimit == ServerOptions().bodyLimit)
+            #expect(!from.options.truncatesByDefault)
+            #expect(from.options.defaultPrompt == .query(task: nil))
+            #expect(from.options.apiKeys == ["k"])
+            #expect(from.options.allowedOrigins == ["http://a", "http://b"])
+            #expect(from.logLevel == .warning)
+            let given = try settings(
+                [
+                    "-m", "x/a.gguf", "-m", "b", "--port", "1", "--max-batch-tokens", "7", "--served-model-name",
+                    "first",
+                ],
+                variables)
+            #expect(given.models.map(\.name) == ["first", "b"])
+            #expect(given.options.address == .host("127.0.0.1", port: 1))
+            #expect(given.options.batchTokens == 7)
+        }
+
+        @Test(
+            arguments: [
+                ([], q3.ExitStatus.usage), (["-m", "a", "--hostname", "0.0.0.0"], .usage),
+                (["-m", "a", "--port", "70000"], .usage),
+                (["-m", "a", "-m", "b/a.gguf"], .usage), (["-m", "a", "--max-batch-tokens", "0"], .usage),
+                (["-m", "a", "--default-prompt-name", "poem"], .usage),
+                (["-m", "a", "--request-timeout", "0"], .usage),
+                (["-m", "a", "--default-prompt-name", "query", "--default-prompt", "x"], .usage),
+                (["-m", "a", "--api-key-file", "/nonexistent/keys"], .noInput),
+                (["-m", "a", "--tls-key", "k"], .usage),
+                (["-m", "a", "--unix-socket", String(repeating: "s", count: 108)], .usage),
+                (["-m", "a", "--served-model-name", "x", "--served-model-name", "y"], .usage),
+            ] as [([String], q3.ExitStatus)])
+        func wrongOptionsAreRefused(_ arguments: [String], _ status: q3.ExitStatus) throws {
+            do {
+                _ = try settings(arguments)
+                Issue.record("accepted \(arguments)")
+            } catch let failure as Failure {
+                #expect(failure.status == status)
+                #expect(failure.message?.contains("\n") == false)
+            }
+        }
+
+        @Test func anotherAddressNeedsAKeyOrAWord() throws {
+            #expect(try settings(["-m", "a", "--hostname", "0.0.0.0", "--insecure-no-auth"]).options.apiKeys.isEmpty)
+            #expect(try settings(["-m", "a", "--hostname", "::1"]).options.apiKeys.isEmpty)
+            let folder = try TemporaryFolder()
+            let file = try folder.write("keys", Array("one\n\n two \n".utf8))
+            try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file)
+            #expect(throws: Failure.self) { try settings(["-m", "a", "--api-key-file", file]) }
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
+            let options = try settings(["-m", "a", "--hostname", "0.0.0.0", "--api-key-file", file]).options
+            #expect(options.apiKeys == ["one", "two"])
+        }
+    }
+#endif

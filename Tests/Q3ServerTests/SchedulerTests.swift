@@ -1,0 +1,157 @@
+// Batches across requests: the same bits for everybody, fair shares, and nothing computed for those who left.
+#if Server
+    import Q3Embedding
+    import Q3Model
+    import Testing
+
+    @testable import Q3Server
+
+    @Suite struct BatchPlanTests {
+        private func request(_ lengths: [Int], first: Int32 = 0) -> PendingLists {
+            // Lists that share nothing, in order.
+            PendingLists(lengths.enumerated().map { [first + Int32($0)] + Array(repeating: 7, count: $1 - 1) })
+        }
+
+        @Test func smallRequestsAreInTheNextBatch() {
+            var requests = [request(Array(repeating: 10, count: 100)), request([20]), request([20])]
+            let picked = BatchPlan.pick(from: &requests, tokenLimit: 300)
+            #expect(picked.map(\.tokenCount) == [260, 20, 20])
+            #expect(picked.map(\.indices.count) == [26, 1, 1])
+        }
+
+        @Test func aListLongerThanTheLimitRunsAloneInItsTurn() {
+            var requests = [request([1000]), request([20])]
+            #expect(BatchPlan.pick(from: &requests, tokenLimit: 300).map(\.tokenCount) == [0, 20])
+            #expect(BatchPlan.pick(from: &requests, tokenLimit: 300).map(\.tokenCount) == [1000, 0])
+        }
+
+        @Test func sharedBeginningsCostNothing() {
+            var requests = [PendingLists([[1, 2, 3, 4], [1, 2, 3, 5], [1, 2, 3, 6]])]
+            #expect(BatchPlan.pick(from: &requests, tokenLimit: 6).map(\.tokenCount) == [6])
+        }
+
+        @Test(arguments: 0..<50) func everyListRunsOnce(_ seed: UInt64) {
+            var random = SplitMix(state: seed)
+            var requests = (0..<Int.random(in: 1...8, using: &random)).map { number in
+                request(
+                    (0..<Int.random(in: 1...30, using: &random)).map { _ in Int.random(in: 1...90, using: &random) },
+                    first: Int32(number * 100))
+            }
+            var runs = requests.map { Array(repeating: 0, count: $0.lists.count) }
+            var batches = 0
+            while requests.contains(where: { !$0.waiting.isEmpty }) {
+                let picked = BatchPlan.pick(from: &requests, tokenLimit: 64)
+                batches += 1
+                #expect(picked.contains { !$0.indices.isEmpty })
+                let total = picked.reduce(0) { $0 + $1.tokenCount }
+                #expect(total <= 64 || picked.reduce(0) { $0 + $1.indices.count } == 1)
+                for (request, part) in picked.enumerated() {
+                    if Bool.random(using: &random), batches < 100 {
+                        requests[request].putBack(part.indices)  // its batch was given up
+                    } else {
+                        part.indices.forEach { runs[request][$0] += 1 }
+                    }
+                }
+            }
+            #expect(runs.allSatisfy { $0.allSatisfy { $0 == 1 } })
+        }
+
+        private struct SplitMix: RandomNumberGenerator {
+            var state: UInt64
+            mutating func next() -> UInt64 {
+                state &+= 0x9E37_79B9_7F4A_7C15
+                var z = state
+                z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+                z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+                return z ^ (z >> 31)
+            }
+        }
+    }
+
+    @Suite struct BatchSchedulerTests {
+        private func lists(_ seed: Int, count: Int) -> [[Int32]] {
+            (0..<count).map { list in
+                (0...(seed * 7 + list * 5) % 40).map { Int32((seed * 31 + list * 17 + $0 * 3) % 500) }
+            }
+        }
+
+        private var far: ContinuousClock.Instant { .now + .seconds(600) }
+
+        @Test func everybodyGetsTheBitsOfBeingAlone() async throws {
+            let desk = try Desk { $0.batchTokens = 100 }
+            let model = desk.embedder.model
+            let scheduler = desk.inference.scheduler
+            try await withThrowingTaskGroup(of: (Int, [[Float]]).self) { tasks in
+                for seed in 0..<40 {
+                    let lists = lists(seed, count: 1 + seed % 9)
+                    tasks.addTask {
+                        (
+                            seed,
+                            try await scheduler.states(of: lists, model: model, deadline: .now + .seconds(600)).states
+                        )
+                    }
+                }
+                for try await (seed, states) in tasks {
+                    for (list, state) in zip(lists(seed, count: 1 + seed % 9), states) {
+                        #expect(try await model.lastHiddenStates(of: [list]) == [state], "request \(seed)")
+                    }
+                }
+            }
+        }
+
+        @Test func whoLeavesIsForgottenAndTheOthersAreRight() async throws {
+            let desk = try Desk { $0.batchTokens = 256 }
+            let model = desk.embedder.model
+            let scheduler = desk.inference.scheduler
+            let leaver = Task {
+                try await scheduler.states(of: lists(3, count: 2000), model: model, deadline: far)
+            }
+            let stayer = Task { try await scheduler.states(of: lists(4, count: 9), model: model, deadline: far) }
+            await Task.yield()
+            leaver.cancel()
+            await #expect(throws: CancellationError.self) { try await leaver.value }
+            let states = try await stayer.value.states
+            for (list, state) in zip(lists(4, count: 9), states) {
+                #expect(try await model.lastHiddenStates(of: [list]) == [state])
+            }
+        }
+
+        @Test func aPassedDeadlineIsAFault() async throws {
+            let desk = try Desk()
+            let scheduler = desk.inference.scheduler
+            await #expect(throws: Fault.self) {
+                try await scheduler.states(of: lists(1, count: 2000), model: desk.embedder.model, deadline: .now)
+            }
+            #expect(
+                try await scheduler.states(of: lists(1, count: 1), model: desk.embedder.model, deadline: far).states
+                    .count == 1)
+        }
+
+        @Test func aFullQueueRefusesAndAnEmptyOneTakesAnything() async throws {
+            let desk = try Desk { $0.queuedTokenLimit = 10 }
+            let model = desk.embedder.model
+            let scheduler = desk.inference.scheduler
+            let first = Task { try await scheduler.states(of: lists(3, count: 3000), model: model, deadline: far) }
+            var refused = false
+            while !refused {
+                do {
+                    _ = try await scheduler.states(of: lists(1, count: 3), model: model, deadline: far)
+                    if first.isCancelled { break }
+                } catch let fault as Fault {
+                    guard case .overloaded(let seconds) = fault.kind else { throw fault }
+                    #expect((1...60).contains(seconds))
+                    refused = true
+                }
+            }
+            first.cancel()
+            _ = try? await first.value
+            #expect(refused)
+        }
+
+        @Test func anEmptyRequestNeedsNoBatch() async throws {
+            let desk = try Desk()
+            let none = try await desk.inference.scheduler.states(of: [], model: desk.embedder.model, deadline: far)
+            #expect(none.states.isEmpty)
+        }
+    }
+#endif
