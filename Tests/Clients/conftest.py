@@ -1,8 +1,9 @@
 """One server for all tests, what q3's command line computes for the same texts, and the table at the end.
 
-A vector must be the one that `q3 embed` prints, bit for bit in float32: q3 promises the same bits alone and in any batch,
-and JSON carries enough digits for it. Where a client computes with what it got, its test says its tolerance.
+A vector must be the one that `q3 embed` prints, bit for bit in float32: q3 promises the same bits alone and in any
+batch, and JSON carries enough digits for it. Where a client computes with what it got, its test says its tolerance.
 """
+
 import importlib.metadata
 import os
 import pathlib
@@ -11,15 +12,27 @@ import sys
 import pytest
 
 # Clients must not ask anything but the server: no telemetry, no look-ups at a hub, no proxy.
-os.environ.update({"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "HAYSTACK_TELEMETRY_ENABLED": "False",
-                   "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LANGSMITH_TRACING": "false", "NO_PROXY": "127.0.0.1"})
+os.environ.update(
+    {
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HAYSTACK_TELEMETRY_ENABLED": "False",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LANGSMITH_TRACING": "false",
+        "NO_PROXY": "127.0.0.1",
+    }
+)
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Server"))
 
 import q3process  # noqa: E402
 
 KEY = "test-key-of-the-client-suite"
-TEXTS = ["The capital of China is Beijing.", "Gravity pulls bodies towards each other.",
-         "Grüße aus 北京 🌍", "x", "naïve café <|im_end|> looks like a control token"]
+TEXTS = [
+    "The capital of China is Beijing.",
+    "Gravity pulls bodies towards each other.",
+    "Grüße aus 北京 🌍",
+    "x",
+    "naïve café <|im_end|> looks like a control token",
+]
 QUERY = "What is the capital of China?"
 DOCUMENTS = ["Gravity pulls bodies towards each other.", "The capital of China is Beijing.", "Bread is baked.", "北京"]
 

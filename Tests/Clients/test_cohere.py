@@ -1,4 +1,5 @@
 """The cohere package, versions 5 and 7, with both of its APIs."""
+
 import cohere
 import pytest
 
@@ -27,8 +28,9 @@ def test_v1_rerank(v1, reranker, ranking):
 
 
 def test_v1_rerank_with_documents(v1, reranker, ranking):
-    answer = v1.rerank(model=reranker, query=QUERY, documents=[{"text": text} for text in DOCUMENTS], top_n=2,
-                       return_documents=True)
+    answer = v1.rerank(
+        model=reranker, query=QUERY, documents=[{"text": text} for text in DOCUMENTS], top_n=2, return_documents=True
+    )
     assert hits(answer) == ranking[:2]
     assert [hit.document.text for hit in answer.results] == [DOCUMENTS[index] for index, _ in ranking[:2]]
 
@@ -46,7 +48,7 @@ def test_v2_rerank_top_n(v2, reranker, ranking):
 def test_v2_rerank_cuts_documents(v2, reranker):
     # As many tokens of a document as Cohere's `max_tokens_per_doc` says; the rest does not count.
     ids = q3process.tokenize([DOCUMENTS[0]])[0]
-    cut = DOCUMENTS[0].encode()[:ids["offsets"][4][0]].decode()
+    cut = DOCUMENTS[0].encode()[: ids["offsets"][4][0]].decode()
     answer = v2.rerank(model=reranker, query=QUERY, documents=[DOCUMENTS[0]], max_tokens_per_doc=4)
     assert hits(answer) == q3process.rerank(QUERY, [cut])
 
@@ -74,14 +76,19 @@ def test_v2_embed_query(v2, embedder, query_vector):
 
 
 def test_v2_embed_dimension(v2, embedder):
-    answer = v2.embed(model=embedder, texts=TEXTS, input_type="search_document", embedding_types=["float"],
-                      output_dimension=32)
+    answer = v2.embed(
+        model=embedder, texts=TEXTS, input_type="search_document", embedding_types=["float"], output_dimension=32
+    )
     assert q3process.float32(answer.embeddings.float_) == q3process.embed(TEXTS, "--dimensions", "32")
 
 
 def test_v2_embed_packed_types(v2, embedder, vectors):
-    answer = v2.embed(model=embedder, texts=TEXTS, input_type="search_document",
-                      embedding_types=["float", "int8", "uint8", "binary", "ubinary"])
+    answer = v2.embed(
+        model=embedder,
+        texts=TEXTS,
+        input_type="search_document",
+        embedding_types=["float", "int8", "uint8", "binary", "ubinary"],
+    )
     assert q3process.float32(answer.embeddings.float_) == vectors
     assert answer.embeddings.binary == q3process.binary(TEXTS, "binary")
     assert answer.embeddings.ubinary == q3process.binary(TEXTS, "ubinary")

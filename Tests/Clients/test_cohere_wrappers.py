@@ -1,4 +1,5 @@
 """What LangChain and LlamaIndex build on the cohere package, and LangChain on huggingface_hub."""
+
 import huggingface_hub
 import pytest
 from langchain_cohere import CohereEmbeddings, CohereRerank
@@ -17,8 +18,9 @@ def test_langchain_cohere_rerank(url, reranker, ranking):
     client = CohereRerank(cohere_api_key=KEY, base_url=url, model=reranker, top_n=3)
     found = client.compress_documents([Document(page_content=text) for text in DOCUMENTS], QUERY)
     assert [document.page_content for document in found] == [DOCUMENTS[index] for index, _ in ranking[:3]]
-    assert q3process.float32([document.metadata["relevance_score"] for document in found]) == \
-        [score for _, score in ranking[:3]]
+    assert q3process.float32([document.metadata["relevance_score"] for document in found]) == [
+        score for _, score in ranking[:3]
+    ]
 
 
 @pytest.mark.client("langchain-cohere")

@@ -1,4 +1,5 @@
 """Haystack's embedders for OpenAI."""
+
 import pytest
 from haystack import Document
 from haystack.components.embedders import OpenAIDocumentEmbedder, OpenAITextEmbedder
@@ -16,7 +17,8 @@ def test_openai_text_embedder(url, embedder, vectors):
 
 
 def test_openai_document_embedder(url, embedder, vectors):
-    client = OpenAIDocumentEmbedder(api_key=Secret.from_token(KEY), model=embedder, api_base_url=url + "/v1",
-                                    progress_bar=False)
+    client = OpenAIDocumentEmbedder(
+        api_key=Secret.from_token(KEY), model=embedder, api_base_url=url + "/v1", progress_bar=False
+    )
     documents = client.run(documents=[Document(content=text) for text in TEXTS])["documents"]
     assert q3process.float32([document.embedding for document in documents]) == vectors

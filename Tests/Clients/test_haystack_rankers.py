@@ -1,4 +1,5 @@
 """Haystack's integrations of Cohere and Jina."""
+
 import pytest
 from haystack import Document
 from haystack.utils import Secret

@@ -1,4 +1,5 @@
 """huggingface_hub's InferenceClient, versions 1 and 2: it posts to `/` whatever the task."""
+
 import huggingface_hub
 import numpy
 import pytest
@@ -25,7 +26,9 @@ def test_feature_extraction(client, vectors):
 
 
 def test_feature_extraction_with_every_option(root, query_vector):
-    answer = root.feature_extraction(QUERY, normalize=True, prompt_name="query", truncate=True, truncation_direction="right")
+    answer = root.feature_extraction(
+        QUERY, normalize=True, prompt_name="query", truncate=True, truncation_direction="right"
+    )
     assert q3process.float32(answer.tolist()) == [query_vector]
 
 

@@ -1,4 +1,5 @@
 """The client of Infinity."""
+
 import pytest
 from infinity_client import AuthenticatedClient
 from infinity_client.api.default import embeddings, rerank
@@ -29,8 +30,9 @@ def test_rerank(client, ranking):
 
 def test_rerank_raw_scores(client):
     answer = rerank.sync(client=client, body=RerankInput(query=QUERY, documents=DOCUMENTS, raw_scores=True))
-    assert [(hit.index, q3process.float32(hit.relevance_score)) for hit in answer.results] == \
-        q3process.rerank(QUERY, DOCUMENTS, "--raw-scores")
+    assert [(hit.index, q3process.float32(hit.relevance_score)) for hit in answer.results] == q3process.rerank(
+        QUERY, DOCUMENTS, "--raw-scores"
+    )
 
 
 def test_rerank_with_documents_as_strings():

@@ -1,4 +1,5 @@
 """LangChain's packages for OpenAI, Ollama, Infinity and Jina."""
+
 import pytest
 import tiktoken
 from langchain_community.document_compressors import JinaRerank
@@ -34,16 +35,25 @@ def test_openai_embeddings_thousand_documents_in_one_request(url, embedder):
 
 @pytest.mark.client("langchain-openai")
 def test_openai_embeddings_with_dimensions_and_prompt(url, embedder):
-    client = openai_embeddings(url, embedder, check_embedding_ctx_length=False, dimensions=32,
-                               model_kwargs={"extra_body": {"prompt_name": "query"}})
+    client = openai_embeddings(
+        url,
+        embedder,
+        check_embedding_ctx_length=False,
+        dimensions=32,
+        model_kwargs={"extra_body": {"prompt_name": "query"}},
+    )
     assert q3process.float32(client.embed_query(QUERY)) == q3process.embed([QUERY], "--query", "--dimensions", "32")[0]
 
 
 @pytest.mark.client("langchain-openai")
 def test_openai_embeddings_default_mode_sends_ids_of_another_vocabulary(url, embedder, monkeypatch):
-    # LangChain tokenizes with cl100k_base, which cannot be fetched here: an encoding with ids as large stands in for it.
-    encoding = tiktoken.Encoding("large-ids", pat_str=r"(?s).", special_tokens={},
-                                 mergeable_ranks={bytes([byte]): 100_000 + byte for byte in range(256)})
+    # LangChain tokenizes with cl100k_base, which needs a network: an encoding with ids as large stands in for it.
+    encoding = tiktoken.Encoding(
+        "large-ids",
+        pat_str=r"(?s).",
+        special_tokens={},
+        mergeable_ranks={bytes([byte]): 100_000 + byte for byte in range(256)},
+    )
     monkeypatch.setattr(tiktoken, "get_encoding", lambda name: encoding)
     monkeypatch.setattr(tiktoken, "encoding_for_model", lambda name: encoding)
     with pytest.raises(Exception) as raised:
@@ -55,8 +65,9 @@ def test_openai_embeddings_default_mode_sends_ids_of_another_vocabulary(url, emb
 
 @pytest.mark.client("langchain-ollama")
 def test_ollama_embeddings(url, embedder, vectors):
-    client = OllamaEmbeddings(base_url=url, model=embedder,
-                              client_kwargs={"headers": {"Authorization": f"Bearer {KEY}"}})
+    client = OllamaEmbeddings(
+        base_url=url, model=embedder, client_kwargs={"headers": {"Authorization": f"Bearer {KEY}"}}
+    )
     assert q3process.float32(client.embed_documents(TEXTS)) == vectors
     assert q3process.float32(client.embed_query(TEXTS[1])) == vectors[1]
 
@@ -96,5 +107,6 @@ def test_jina_rerank(url, reranker, ranking, monkeypatch):
     compressor = JinaRerank(jina_api_key=KEY, model=reranker, top_n=3)
     found = compressor.compress_documents([Document(page_content=text) for text in DOCUMENTS], QUERY)
     assert [document.page_content for document in found] == [DOCUMENTS[index] for index, _ in ranking[:3]]
-    assert q3process.float32([document.metadata["relevance_score"] for document in found]) == \
-        [score for _, score in ranking[:3]]
+    assert q3process.float32([document.metadata["relevance_score"] for document in found]) == [
+        score for _, score in ranking[:3]
+    ]

@@ -1,4 +1,5 @@
 """LlamaIndex's packages for Text Embeddings Inference, OpenAI-like servers, Ollama and Jina."""
+
 import asyncio
 
 import pytest
@@ -32,8 +33,10 @@ def test_tei_embeddings_with_an_instruction_of_its_own(url):
     # The client joins instruction and text with a space, so this is what a user of Qwen3 has to write.
     task = "Instruct: Find the answer\nQuery:"
     client = TextEmbeddingsInference(base_url=url, model_name="any", auth_token=KEY, query_instruction=task)
-    assert q3process.float32(client.get_query_embedding(QUERY)) == \
-        q3process.embed([" " + QUERY], "--instruct", "Find the answer")[0]
+    assert (
+        q3process.float32(client.get_query_embedding(QUERY))
+        == q3process.embed([" " + QUERY], "--instruct", "Find the answer")[0]
+    )
 
 
 @pytest.mark.client("llama-index-postprocessor-tei-rerank")
@@ -51,8 +54,9 @@ def test_openai_like_embeddings(url, embedder, vectors):
 
 @pytest.mark.client("llama-index-embeddings-ollama")
 def test_ollama_embeddings(url, embedder, vectors):
-    client = OllamaEmbedding(model_name=embedder, base_url=url,
-                             client_kwargs={"headers": {"Authorization": f"Bearer {KEY}"}})
+    client = OllamaEmbedding(
+        model_name=embedder, base_url=url, client_kwargs={"headers": {"Authorization": f"Bearer {KEY}"}}
+    )
     assert q3process.float32(client.get_text_embedding_batch(TEXTS)) == vectors
     assert q3process.float32(client.get_query_embedding(TEXTS[0])) == vectors[0]
 

@@ -1,4 +1,5 @@
 """Routes of llama-server and vLLM that no Python client wraps, over plain HTTP."""
+
 import base64
 import json
 import math
@@ -42,7 +43,7 @@ def test_llama_rerank(post, ranking):
 def test_vllm_tokenize(post):
     value = post("/tokenize", {"prompt": TEXTS[0]})[2]
     ids = q3process.tokenize(TEXTS[:1])[0]["ids"]
-    assert value["tokens"][:len(ids)] == ids
+    assert value["tokens"][: len(ids)] == ids
     assert value["count"] == len(value["tokens"]) == q3process.token_counts(TEXTS[:1])[0]
     assert value["max_model_len"] == 32_768
 
@@ -67,11 +68,19 @@ def test_vllm_rerank(post, ranking):
     assert value["usage"]["total_tokens"] == value["usage"]["prompt_tokens"] > 0
 
 
-@pytest.mark.parametrize("path, value", [
-    ("/score", {"text_1": ["a", "b"], "text_2": ["c", "d", "e"]}), ("/rerank", {"query": "q"}), ("/rerank", {"documents": ["d"]}),
-    ("/rerank", {"query": "q", "documents": []}), ("/rerank", {"query": "q", "documents": ["d", 7]}),
-    ("/tokenize", {}), ("/embedding", {"content": {"a": 1}}), ("/v1/embeddings", {"input": None}),
-])
+@pytest.mark.parametrize(
+    "path, value",
+    [
+        ("/score", {"text_1": ["a", "b"], "text_2": ["c", "d", "e"]}),
+        ("/rerank", {"query": "q"}),
+        ("/rerank", {"documents": ["d"]}),
+        ("/rerank", {"query": "q", "documents": []}),
+        ("/rerank", {"query": "q", "documents": ["d", 7]}),
+        ("/tokenize", {}),
+        ("/embedding", {"content": {"a": 1}}),
+        ("/v1/embeddings", {"input": None}),
+    ],
+)
 def test_errors_in_the_form_of_openai(post, path, value):
     status, _, body = post(path, value)
     assert status == 400 and body["error"]["message"] and body["error"]["type"] == "invalid_request_error"
@@ -102,8 +111,12 @@ def test_openapi_names_every_route(server, post):
         if "{" in path:
             continue
         for method in operations:
-            received = server.request(method.upper(), path, b"{}" if method == "post" else None,
-                                      {"Content-Type": "application/json", **server.authorization})[0]
+            received = server.request(
+                method.upper(),
+                path,
+                b"{}" if method == "post" else None,
+                {"Content-Type": "application/json", **server.authorization},
+            )[0]
             assert received not in (404, 405, 500, 501), (method, path, received)
     for path in ["/v1/embeddings", "/embed", "/rerank", "/v2/rerank", "/v2/embed", "/api/embed", "/score", "/tokenize"]:
         assert "post" in document["paths"][path]
@@ -113,7 +126,7 @@ def test_openapi_names_every_route(server, post):
 def test_pages_load_nothing_from_elsewhere(server, path):
     status, headers, body = server.get(path)
     assert status == 200 and headers["content-type"].startswith("text/html")
-    assert b"src=\"http" not in body and b"href=\"http" not in body and b"@import" not in body
+    assert b'src="http' not in body and b'href="http' not in body and b"@import" not in body
 
 
 def test_bits_of_base64(post, vectors):

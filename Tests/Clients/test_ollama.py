@@ -1,4 +1,5 @@
 """The ollama package."""
+
 import ollama
 import pytest
 
@@ -21,8 +22,9 @@ def test_embed_a_string(client, embedder, vectors):
 
 
 def test_embed_a_list_with_options(client, embedder, vectors):
-    answer = client.embed(model=embedder, input=TEXTS, truncate=True, keep_alive="5m",
-                          options={"num_ctx": 2048, "temperature": None})
+    answer = client.embed(
+        model=embedder, input=TEXTS, truncate=True, keep_alive="5m", options={"num_ctx": 2048, "temperature": None}
+    )
     assert q3process.float32(answer.embeddings) == vectors
 
 

@@ -1,4 +1,5 @@
 """The openai package, versions 2 and 3."""
+
 import base64
 import struct
 
@@ -92,8 +93,12 @@ def test_embeddings_with_instruction(client, embedder):
 
 
 def test_user_and_unknown_fields_are_ignored(client, embedder, vectors):
-    answer = client.embeddings.create(model=embedder, input=TEXTS[0], user="someone",
-                                      extra_body={"no_such_field": [1, {}], "dimensions": None, "truncate": None})
+    answer = client.embeddings.create(
+        model=embedder,
+        input=TEXTS[0],
+        user="someone",
+        extra_body={"no_such_field": [1, {}], "dimensions": None, "truncate": None},
+    )
     assert embeddings(answer) == vectors[:1]
 
 
@@ -124,11 +129,19 @@ def test_request_id(client, embedder):
     assert first._request_id and second._request_id and first._request_id != second._request_id
 
 
-@pytest.mark.parametrize("arguments, param", [
-    ({"input": ""}, "input"), ({"input": []}, "input"), ({"input": ["a", ""]}, "input[1]"), ({"input": [["a"]]}, "input[0]"),
-    ({"input": "x", "dimensions": -1}, "dimensions"), ({"input": "x", "dimensions": 10_000}, "dimensions"),
-    ({"input": "x", "encoding_format": "hex"}, "encoding_format"), ({"input": [3, -1]}, "input"),
-])
+@pytest.mark.parametrize(
+    "arguments, param",
+    [
+        ({"input": ""}, "input"),
+        ({"input": []}, "input"),
+        ({"input": ["a", ""]}, "input[1]"),
+        ({"input": [["a"]]}, "input[0]"),
+        ({"input": "x", "dimensions": -1}, "dimensions"),
+        ({"input": "x", "dimensions": 10_000}, "dimensions"),
+        ({"input": "x", "encoding_format": "hex"}, "encoding_format"),
+        ({"input": [3, -1]}, "input"),
+    ],
+)
 def test_bad_request(client, embedder, arguments, param):
     with pytest.raises(openai.BadRequestError) as raised:
         client.embeddings.create(model=embedder, **arguments)
@@ -159,8 +172,9 @@ def test_streams_of_async_requests(url, embedder, vectors):
 
     async def all_at_once():
         async with openai.AsyncOpenAI(base_url=url + "/v1", api_key=KEY) as client:
-            return await asyncio.gather(*(client.embeddings.create(model=embedder, input=TEXTS[index % len(TEXTS)])
-                                          for index in range(64)))
+            return await asyncio.gather(
+                *(client.embeddings.create(model=embedder, input=TEXTS[index % len(TEXTS)]) for index in range(64))
+            )
 
     for index, answer in enumerate(asyncio.run(all_at_once())):
         assert embeddings(answer) == [vectors[index % len(TEXTS)]]
@@ -176,16 +190,21 @@ def test_overload_is_retried_after_the_time_the_server_says(embedder):
     with q3process.Server("--max-concurrent-requests", "1") as server:
         statuses = []
 
-        with openai.OpenAI(base_url=server.url + "/v1", api_key="any", max_retries=50) as client, \
-                concurrent.futures.ThreadPoolExecutor(8) as pool:
-            client._client.event_hooks["response"].append(lambda response: statuses.append(
-                (response.status_code, response.headers.get("retry-after"))))
+        with (
+            openai.OpenAI(base_url=server.url + "/v1", api_key="any", max_retries=50) as client,
+            concurrent.futures.ThreadPoolExecutor(8) as pool,
+        ):
+            client._client.event_hooks["response"].append(
+                lambda response: statuses.append((response.status_code, response.headers.get("retry-after")))
+            )
             answers = list(pool.map(lambda text: client.embeddings.create(model=embedder, input=text), texts))
         assert [embeddings(answer)[0] for answer in answers] == expected
         refused = [after for status, after in statuses if status == 429]
         assert refused and all(int(after) >= 1 for after in refused)
-        with openai.OpenAI(base_url=server.url + "/v1", api_key="any", max_retries=0) as client, \
-                concurrent.futures.ThreadPoolExecutor(8) as pool:
+        with (
+            openai.OpenAI(base_url=server.url + "/v1", api_key="any", max_retries=0) as client,
+            concurrent.futures.ThreadPoolExecutor(8) as pool,
+        ):
             outcomes = [pool.submit(client.embeddings.create, model=embedder, input=text) for text in texts * 4]
             failures = [outcome.exception() for outcome in outcomes if outcome.exception()]
         assert failures and all(isinstance(failure, openai.RateLimitError) for failure in failures)

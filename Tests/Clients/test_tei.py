@@ -1,4 +1,5 @@
 """Text Embeddings Inference's routes over plain HTTP: shapes, headers, errors and order as its clients know them."""
+
 import math
 
 import pytest
@@ -8,8 +9,16 @@ from conftest import DOCUMENTS, KEY, QUERY, TEXTS
 
 pytestmark = pytest.mark.client("HTTP")
 
-TIMING_HEADERS = ["x-compute-type", "x-compute-time", "x-total-time", "x-tokenization-time", "x-queue-time",
-                  "x-inference-time", "x-compute-characters", "x-compute-tokens"]
+TIMING_HEADERS = [
+    "x-compute-type",
+    "x-compute-time",
+    "x-total-time",
+    "x-tokenization-time",
+    "x-queue-time",
+    "x-inference-time",
+    "x-compute-characters",
+    "x-compute-tokens",
+]
 
 
 def test_tei_embed_a_string(post, vectors):
@@ -86,8 +95,9 @@ def test_tei_rerank(post, ranking):
 def test_tei_rerank_with_texts_and_raw_scores(post):
     status, _, value = post("/rerank", {"query": QUERY, "texts": DOCUMENTS, "raw_scores": True, "return_text": True})
     assert status == 200
-    assert [(hit["index"], q3process.float32(hit["score"])) for hit in value] == \
-        q3process.rerank(QUERY, DOCUMENTS, "--raw-scores")
+    assert [(hit["index"], q3process.float32(hit["score"])) for hit in value] == q3process.rerank(
+        QUERY, DOCUMENTS, "--raw-scores"
+    )
     assert all(hit["text"] == DOCUMENTS[hit["index"]] for hit in value)
 
 
@@ -125,8 +135,9 @@ def test_tei_predict_refuses_three_texts(post):
 
 
 def test_tei_similarity(post, vectors):
-    status, _, value = post("/similarity", {"inputs": {"source_sentence": TEXTS[0], "sentences": TEXTS[1:]},
-                                            "parameters": None})
+    status, _, value = post(
+        "/similarity", {"inputs": {"source_sentence": TEXTS[0], "sentences": TEXTS[1:]}, "parameters": None}
+    )
     expected = [sum(a * b for a, b in zip(vectors[0], vector)) for vector in vectors[1:]]
     assert status == 200 and value == pytest.approx(expected, abs=1e-6)  # a sum of 64 products, in any order
 
@@ -159,9 +170,23 @@ def test_tei_info(server):
 
     status, _, body = server.get("/info", server.authorization)
     assert status == 200
-    missing = {"model_id", "model_sha", "model_dtype", "served_model_name", "model_type", "max_concurrent_requests",
-               "max_input_length", "max_batch_tokens", "max_batch_requests", "max_client_batch_size", "auto_truncate",
-               "tokenization_workers", "version", "sha", "docker_label"} - set(json.loads(body))
+    missing = {
+        "model_id",
+        "model_sha",
+        "model_dtype",
+        "served_model_name",
+        "model_type",
+        "max_concurrent_requests",
+        "max_input_length",
+        "max_batch_tokens",
+        "max_batch_requests",
+        "max_client_batch_size",
+        "auto_truncate",
+        "tokenization_workers",
+        "version",
+        "sha",
+        "docker_label",
+    } - set(json.loads(body))
     assert missing == set()
     assert json.loads(body)["max_input_length"] == 32_768
 
@@ -178,14 +203,22 @@ def test_tei_prometheus_names(server, post):
         assert name in text, name
 
 
-@pytest.mark.parametrize("path, value, status, kind", [
-    ("/embed", {"inputs": ""}, 400, "Empty"), ("/embed", {"inputs": []}, 400, "Empty"),
-    ("/embed", {"inputs": ["a", ""]}, 400, "Empty"), ("/embed", {"inputs": "x", "dimensions": 0}, 422, "Validation"),
-    ("/embed", {"inputs": "x", "dimensions": 65}, 422, "Validation"), ("/embed", {"inputs": 7}, 422, "Validation"),
-    ("/embed", {}, 422, "Validation"), ("/embed", {"inputs": ["x"] * 2049}, 422, "Validation"),
-    ("/rerank", {"query": "q", "texts": []}, 400, "Empty"), ("/decode", {"ids": []}, 400, "Empty"),
-    ("/embed_sparse", {"inputs": "x"}, 424, "Backend"),
-])
+@pytest.mark.parametrize(
+    "path, value, status, kind",
+    [
+        ("/embed", {"inputs": ""}, 400, "Empty"),
+        ("/embed", {"inputs": []}, 400, "Empty"),
+        ("/embed", {"inputs": ["a", ""]}, 400, "Empty"),
+        ("/embed", {"inputs": "x", "dimensions": 0}, 422, "Validation"),
+        ("/embed", {"inputs": "x", "dimensions": 65}, 422, "Validation"),
+        ("/embed", {"inputs": 7}, 422, "Validation"),
+        ("/embed", {}, 422, "Validation"),
+        ("/embed", {"inputs": ["x"] * 2049}, 422, "Validation"),
+        ("/rerank", {"query": "q", "texts": []}, 400, "Empty"),
+        ("/decode", {"ids": []}, 400, "Empty"),
+        ("/embed_sparse", {"inputs": "x"}, 424, "Backend"),
+    ],
+)
 def test_tei_errors(post, path, value, status, kind):
     received, _, body = post(path, value)
     assert (received, body["error_type"]) == (status, kind)

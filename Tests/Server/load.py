@@ -8,6 +8,7 @@ The first form prints embeddings and tokens per second and latencies for each nu
 routes, mistakes and clients that leave, and fails if an answer is wrong or if memory, files or threads of the server
 grow. Q3 is the path of q3. Only the standard library; requests end after the given time.
 """
+
 import argparse
 import asyncio
 import json
@@ -30,8 +31,10 @@ WORDS = "gravity capital Beijing bread water 北京 café quick brown fox river 
 def make_texts(count, words, seed):
     """Texts of 1 to 2 × words words, the same for the same seed."""
     generator = random.Random(seed)
-    return [f"{index} " + " ".join(generator.choices(WORDS, k=generator.randint(1, max(1, 2 * words - 1))))
-            for index in range(count)]
+    return [
+        f"{index} " + " ".join(generator.choices(WORDS, k=generator.randint(1, max(1, 2 * words - 1))))
+        for index in range(count)
+    ]
 
 
 class Connection:
@@ -45,8 +48,11 @@ class Connection:
         """(status, headers, body); with `leave_after` closes the connection after so many seconds and gives None."""
         if self.writer is None:
             self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
-        self.writer.write(f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-                          f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        self.writer.write(
+            f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
         await self.writer.drain()
         if leave_after is not None:
             await asyncio.sleep(leave_after)
@@ -109,10 +115,15 @@ def throughput(options):
     for clients in options.clients:
         with Server(*options.server, models=[options.model]) as server:  # a new one, with nothing cached
             latencies, tokens, refused, wrong, took = asyncio.run(
-                measure(server.port, clients, options.seconds, texts, vectors))
+                measure(server.port, clients, options.seconds, texts, vectors)
+            )
         p50, p95, p99 = (1000 * statistics.quantiles(latencies, n=100)[point] for point in (49, 94, 98))
-        print(f"{clients:7}  {len(latencies):8}  {len(latencies) / took:12.1f}  {tokens / took:8.0f}  {p50:6.1f}  {p95:6.1f}"
-              f"  {p99:6.1f}  {refused:4}  {wrong:5}", flush=True)
+        print(
+            f"{clients:7}  {len(latencies):8}  {len(latencies) / took:12.1f}  {tokens / took:8.0f}"
+            f"  {p50:6.1f}  {p95:6.1f}"
+            f"  {p99:6.1f}  {refused:4}  {wrong:5}",
+            flush=True,
+        )
         all_wrong += wrong
     return all_wrong == 0
 
@@ -141,9 +152,14 @@ class Soak:
 
     def sample(self):
         process = pathlib.Path(f"/proc/{self.server.pid}")
-        self.samples.append((sum(self.counts.values()),
-                             int((process / "statm").read_text().split()[1]) * resource.getpagesize(),
-                             len(list((process / "fd").iterdir())), len(list((process / "task").iterdir()))))
+        self.samples.append(
+            (
+                sum(self.counts.values()),
+                int((process / "statm").read_text().split()[1]) * resource.getpagesize(),
+                len(list((process / "fd").iterdir())),
+                len(list((process / "task").iterdir())),
+            )
+        )
 
     def expect(self, what, right, *seen):
         self.count(what)
@@ -151,8 +167,9 @@ class Soak:
             self.wrong.append((what, repr(seen)[:300]))
 
     async def one(self, connection):
-        kind = self.random.choices(["single", "batch", "rerank", "openai", "bad", "leave", "probe", "new"],
-                                   [40, 8, 8, 15, 8, 8, 8, 5])[0]
+        kind = self.random.choices(
+            ["single", "batch", "rerank", "openai", "bad", "leave", "probe", "new"], [40, 8, 8, 15, 8, 8, 8, 5]
+        )[0]
         if kind == "single":
             index = self.random.randrange(len(self.texts))
             status, _, data = await connection.post("/embed", {"inputs": self.texts[index]})
@@ -160,24 +177,42 @@ class Soak:
         elif kind == "batch":
             chosen = self.random.sample(range(len(self.texts)), self.random.randint(1, 64))
             status, _, data = await connection.post("/embed", {"inputs": [self.texts[index] for index in chosen]})
-            self.expect(kind, status == 200 and float32(json.loads(data)) == [self.vectors[index] for index in chosen], status)
+            self.expect(
+                kind, status == 200 and float32(json.loads(data)) == [self.vectors[index] for index in chosen], status
+            )
         elif kind == "rerank":
             query = self.random.randrange(len(self.queries))
-            status, _, data = await connection.post("/score", {"text_1": self.queries[query], "text_2": self.texts[:20]})
-            self.expect(kind, status == 200 and [float32(item["score"]) for item in json.loads(data)["data"]]
-                        == self.scores[query], status)
+            status, _, data = await connection.post(
+                "/score", {"text_1": self.queries[query], "text_2": self.texts[:20]}
+            )
+            self.expect(
+                kind,
+                status == 200 and [float32(item["score"]) for item in json.loads(data)["data"]] == self.scores[query],
+                status,
+            )
         elif kind == "openai":
             index = self.random.randrange(len(self.texts))
-            status, _, data = await connection.post("/v1/embeddings", {"input": [self.texts[index]], "model": f"m{index}"})
-            self.expect(kind, status == 200 and float32(json.loads(data)["data"][0]["embedding"]) == self.vectors[index], status)
+            status, _, data = await connection.post(
+                "/v1/embeddings", {"input": [self.texts[index]], "model": f"m{index}"}
+            )
+            self.expect(
+                kind, status == 200 and float32(json.loads(data)["data"][0]["embedding"]) == self.vectors[index], status
+            )
         elif kind == "bad":
-            path, body = self.random.choice([
-                ("/embed", b"{"), ("/embed", b'{"inputs":""}'), ("/v1/embeddings", b'{"input":7}'), ("/no/route", b"{}"),
-                ("/rerank", b'{"query":"q","documents":[]}'), ("/v1/embeddings", b"[" * 1000)])
+            path, body = self.random.choice(
+                [
+                    ("/embed", b"{"),
+                    ("/embed", b'{"inputs":""}'),
+                    ("/v1/embeddings", b'{"input":7}'),
+                    ("/no/route", b"{}"),
+                    ("/rerank", b'{"query":"q","documents":[]}'),
+                    ("/v1/embeddings", b"[" * 1000),
+                ]
+            )
             status, _, _ = await connection.request("POST", path, body)
             self.expect(kind, 400 <= status < 500, path, status)
         elif kind == "leave":
-            body = {"inputs": self.long[:self.random.randint(1, 8)]}
+            body = {"inputs": self.long[: self.random.randint(1, 8)]}
             await connection.post("/embed", body, leave_after=self.random.random() / 2)
             self.count(kind)
         elif kind == "probe":
@@ -208,22 +243,30 @@ class Soak:
     def report(self):
         print("requests", sum(self.counts.values()), self.counts)
         # What a server needs once, it has after the first third.
-        settled = self.samples[len(self.samples) // 3:]
+        settled = self.samples[len(self.samples) // 3 :]
         slope = 0.0
         if len(settled) > 2 and settled[-1][0] > settled[0][0]:
             slope = statistics.linear_regression([row[0] for row in settled], [row[1] for row in settled]).slope
         per_10k = slope * 10_000 / 2**20
-        threads = max(row[3] for row in settled) - max(row[3] for row in self.samples[:len(self.samples) // 3 + 1])
+        threads = max(row[3] for row in settled) - max(row[3] for row in self.samples[: len(self.samples) // 3 + 1])
         files = self.samples[-1][2] - self.samples[0][2]
-        print(f"resident {self.samples[0][1] / 2**20:.1f} MiB at first, {settled[0][1] / 2**20:.1f} after a third, "
-              f"{self.samples[-1][1] / 2**20:.1f} at the end; {per_10k:+.2f} MiB per 10000 requests after the first third")
-        print(f"files {self.samples[0][2]} idle at first, {self.samples[-1][2]} idle at the end; threads at most "
-              f"{max(row[3] for row in self.samples)}, {threads:+} after the first third")
+        print(
+            f"resident {self.samples[0][1] / 2**20:.1f} MiB at first, {settled[0][1] / 2**20:.1f} after a third, "
+            f"{self.samples[-1][1] / 2**20:.1f} at the end; {per_10k:+.2f} MiB per 10000 requests after the first third"
+        )
+        print(
+            f"files {self.samples[0][2]} idle at first, {self.samples[-1][2]} idle at the end; threads at most "
+            f"{max(row[3] for row in self.samples)}, {threads:+} after the first third"
+        )
         for what, seen in self.wrong:
             print("wrong:", what, seen)
         right = not self.wrong
-        for holds, message in [(per_10k < 1 or settled[-1][1] - settled[0][1] < 8 << 20, "memory grows"),
-                               (files <= 4, "files stay open"), (threads <= 2, "threads grow"), (self.counts, "nothing was sent")]:
+        for holds, message in [
+            (per_10k < 1 or settled[-1][1] - settled[0][1] < 8 << 20, "memory grows"),
+            (files <= 4, "files stay open"),
+            (threads <= 2, "threads grow"),
+            (self.counts, "nothing was sent"),
+        ]:
             if not holds:
                 print("error:", message)
                 right = False

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Two replicas behind nginx with deploy/nginx.conf: restarted one after the other under load, no answer is lost or mixed.
+"""Two replicas behind nginx with deploy/nginx.conf, restarted in turn under load: no answer is lost or mixed.
 
-    apt-get install nginx-light
-    python3 Tests/Server/nginx_test.py        or        pytest Tests/Server/nginx_test.py
+apt-get install nginx-light
+python3 Tests/Server/nginx_test.py        or        pytest Tests/Server/nginx_test.py
 """
+
 import concurrent.futures
 import contextlib
 import http.client
@@ -35,8 +36,9 @@ def configuration(folder, port, replicas):
         text, servers = re.subn(rf"127\.0\.0\.1:{number}\b", f"127.0.0.1:{replica}", text)
         assert servers == 1
     assert listeners == 1
-    temporary = "".join(f"    {name}_temp_path {folder}/{name};\n" for name in
-                        ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    temporary = "".join(
+        f"    {name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
     text = text.replace("http {\n", "http {\n    access_log off;\n" + temporary, 1)
     return f"pid {folder}/nginx.pid;\nerror_log stderr warn;\n" + text
 
@@ -53,8 +55,11 @@ def proxy(replicas):
         file.write_text(configuration(folder, port, replicas))
         log = pathlib.Path(folder) / "error.log"
         with log.open("w") as output:
-            process = subprocess.Popen([program, "-e", "stderr", "-p", folder, "-c", str(file), "-g", "daemon off;"],
-                                       stdout=output, stderr=output)
+            process = subprocess.Popen(
+                [program, "-e", "stderr", "-p", folder, "-c", str(file), "-g", "daemon off;"],
+                stdout=output,
+                stderr=output,
+            )
             try:
                 end = time.monotonic() + 20
                 while time.monotonic() < end:
@@ -83,8 +88,12 @@ def test_replicas_restart_under_load():
         while not over.is_set():
             chosen = generator.sample(range(len(texts)), generator.choice([1, 1, 1, 8]))
             try:
-                connection.request("POST", "/embed", json.dumps({"inputs": [texts[index] for index in chosen]}),
-                                   {"Content-Type": "application/json"})
+                connection.request(
+                    "POST",
+                    "/embed",
+                    json.dumps({"inputs": [texts[index] for index in chosen]}),
+                    {"Content-Type": "application/json"},
+                )
                 answer = connection.getresponse()
                 body = answer.read()
                 if answer.status != 200 or float32(json.loads(body)) != [vectors[index] for index in chosen]:
@@ -96,8 +105,10 @@ def test_replicas_restart_under_load():
         connection.close()
 
     try:
-        with proxy([replica.port for replica in replicas]) as (port, log), \
-                concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+        with (
+            proxy([replica.port for replica in replicas]) as (port, log),
+            concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool,
+        ):
             futures = [pool.submit(client, number, port) for number in range(CLIENTS)]
             try:
                 for _ in range(RESTARTS):

@@ -2,6 +2,7 @@
 
 Only the standard library. The binary is the one that Q3 names, or the package's release build.
 """
+
 import functools
 import http.client
 import json
@@ -26,8 +27,13 @@ def tool():
     if "Q3" in os.environ:
         path = pathlib.Path(os.environ["Q3"]).resolve()
     else:
-        shown = subprocess.run(["swift", "build", "-c", "release", "--show-bin-path"], cwd=ROOT, check=True,
-                               stdout=subprocess.PIPE, text=True)
+        shown = subprocess.run(
+            ["swift", "build", "-c", "release", "--show-bin-path"],
+            cwd=ROOT,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         path = pathlib.Path(shown.stdout.strip()) / "q3"
     if not os.access(path, os.X_OK):
         raise SystemExit(f"error: {path} cannot be run; `make build` first, or set Q3 to the path of q3")
@@ -46,8 +52,12 @@ def _records(command, lines, options):
         for line in lines:
             file.write(json.dumps(line) + "\n")
         file.flush()
-        run = subprocess.run([tool(), command, *options, "--strict", "--format", "jsonl", "--input", file.name],
-                             check=True, stdout=subprocess.PIPE, text=True)
+        run = subprocess.run(
+            [tool(), command, *options, "--strict", "--format", "jsonl", "--input", file.name],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
     return [json.loads(line) for line in run.stdout.splitlines()]
 
 
@@ -59,20 +69,25 @@ def embed(texts, *options, model=EMBEDDER):
 
 def binary(texts, kind, model=EMBEDDER):
     """What `q3 embed --type binary` or `ubinary` prints: bytes of eight signs each."""
-    return [record["embedding"] for record in
-            _records("embed", [{"text": text} for text in texts], ["--model", str(model), "--type", kind])]
+    return [
+        record["embedding"]
+        for record in _records("embed", [{"text": text} for text in texts], ["--model", str(model), "--type", kind])
+    ]
 
 
 def token_counts(texts, *options, model=EMBEDDER):
     """How many tokens `q3 embed` counts in each text."""
-    return [record["tokens"] for record in
-            _records("embed", [{"text": text} for text in texts], ["--model", str(model), *options])]
+    return [
+        record["tokens"]
+        for record in _records("embed", [{"text": text} for text in texts], ["--model", str(model), *options])
+    ]
 
 
 def rerank(query, documents, *options, model=RERANKER):
     """What `q3 rerank` prints: (index, score) pairs, best first."""
-    records = _records("rerank", [{"text": text} for text in documents],
-                       ["--model", str(model), "--query", query, *options])
+    records = _records(
+        "rerank", [{"text": text} for text in documents], ["--model", str(model), "--query", query, *options]
+    )
     return [(record["index"], float32(record["score"])) for record in records]
 
 
@@ -101,8 +116,8 @@ def ids_by_capability(listed):
 class Server:
     """`q3 serve` on a free port, ready when the block begins, stopped when it ends.
 
-        with Server() as server:
-            status, headers, body = server.post("/v1/embeddings", {"input": "text"})
+    with Server() as server:
+        status, headers, body = server.post("/v1/embeddings", {"input": "text"})
     """
 
     def __init__(self, *options, models=(EMBEDDER, RERANKER), environment=None, preexec=None, port=None, log=None):
@@ -120,8 +135,14 @@ class Server:
         return self.process.pid
 
     def start(self, wait=True):
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-                                        env=self.environment, preexec_fn=self.preexec)
+        self.process = subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            env=self.environment,
+            preexec_fn=self.preexec,
+        )
         if wait:
             self.wait_until_ready()
         return self
@@ -178,8 +199,9 @@ class Server:
     def post(self, path, value, headers=None, timeout=60):
         """Posts a value as JSON (bytes as they are) and reads JSON back: (status, headers, value)."""
         data = value if isinstance(value, bytes) else json.dumps(value).encode()
-        status, received, body = self.request("POST", path, data,
-                                              {"Content-Type": "application/json", **(headers or {})}, timeout)
+        status, received, body = self.request(
+            "POST", path, data, {"Content-Type": "application/json", **(headers or {})}, timeout
+        )
         try:
             return status, received, json.loads(body)
         except ValueError:

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""The pages /ui and /docs in headless Chromium: what a person sees, with mouse, keyboard, a narrow window and dark colours.
+"""The pages /ui and /docs in headless Chromium: mouse, keyboard, a narrow window, dark colours.
 
     apt-get install chromium chromium-driver && pip install selenium==4.51.0
     python3 Tests/Server/ui_test.py [--screenshots FOLDER]        or        pytest Tests/Server/ui_test.py
 
 Q3 is the path of q3. The pages must show what `q3 embed` and `q3 rerank` print, and load nothing from anywhere else.
 """
+
 import contextlib
 import pathlib
 import shutil
@@ -23,27 +24,43 @@ from q3process import Server  # noqa: E402
 
 KEY = "key-for-the-page"
 SCREENSHOTS = None
-HOSTILE = ["<img src=x onerror=alert(1)>", "</textarea><script>alert(2)</script>", "\u202eright to left", "&amp; \"quoted\" 'text'"]
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    "</textarea><script>alert(2)</script>",
+    "\u202eright to left",
+    "&amp; \"quoted\" 'text'",
+]
 
 
 @contextlib.contextmanager
 def browser(width=1200, height=1000, dark=False):
     options = webdriver.ChromeOptions()
-    for argument in ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-proxy-server",
-                     f"--window-size={width},{height}", *(["--blink-settings=preferredColorScheme=0"] if dark else [])]:
+    for argument in [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--no-proxy-server",
+        f"--window-size={width},{height}",
+        *(["--blink-settings=preferredColorScheme=0"] if dark else []),
+    ]:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
     try:
         if not dark:
-            driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
-                {"name": "prefers-color-scheme", "value": "light"}]})
+            driver.execute_cdp_cmd(
+                "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "light"}]}
+            )
         else:
-            driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
-                {"name": "prefers-color-scheme", "value": "dark"}]})
+            driver.execute_cdp_cmd(
+                "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+            )
         if width < 600:
-            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-                "width": width, "height": height, "deviceScaleFactor": 1, "mobile": True})
+            driver.execute_cdp_cmd(
+                "Emulation.setDeviceMetricsOverride",
+                {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": True},
+            )
         yield driver
     finally:
         driver.quit()
@@ -73,9 +90,13 @@ def assert_quiet(driver, allowed=()):
 
     said = [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
     assert [message for message in said if not any(part in message for part in allowed)] == [], said
-    urls = [json.loads(entry["message"])["message"]["params"].get("request", {}).get("url", "")
-            for entry in driver.get_log("performance")]
-    others = [url for url in urls if url and not url.startswith(("http://127.0.0.1:", "data:", "about:", "chrome:", "blob:"))]
+    urls = [
+        json.loads(entry["message"])["message"]["params"].get("request", {}).get("url", "")
+        for entry in driver.get_log("performance")
+    ]
+    others = [
+        url for url in urls if url and not url.startswith(("http://127.0.0.1:", "data:", "about:", "chrome:", "blob:"))
+    ]
     assert others == [], others
 
 
@@ -89,8 +110,10 @@ def compare(driver, query=None, passages=None, instruction=None):
 
 def rows(driver):
     """(rank, cosine, reranked rank, score, passage) of each row of the table."""
-    return [tuple(cell.get_attribute("textContent") for cell in row.find_elements(By.TAG_NAME, "td"))
-            for row in driver.find_elements(By.CSS_SELECTOR, "#rows tr")]
+    return [
+        tuple(cell.get_attribute("textContent") for cell in row.find_elements(By.TAG_NAME, "td"))
+        for row in driver.find_elements(By.CSS_SELECTOR, "#rows tr")
+    ]
 
 
 def dot(a, b):
@@ -110,7 +133,10 @@ def assert_shows(driver, query, passages, options=("--query",)):
     for place, (row, index) in enumerate(zip(shown, order)):
         assert int(row[0]) == place + 1 and int(row[2]) == reranked.index(index) + 1
         assert abs(float(row[1]) - cosines[index]) < 2e-6 and abs(float(row[3]) - scores[index]) < 2e-6, row
-    bars = driver.find_elements(By.CSS_SELECTOR, "#picture rect.cosine"), driver.find_elements(By.CSS_SELECTOR, "#picture rect.rerank")
+    bars = (
+        driver.find_elements(By.CSS_SELECTOR, "#picture rect.cosine"),
+        driver.find_elements(By.CSS_SELECTOR, "#picture rect.rerank"),
+    )
     assert len(bars[0]) == len(bars[1]) == len(passages)
     assert len(driver.find_elements(By.CSS_SELECTOR, "#picture path.slope")) == len(passages)
 
@@ -129,10 +155,14 @@ def test_compare_shows_what_the_command_line_prints():
         assert len(shown) == len(tokens) + 1  # and the end of text
         for token, element in zip(tokens, shown):
             assert f"id {token}," in element.get_attribute("title")
-        times = [[cell.text for cell in row.find_elements(By.TAG_NAME, "td")]
-                 for row in driver.find_elements(By.CSS_SELECTOR, "#times tr")]
+        times = [
+            [cell.text for cell in row.find_elements(By.TAG_NAME, "td")]
+            for row in driver.find_elements(By.CSS_SELECTOR, "#times tr")
+        ]
         assert [row[0] for row in times] == ["Query", "Passages", "Rerank"]
-        assert int(times[1][1]) == sum(q3process.token_counts(passages)) and all(cell.endswith("ms") for cell in times[0][2:])
+        assert int(times[1][1]) == sum(q3process.token_counts(passages)) and all(
+            cell.endswith("ms") for cell in times[0][2:]
+        )
         picture(driver, "ui")
         compare(driver, instruction="Find the opposite")
         assert_shows(driver, query, passages, ("--instruct", "Find the opposite"))
@@ -178,7 +208,10 @@ def test_errors_are_legible_and_the_key_is_sent():
         picture(driver, "ui-dark")
         compare(driver, query="word " * 40_000)
         assert error.is_displayed() and "tokens" in error.text and "{" not in error.text, error.text
-        assert KEY not in driver.current_url and driver.execute_script("return localStorage.length + document.cookie.length") == 0
+        assert (
+            KEY not in driver.current_url
+            and driver.execute_script("return localStorage.length + document.cookie.length") == 0
+        )
         server.stop()
         compare(driver, query="x")
         assert error.is_displayed() and "does not answer" in error.text
@@ -195,7 +228,9 @@ def test_one_model_and_a_narrow_window():
             assert driver.find_elements(By.CSS_SELECTOR, "#picture path.slope") == []
             picture(driver, f"ui-narrow-{kind}")
             assert_quiet(driver)
-            assert driver.execute_script("return document.documentElement.scrollWidth <= innerWidth"), "scrolls sideways"
+            assert driver.execute_script("return document.documentElement.scrollWidth <= innerWidth"), (
+                "scrolls sideways"
+            )
     with Server() as server, browser(width=390, height=800) as driver:
         driver.get(server.url + "/ui")
         compare(driver)
@@ -216,15 +251,23 @@ def test_docs_list_every_route():
             assert sorted(shown) == sorted(wanted)
             assert all("curl" in text for text in texts(driver, "article.route pre.curl"))
             assert len(texts(driver, "article.route pre.curl")) == len(wanted)
-            assert driver.execute_script("return document.documentElement.scrollWidth <= innerWidth"), "scrolls sideways"
+            assert driver.execute_script("return document.documentElement.scrollWidth <= innerWidth"), (
+                "scrolls sideways"
+            )
             picture(driver, f"docs-{width}")
             route = driver.find_element(By.ID, "post-v1-embeddings")
             route.find_element(By.TAG_NAME, "summary").send_keys(Keys.ENTER)
-            cells = [[cell.text for cell in row.find_elements(By.TAG_NAME, "td")]
-                     for row in route.find_elements(By.CSS_SELECTOR, "tbody tr")]
+            cells = [
+                [cell.text for cell in row.find_elements(By.TAG_NAME, "td")]
+                for row in route.find_elements(By.CSS_SELECTOR, "tbody tr")
+            ]
             assert ["input", "required"] in [[row[0], row[2]] for row in cells if len(row) == 4]
             driver.find_element(By.ID, "filter").send_keys("ollama")
-            left = [path.text for path in driver.find_elements(By.CSS_SELECTOR, "article.route .path") if path.is_displayed()]
+            left = [
+                path.text
+                for path in driver.find_elements(By.CSS_SELECTOR, "article.route .path")
+                if path.is_displayed()
+            ]
             assert left and all(path.startswith("/api/") or path == "/" for path in left), left
             driver.find_element(By.ID, "filter").clear()
             driver.find_element(By.ID, "filter").send_keys("/v1/embeddings")
