@@ -36,6 +36,7 @@
             var states: [[Float]]
             var missing: Int
             let arrival: ContinuousClock.Instant
+            let deadline: ContinuousClock.Instant
             var firstBatch: ContinuousClock.Instant?
             let continuation: CheckedContinuation<ComputedStates, any Error>
         }
@@ -65,6 +66,7 @@
         private let metrics: ServerMetrics
         private var jobs: [Job] = []
         private var batch: Batch?
+        private var isWatching = false
         private var nextID: UInt64 = 0
         /// Tokens per second of the last batches.
         private var rate: Double?
@@ -83,13 +85,10 @@
         ) async throws -> ComputedStates {
             guard !lists.isEmpty else { return ComputedStates(states: [], queued: .zero, computed: .zero) }
             try admit(lists)
+            guard deadline > .now else { throw Self.late }
             nextID += 1
             let id = nextID
-            let alarm = Task {
-                try await Task.sleep(until: deadline, clock: .continuous)
-                remove(id, throwing: Fault(.deadline, "the request was not computed within its time limit"))
-            }
-            defer { alarm.cancel() }
+            watchDeadlines()
             return try await withTaskCancellationHandler {
                 try await withCheckedThrowingContinuation { continuation in
                     let order = lists.indices.sorted { lists[$0].lexicographicallyPrecedes(lists[$1]) }
@@ -97,6 +96,7 @@
                         Job(
                             id: id, model: model, pending: PendingLists(order.map { lists[$0] }), order: order,
                             states: Array(repeating: [], count: lists.count), missing: lists.count, arrival: .now,
+                            deadline: deadline,
                             continuation: continuation))
                     startBatch()
                 }
@@ -128,6 +128,23 @@
             batch = running
             let share = Double(running.abandonedTokens) / Double(max(1, running.tokenCount))
             if share > running.layersDone.value { running.task.cancel() }
+        }
+
+        private static let late = Fault(.deadline, "the request was not computed within its time limit")
+
+        /// Looks for passed deadlines as long as anybody waits. A sleep for each request would outlast it: cancelling one does
+        /// not take it out of the system's queue.
+        private func watchDeadlines() {
+            guard !isWatching else { return }
+            isWatching = true
+            Task {
+                repeat {
+                    try? await Task.sleep(for: .milliseconds(100))
+                    let now = ContinuousClock.now
+                    for job in jobs where job.deadline <= now { remove(job.id, throwing: Self.late) }
+                } while !jobs.isEmpty
+                isWatching = false
+            }
         }
 
         private func startBatch() {
