@@ -12,6 +12,16 @@
         let options: ServerOptions
         let metrics: ServerMetrics
 
+        /// With an empty shelf.
+        init(options: ServerOptions, registry: PrometheusRegistry) {
+            self.options = options
+            shelf = Shelf(strict: options.strictModelNames)
+            metrics = ServerMetrics(factory: registry)
+            scheduler = BatchScheduler(
+                limits: .init(batchTokens: options.batchTokens, queuedTokens: options.queuedTokenLimit),
+                metrics: metrics)
+        }
+
         // MARK: - Vectors
 
         struct EmbeddingRequest {

@@ -36,14 +36,8 @@
             self.options = options
             self.logger = logger
             self.registry = registry
-            shelf = Shelf(strict: options.strictModelNames)
-            let metrics = ServerMetrics(factory: registry)
-            inference = Inference(
-                shelf: shelf,
-                scheduler: BatchScheduler(
-                    limits: .init(batchTokens: options.batchTokens, queuedTokens: options.queuedTokenLimit),
-                    metrics: metrics),
-                options: options, metrics: metrics)
+            inference = Inference(options: options, registry: registry)
+            shelf = inference.shelf
         }
 
         /// A registry with the histogram bounds of Text Embeddings Inference.

@@ -9,6 +9,14 @@ struct ModelArguments: ParsableArguments {
     @Option(name: .shortAndLong, help: "The GGUF file of the model.")
     var model: String
 
+    @OptionGroup var computing: ComputingArguments
+
+    var options: ModelOptions { computing.options }
+    var noMmap: Bool { computing.noMmap }
+}
+
+/// How a model is held and computed.
+struct ComputingArguments: ParsableArguments {
     @Option(help: "Threads that compute. (default: one per core)")
     var threads: Int?
 

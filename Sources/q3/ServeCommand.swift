@@ -128,14 +128,7 @@
             help: "Megabytes of keys and values to keep for beginnings that come back, for each model. (default: 256)")
         var prefixCache: Int?
 
-        @Option(help: "Threads that compute. (default: one per core)")
-        var threads: Int?
-
-        @Option(help: "fast, or exact for results within 1e-6 of the reference in f32.")
-        var precision: Precision = .fast
-
-        @Flag(help: "Read the files into memory instead of mapping them.")
-        var noMmap = false
+        @OptionGroup var computing: ComputingArguments
 
         @Flag(help: "Log in JSON, an object per line.")
         var jsonOutput = false
@@ -154,7 +147,7 @@
             Interruption.onFirstSignal { end.yield() }
             let models = settings.models
             let modelOptions = settings.modelOptions
-            let copying = noMmap
+            let copying = computing.noMmap
             do {
                 try await server.run(
                     load: { try await Self.load(models, options: modelOptions, copying: copying) }, shutdown: signals

@@ -80,8 +80,7 @@
             }
             self.logLevel = logLevel
 
-            modelOptions.precision = command.precision
-            modelOptions.threads = command.threads
+            modelOptions = command.computing.options
             let cache = command.prefixCache ?? 256
             guard (0...1 << 20).contains(cache) else { throw Failure(.usage, "--prefix-cache must be 0 to 1048576") }
             modelOptions.prefixCacheBytes = cache << 20

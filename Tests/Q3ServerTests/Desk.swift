@@ -47,19 +47,12 @@
             var options = ServerOptions()
             change(&options)
             let registry = Server.makeRegistry()
-            let metrics = ServerMetrics(factory: registry)
-            let shelf = Shelf(strict: options.strictModelNames)
+            inference = Inference(options: options, registry: registry)
             let all = [
                 ServedModel(name: "embed", head: .embedder(embedder), created: 1),
                 ServedModel(name: "rerank", head: .reranker(reranker), created: 2),
             ]
-            shelf.fill(all.filter { models.contains($0.name) })
-            inference = Inference(
-                shelf: shelf,
-                scheduler: BatchScheduler(
-                    limits: .init(batchTokens: options.batchTokens, queuedTokens: options.queuedTokenLimit),
-                    metrics: metrics),
-                options: options, metrics: metrics)
+            inference.shelf.fill(all.filter { models.contains($0.name) })
             router = Server.router(inference: inference, registry: registry)
         }
 
