@@ -21,6 +21,7 @@ let package = Package(
         .library(name: "Q3Embedding", targets: ["Q3Embedding"]),
         .library(name: "Q3Reranking", targets: ["Q3Reranking"]),
         .library(name: "Q3GGUF", targets: ["Q3GGUF"]),
+        .library(name: "Q3Server", targets: ["Q3Server"]),
         .executable(name: "q3", targets: ["q3"]),
     ],
     traits: [

@@ -113,12 +113,13 @@
                 throw Fault(.overloaded(retryAfter: 1), "Model is overloaded")
             }
             inference.metrics.requestBegan()
+            var body = Data()
             defer {
-                requestsInFlight.leave()
+                requestsInFlight.leave(bodyBytes: body.count)
                 inference.metrics.requestEnded()
             }
             try checkType(of: request)
-            let body = try await body(of: request)
+            try await read(request, into: &body)
             let call = call(request, context, body: body)
             return try await whileClientIsThere(context.channel) { () throws(Fault) in try await handler(call) }
         }
@@ -147,17 +148,22 @@
             }
         }
 
-        private func body(of request: Request) async throws -> Data {
+        private func read(_ request: Request, into data: inout Data) async throws {
             let limit = inference.options.bodyLimit
             let tooLarge = Fault(.bodyTooLarge, "the body is larger than \(limit) bytes (--payload-limit)")
             if let length = request.headers[.contentLength].flatMap(Int.init), length > limit { throw tooLarge }
-            var data = Data()
             for try await part in request.body {
                 guard data.count + part.readableBytes <= limit else { throw tooLarge }
+                // Many large bodies at once would fill the memory before any of them is looked at.
+                guard requestsInFlight.hold(part.readableBytes, limit: Self.bodiesAtOnce * limit) else {
+                    throw Fault(.overloaded(retryAfter: 1), "Model is overloaded: too many large requests at once")
+                }
                 data.append(contentsOf: part.readableBytesView)
             }
-            return data
         }
+
+        /// Bodies of the largest size that are held together.
+        private static let bodiesAtOnce = 8
 
         /// Runs `work` until it is done or its client is gone.
         private func whileClientIsThere(
@@ -178,18 +184,31 @@
         }
     }
 
-    /// How many requests are being answered.
+    /// How many requests are being answered, and how many bytes of theirs are held.
     private final class InFlight: Sendable {
-        private let count = Mutex(0)
+        private let state = Mutex((requests: 0, bytes: 0))
 
         func enter(limit: Int) -> Bool {
-            count.withLock { count in
-                guard count < limit else { return false }
-                count += 1
+            state.withLock { state in
+                guard state.requests < limit else { return false }
+                state.requests += 1
                 return true
             }
         }
 
-        func leave() { count.withLock { $0 -= 1 } }
+        func hold(_ bytes: Int, limit: Int) -> Bool {
+            state.withLock { state in
+                guard state.bytes + bytes <= limit else { return false }
+                state.bytes += bytes
+                return true
+            }
+        }
+
+        func leave(bodyBytes: Int) {
+            state.withLock { state in
+                state.requests -= 1
+                state.bytes -= bodyBytes
+            }
+        }
     }
 #endif

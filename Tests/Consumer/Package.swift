@@ -5,7 +5,10 @@ import PackageDescription
 let package = Package(
     name: "Consumer",
     platforms: [.macOS(.v26)],
-    dependencies: [.package(url: Context.environment["Q3_URL", default: "https://localhost/q3"], from: "1.0.0")],
+    dependencies: [
+        .package(
+            url: Context.environment["Q3_URL", default: "https://localhost/q3"], from: "1.0.0", traits: ["OpenMP"])
+    ],
     targets: [
         .executableTarget(
             name: "Consumer",

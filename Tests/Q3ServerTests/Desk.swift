@@ -39,7 +39,7 @@
 
         /// Serves `embed` and `rerank`.
         init(
-            embed: String = "tiny-embed-Q8_0", models: [String] = ["embed", "rerank"],
+            embed: String = "tiny-embed-Q8_0", models: [String] = ["embed", "rerank"], isLoaded: Bool = true,
             _ change: (inout ServerOptions) -> Void = { _ in }
         ) throws {
             embedder = try Embedder(file: Fixture.model(embed))
@@ -52,7 +52,7 @@
                 ServedModel(name: "embed", head: .embedder(embedder), created: 1),
                 ServedModel(name: "rerank", head: .reranker(reranker), created: 2),
             ]
-            inference.shelf.fill(all.filter { models.contains($0.name) })
+            if isLoaded { inference.shelf.fill(all.filter { models.contains($0.name) }) }
             router = Server.router(inference: inference, registry: registry)
         }
 

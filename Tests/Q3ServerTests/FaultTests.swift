@@ -120,9 +120,9 @@
             #expect(try await Desk { $0.strictModelNames = true }.post("/v1/embeddings", body).status == 404)
         }
 
-        @Test func nothingIsAnsweredBeforeAndAfter() async throws {
-            let desk = try Desk()
-            desk.inference.shelf.drain()
+        @Test(arguments: [true, false]) func nothingIsAnsweredBeforeAndAfter(_ isEnding: Bool) async throws {
+            let desk = try Desk(isLoaded: isEnding)
+            if isEnding { desk.inference.shelf.drain() }
             let answer = try await desk.post("/v1/embeddings", #"{"input":"x"}"#)
             #expect(answer.status == 503)
             #expect(answer.headers[.retryAfter] == "1")
