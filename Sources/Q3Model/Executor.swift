@@ -41,8 +41,9 @@ final class Executor {
     }
 
     /// The hidden state of each list's last token after the final norm, [hiddenSize] each. `lists` are in lexicographic
-    /// order. `checkpoint` is called between layers with the number of layers done and may throw to stop.
-    func run(_ lists: [[Int32]], sharing: Bool, checkpoint: (Int) throws -> Void) throws -> [[Float]] {
+    /// order. `checkpoint` is called between blocks of tokens with the layers done so far; it may throw to stop, or run other lists
+    /// through this executor in between.
+    func run(_ lists: [[Int32]], sharing: Bool, checkpoint: (Double) throws -> Void) throws -> [[Float]] {
         let cached = lists.compactMap { cache?.match($0) }.map { BatchTrie.Cached(entry: $0.entry, length: $0.length) }
         let trie = BatchTrie(lists.map { $0[...] }, sharing: sharing, cached: sharing ? cached : [])
         let captures = (cache?.entriesToFill(for: lists) ?? []).map { Capture(entry: $0, trie: trie, lists: lists) }
@@ -51,20 +52,20 @@ final class Executor {
         return states
     }
 
-    private func run(_ trie: BatchTrie, captures: [Capture], checkpoint: (Int) throws -> Void) throws -> [[Float]] {
+    private func run(_ trie: BatchTrie, captures: [Capture], checkpoint: (Double) throws -> Void) throws -> [[Float]] {
         let pooled = trie.pooled.uniqued()
         let plan = plan(rows: trie.tokens.count, keyRows: trie.keyRows, pooledRows: pooled.count)
         prepareRotations(through: Int(trie.positions.max() ?? 0))
-        let pass = Pass(executor: self, plan: plan, arena: try arena(for: plan), trie: trie)
+        let arena = try takeArena(for: plan)
+        defer { self.arena = arena }
+        let pass = Pass(executor: self, plan: plan, arena: arena, trie: trie)
         weights.tokenEmbedding.dequantize(rows: trie.tokens, into: pass.residual)
         for layer in 0..<config.layerCount - 1 {
-            try checkpoint(layer)
-            pass.runBlocks(of: trie, graph.layer, layer: layer)
+            try pass.runBlocks(of: trie, graph.layer, layer: layer, checkpoint: checkpoint)
             pass.capture(captures, layer: layer)
         }
         let last = config.layerCount - 1
-        try checkpoint(last)
-        pass.runBlocks(of: trie, graph.lastKeys, layer: last)
+        try pass.runBlocks(of: trie, graph.lastKeys, layer: last, checkpoint: checkpoint)
         pass.runPooled(pooled, graph.lastPooled, layer: last)
         pass.capture(captures, layer: last)
         let row = Dictionary(uniqueKeysWithValues: pooled.enumerated().map { ($1.row, $0) })
@@ -89,14 +90,17 @@ final class Executor {
             positions: Self.rotatedPositions(for: position + 1), headDim: config.headDim, theta: config.ropeTheta)
     }
 
-    /// The last arena again if it is large enough and not far too large.
-    private func arena(for plan: ScratchPlan) throws -> Arena {
-        if let arena, plan.byteCount...max(4 * plan.byteCount, 64 << 20) ~= arena.byteCount { return arena }
+    /// The last arena again if it is large enough and not far too large. It is the taker's alone until it is put back: lists
+    /// that run in between get another.
+    private func takeArena(for plan: ScratchPlan) throws -> Arena {
+        if let last = arena, plan.byteCount...max(4 * plan.byteCount, 64 << 20) ~= last.byteCount {
+            arena = nil
+            return last
+        }
         arena = nil
         guard let fresh = Arena(byteCount: plan.byteCount) else {
             throw ModelError.outOfMemory(byteCount: plan.byteCount)
         }
-        arena = fresh
         return fresh
     }
 
@@ -137,13 +141,16 @@ final class Executor {
         }
 
         /// All rows of the batch, a block at a time; a block attends only to itself and to earlier ones.
-        func runBlocks(of trie: BatchTrie, _ nodes: [Qwen3Graph.Node], layer: Int) {
+        func runBlocks(
+            of trie: BatchTrie, _ nodes: [Qwen3Graph.Node], layer: Int, checkpoint: (Double) throws -> Void
+        ) throws {
             let limit = Team.queryTokens(group: executor.config.group)
             for fill in trie.fills {
                 keys.rows(fill.rows).gather(Array(fill.source), of: fill.entry.keys(layer: layer))
                 values.rows(fill.rows).gather(Array(fill.source), of: fill.entry.values(layer: layer))
             }
             for first in stride(from: 0, to: plan.rows, by: plan.blockRows) {
+                try checkpoint(Double(layer) + Double(first) / Double(plan.rows))
                 let rows = first..<min(first + plan.blockRows, plan.rows)
                 let block = Block(
                     pass: self, layer: layer, residual: residual.rows(rows), keys: keys.rows(rows),

@@ -30,6 +30,10 @@ import Synchronization
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let filled = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var jobs: [@Sendable () -> Void] = []
+    /// Short jobs that need not wait for the end of a long one.
+    private var urgentJobs: [@Sendable () -> Void] = []
+    /// Whether a long job has stopped for urgent ones. Belongs to the thread.
+    private var isInterrupted = false
 
     private init() throws(ModelError) {
         unsafe pthread_mutex_init(mutex, nil)
@@ -53,23 +57,47 @@ import Synchronization
     private func work() -> Never {
         while true {
             unsafe pthread_mutex_lock(mutex)
-            while jobs.isEmpty { unsafe pthread_cond_wait(filled, mutex) }
-            let job = jobs.removeFirst()
+            while jobs.isEmpty && urgentJobs.isEmpty { unsafe pthread_cond_wait(filled, mutex) }
+            let job = urgentJobs.isEmpty ? jobs.removeFirst() : urgentJobs.removeFirst()
             unsafe pthread_mutex_unlock(mutex)
             job()
         }
     }
 
-    /// Runs `job` on the thread and returns what it returns or throws.
-    func run<Result: Sendable>(_ job: @escaping @Sendable () throws -> Result) async throws -> Result {
+    /// Runs the urgent jobs that wait, in the middle of another one, which calls this on the thread where it can be stopped.
+    func letUrgentJobsPass() {
+        guard !isInterrupted else { return }
+        isInterrupted = true
+        defer { isInterrupted = false }
+        while let job = nextUrgentJob() { job() }
+    }
+
+    /// Whether an urgent job waits.
+    var hasUrgentJobs: Bool {
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        return !urgentJobs.isEmpty
+    }
+
+    private func nextUrgentJob() -> (@Sendable () -> Void)? {
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        return urgentJobs.isEmpty ? nil : urgentJobs.removeFirst()
+    }
+
+    /// Runs `job` on the thread and returns what it returns or throws. Urgent jobs come before all others, and in the middle
+    /// of those that let them pass.
+    func run<Result: Sendable>(
+        isUrgent: Bool = false, _ job: @escaping @Sendable () throws -> Result
+    ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
-            submit { continuation.resume(with: Swift.Result { try job() }) }
+            submit(isUrgent: isUrgent) { continuation.resume(with: Swift.Result { try job() }) }
         }
     }
 
-    private func submit(_ job: @escaping @Sendable () -> Void) {
+    private func submit(isUrgent: Bool, _ job: @escaping @Sendable () -> Void) {
         unsafe pthread_mutex_lock(mutex)
-        jobs.append(job)
+        if isUrgent { urgentJobs.append(job) } else { jobs.append(job) }
         unsafe pthread_cond_signal(filled)
         unsafe pthread_mutex_unlock(mutex)
     }

@@ -75,6 +75,13 @@ public final class Qwen3Model: Sendable {
     public func lastHiddenStates(
         of lists: [[Int32]], progress: (@Sendable (_ tokensDone: Int) -> Void)? = nil
     ) async throws -> [[Float]] {
+        try await lastHiddenStates(of: lists, isUrgent: false, progress: progress)
+    }
+
+    /// Urgent lists do not wait for the end of a pass that is running: it stops for them between two blocks of tokens.
+    package func lastHiddenStates(
+        of lists: [[Int32]], isUrgent: Bool, progress: (@Sendable (_ tokensDone: Int) -> Void)?
+    ) async throws -> [[Float]] {
         try check(lists)
         var states = [[Float]](repeating: [], count: lists.count)
         let sharing = options.sharesPrefixes
@@ -82,7 +89,7 @@ public final class Qwen3Model: Sendable {
         for group in MicroBatches(lists, tokenLimit: options.batchTokens, sharing: sharing).groups {
             let batch = group.map { lists[$0] }
             let (before, size) = (done, batch.reduce(0) { $0 + $1.count })
-            let rows = try await run(batch, sharing: sharing) { fraction in
+            let rows = try await run(batch, sharing: sharing, isUrgent: isUrgent) { fraction in
                 progress?(before + Int(fraction * Double(size)))
             }
             for (index, row) in zip(group, rows) { states[index] = row }
@@ -94,17 +101,19 @@ public final class Qwen3Model: Sendable {
 
     /// One micro-batch on the inference thread.
     private func run(
-        _ batch: [[Int32]], sharing: Bool, progress: @escaping @Sendable (Double) -> Void
+        _ batch: [[Int32]], sharing: Bool, isUrgent: Bool, progress: @escaping @Sendable (Double) -> Void
     ) async throws -> [[Float]] {
         let cancelled = Flag()
         return try await withTaskCancellationHandler {
-            try await InferenceThread.shared().run { [self] in
+            let thread = try InferenceThread.shared()
+            return try await thread.run(isUrgent: isUrgent) { [self] in
                 try file.checkUnchanged()
                 let layerCount = Double(config.layerCount)
                 defer { cacheUse.withLock { $0 = executor.value.cacheUse } }
                 let states = try executor.value.run(batch, sharing: sharing) { layersDone in
                     if cancelled.isSet { throw CancellationError() }
-                    progress(Double(layersDone) / layerCount)
+                    if !isUrgent { thread.letUrgentJobsPass() }
+                    progress(layersDone / layerCount)
                 }
                 try file.checkUnchanged()  // while the pass ran: better no vector than a wrong one
                 return states

@@ -1,8 +1,17 @@
 // A text's hidden state has the same bits alone, in any batch and order, on any number of threads and instruction set.
 
 import Q3Kernels
+import Synchronization
 import TestSupport
 import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 @testable import Q3Model
 
@@ -43,6 +52,38 @@ struct InvarianceTests {
         let order = lists.indices.shuffled(using: &random)
         let same = try await variants[0].1.lastHiddenStates(of: order.map { lists[$0] }).bits == order.map { truth[$0] }
         #expect(same, "permuted")
+    }
+
+    /// Urgent lists run between the blocks of a long one that has begun, and neither changes the other.
+    @Test(arguments: Tiny.allCases, Precision.allCases)
+    func urgentListsInTheMiddle(_ tiny: Tiny, _ precision: Precision) async throws {
+        var random = SeededGenerator(seed: 67)
+        let long = random.ids(1700)
+        let short = (1...6).map { random.ids(7 * $0) } + [Array(long.prefix(40))]
+        let model = try tiny.model(precision, threads: 2)
+        let truth = try await alone(model, [long] + short)
+        let thread = try InferenceThread.shared()
+        let urgent = Mutex<Task<[[Float]], any Error>?>(nil)
+        let calls = Mutex(0)
+        let ranInTheMiddle = Mutex(false)
+        let states = try await model.lastHiddenStates(of: [long], isUrgent: false) { _ in
+            let call = calls.withLock { calls in
+                calls += 1
+                return calls
+            }
+            if call == 1 {
+                urgent.withLock {
+                    $0 = Task { try await model.lastHiddenStates(of: short, isUrgent: true, progress: nil) }
+                }
+                while !thread.hasUrgentJobs { usleep(100) }
+            } else if call == 2 {
+                ranInTheMiddle.withLock { $0 = !thread.hasUrgentJobs }
+            }
+        }
+        let others = try await #require(urgent.withLock { $0 }).value
+        #expect(ranInTheMiddle.withLock { $0 })
+        let same = states.bits == [truth[0]] && others.bits == Array(truth[1...])
+        #expect(same)
     }
 
     @Test(arguments: Tiny.allCases, Precision.allCases)

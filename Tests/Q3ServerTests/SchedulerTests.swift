@@ -2,6 +2,7 @@
 #if Server
     import Q3Embedding
     import Q3Model
+    import Synchronization
     import TestSupport
     import Testing
 
@@ -102,6 +103,28 @@
             await #expect(throws: CancellationError.self) { try await leaver.value }
             let states = try await stayer.value.states
             for (list, state) in zip(lists(4, count: 9), states) {
+                #expect(try await model.lastHiddenStates(of: [list]) == [state])
+            }
+        }
+
+        @Test func aLongTextLetsOthersPass() async throws {
+            let desk = try Desk { $0.batchTokens = 300 }
+            let model = desk.embedder.model
+            let scheduler = desk.inference.scheduler
+            let long = (0..<6000).map { Int32($0 % 499) }
+            let order = Mutex<[String]>([])
+            let first = Task {
+                let states = try await scheduler.states(of: [long], model: model, deadline: far).states
+                order.withLock { $0.append("long") }
+                return states
+            }
+            while await !scheduler.isComputing { await Task.yield() }
+            let short = try await scheduler.states(of: lists(4, count: 9), model: model, deadline: far).states
+            order.withLock { $0.append("short") }
+            let longStates = try await first.value
+            #expect(order.withLock { $0 } == ["short", "long"])
+            #expect(longStates == (try await model.lastHiddenStates(of: [long])))
+            for (list, state) in zip(lists(4, count: 9), short) {
                 #expect(try await model.lastHiddenStates(of: [list]) == [state])
             }
         }

@@ -43,16 +43,18 @@
         /// Fills a batch of about `tokenLimit` tokens from requests in the order they wait.
         ///
         /// Each gets an equal share first, so that a small request that came behind a large one is in the next batch; what
-        /// is left over goes to the first. A list that is longer than the limit runs, alone, when its request is first.
-        /// Returns the list indices of each request.
-        static func pick(from requests: inout [PendingLists], tokenLimit: Int) -> [(indices: [Int], tokenCount: Int)] {
+        /// is left over goes to the first. A list that is longer than the limit runs, alone, when its request is first and
+        /// where `takesLong` allows it. Returns the list indices of each request.
+        static func pick(
+            from requests: inout [PendingLists], tokenLimit: Int, takesLong: Bool = true
+        ) -> [(indices: [Int], tokenCount: Int)] {
             var picked = requests.map { _ in (indices: [Int](), tokenCount: 0) }
             var room = tokenLimit
             let share = max(1, tokenLimit / max(1, requests.count))
             for limit in [share, tokenLimit] {
                 for index in requests.indices where room > 0 {
                     let isFirst = room == tokenLimit
-                    let part = requests[index].take(room: min(limit, room), alone: isFirst && limit == tokenLimit)
+                    let part = requests[index].take(room: min(limit, room), alone: isFirst && limit == tokenLimit && takesLong)
                     picked[index].indices += part.indices
                     picked[index].tokenCount += part.tokenCount
                     room -= part.tokenCount

@@ -47,6 +47,10 @@
             let tokenCount: Int
         }
 
+        private enum Lane: CaseIterable {
+            case main, express
+        }
+
         private struct Batch {
             let parts: [Part]
             let lists: [[Int32]]
@@ -65,7 +69,8 @@
         private let limits: Limits
         private let metrics: ServerMetrics
         private var jobs: [Job] = []
-        private var batch: Batch?
+        /// The batch that is computed, and the small one that may run in the middle of it when it is one long text.
+        private var running: [Lane: Batch] = [:]
         private var isWatching = false
         private var nextID: UInt64 = 0
         /// Tokens per second of the last batches.
@@ -105,6 +110,8 @@
             }
         }
 
+        var isComputing: Bool { !running.isEmpty }
+
         private func admit(_ lists: [[Int32]]) throws(Fault) {
             let waiting = jobs.reduce(0) { $0 + $1.pending.tokenCount }
             let arriving = lists.reduce(0) { $0 + $1.count }
@@ -123,11 +130,12 @@
             job.continuation.resume(throwing: error)
             metrics.cancelled()
             measureQueue()
-            guard var running = batch else { return }
-            running.abandonedTokens += running.parts.filter { $0.job == id }.reduce(0) { $0 + $1.tokenCount }
-            batch = running
-            let share = Double(running.abandonedTokens) / Double(max(1, running.tokenCount))
-            if share > running.layersDone.value { running.task.cancel() }
+            for (lane, batch) in running {
+                let abandoned = batch.parts.filter { $0.job == id }.reduce(0) { $0 + $1.tokenCount }
+                running[lane]?.abandonedTokens += abandoned
+                let share = Double(batch.abandonedTokens + abandoned) / Double(max(1, batch.tokenCount))
+                if abandoned > 0, share > batch.layersDone.value { batch.task.cancel() }
+            }
         }
 
         private static let late = Fault(.deadline, "the request was not computed within its time limit")
@@ -149,10 +157,18 @@
 
         private func startBatch() {
             measureQueue()
-            guard batch == nil, let model = jobs.first?.model else { return }
+            if running[.main] == nil { startBatch(in: .main) }
+            // A long text cannot be split; whoever comes meanwhile is computed between its blocks.
+            if let main = running[.main], main.lists.count == 1, main.tokenCount > batchTokens, running[.express] == nil {
+                startBatch(in: .express)
+            }
+        }
+
+        private func startBatch(in lane: Lane) {
+            guard let model = jobs.first(where: { !$0.pending.waiting.isEmpty })?.model else { return }
             let chosen = jobs.indices.filter { jobs[$0].model === model }
             var pending = chosen.map { jobs[$0].pending }
-            let picked = BatchPlan.pick(from: &pending, tokenLimit: batchTokens)
+            let picked = BatchPlan.pick(from: &pending, tokenLimit: batchTokens, takesLong: lane == .main)
             var parts: [Part] = []
             var lists: [[Int32]] = []
             for (place, index) in chosen.enumerated() where !picked[place].indices.isEmpty {
@@ -162,6 +178,7 @@
                     Part(job: jobs[index].id, indices: picked[place].indices, tokenCount: picked[place].tokenCount))
                 lists += picked[place].indices.map { pending[place].lists[$0] }
             }
+            guard !parts.isEmpty else { return }
             // Whoever still has lists waiting goes behind the others.
             let unfinished = Set(parts.map(\.job))
             jobs = jobs.filter { !unfinished.contains($0.id) } + jobs.filter { unfinished.contains($0.id) }
@@ -175,32 +192,33 @@
                 do {
                     let total = Double(work.reduce(0) { $0 + $1.count })
                     result = .success(
-                        try await Self.states(of: work, model: model) { progress.set(Double($0) / max(total, 1)) })
+                        try await Self.states(of: work, model: model, isUrgent: lane == .express) {
+                            progress.set(Double($0) / max(total, 1))
+                        })
                 } catch {
                     result = .failure(error)
                 }
-                await self.finish(result, seconds: (ContinuousClock.now - start) / .seconds(1))
+                await self.finish(lane, result, seconds: (ContinuousClock.now - start) / .seconds(1))
             }
-            batch = Batch(parts: parts, lists: lists, task: task, layersDone: progress)
+            running[lane] = Batch(parts: parts, lists: lists, task: task, layersDone: progress)
         }
 
         /// One list's NaN reaches others through the rows that they share; alone, each keeps what is its own.
         private static func states(
-            of lists: [[Int32]], model: Qwen3Model, progress: @escaping @Sendable (Int) -> Void
+            of lists: [[Int32]], model: Qwen3Model, isUrgent: Bool, progress: @escaping @Sendable (Int) -> Void
         ) async throws -> [[Float]] {
-            var states = try await model.lastHiddenStates(of: lists, progress: progress)
+            var states = try await model.lastHiddenStates(of: lists, isUrgent: isUrgent, progress: progress)
             for index in lists.indices where lists.count > 1 && !states[index].allSatisfy(\.isFinite) {
-                states[index] = try await model.lastHiddenStates(of: [lists[index]])[0]
+                states[index] = try await model.lastHiddenStates(of: [lists[index]], isUrgent: isUrgent, progress: nil)[0]
             }
             return states
         }
 
-        private func finish(_ result: Result<[[Float]], any Error>, seconds: Double) {
-            guard let done = batch else { return }
-            batch = nil
+        private func finish(_ lane: Lane, _ result: Result<[[Float]], any Error>, seconds: Double) {
+            guard let done = running.removeValue(forKey: lane) else { return }
             switch result {
             case .success(let states):
-                measure(tokens: done.tokenCount, seconds: seconds)
+                if lane == .main { measure(tokens: done.tokenCount, seconds: seconds) }
                 var next = 0
                 for part in done.parts {
                     let rows = states[next..<next + part.indices.count]
