@@ -54,7 +54,8 @@
             for limit in [share, tokenLimit] {
                 for index in requests.indices where room > 0 {
                     let isFirst = room == tokenLimit
-                    let part = requests[index].take(room: min(limit, room), alone: isFirst && limit == tokenLimit && takesLong)
+                    let part = requests[index].take(
+                        room: min(limit, room), alone: isFirst && limit == tokenLimit && takesLong)
                     picked[index].indices += part.indices
                     picked[index].tokenCount += part.tokenCount
                     room -= part.tokenCount

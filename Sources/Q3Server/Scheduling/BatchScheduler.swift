@@ -159,7 +159,8 @@
             measureQueue()
             if running[.main] == nil { startBatch(in: .main) }
             // A long text cannot be split; whoever comes meanwhile is computed between its blocks.
-            if let main = running[.main], main.lists.count == 1, main.tokenCount > batchTokens, running[.express] == nil {
+            if let main = running[.main], main.lists.count == 1, main.tokenCount > batchTokens, running[.express] == nil
+            {
                 startBatch(in: .express)
             }
         }
@@ -209,7 +210,8 @@
         ) async throws -> [[Float]] {
             var states = try await model.lastHiddenStates(of: lists, isUrgent: isUrgent, progress: progress)
             for index in lists.indices where lists.count > 1 && !states[index].allSatisfy(\.isFinite) {
-                states[index] = try await model.lastHiddenStates(of: [lists[index]], isUrgent: isUrgent, progress: nil)[0]
+                states[index] = try await model.lastHiddenStates(of: [lists[index]], isUrgent: isUrgent, progress: nil)[
+                    0]
             }
             return states
         }
