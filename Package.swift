@@ -60,6 +60,7 @@ let package = Package(
             ]),
         .target(name: "Q3GGUF", swiftSettings: swift),
         .target(name: "Q3Kernels", dependencies: ["CShims"], swiftSettings: swift),
+        .target(name: "Q3Convert", dependencies: ["Q3GGUF", "Q3Kernels"], swiftSettings: swift),
         .target(name: "Q3Tokenizer", dependencies: ["Q3GGUF"], swiftSettings: swift),
         .target(name: "Q3Model", dependencies: ["Q3GGUF", "Q3Kernels"], swiftSettings: swift),
         // Every module that a target imports is named: an incremental build follows only these, and would otherwise mix
@@ -84,12 +85,16 @@ let package = Package(
         .executableTarget(
             name: "q3",
             dependencies: [
-                "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3Server", "Q3Tokenizer",
-                server("Logging", "swift-log"), server("Metrics", "swift-metrics"),
+                "Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3Server",
+                "Q3Tokenizer", server("Logging", "swift-log"), server("Metrics", "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
         .testTarget(
             name: "Q3TokenizerTests", dependencies: ["Q3GGUF", "Q3Tokenizer", "TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "Q3ConvertTests",
+            dependencies: ["Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Model", "Q3Reranking", "TestSupport"],
+            swiftSettings: swift),
         .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF", "TestSupport"], swiftSettings: swift),
         .target(name: "TestSupport", dependencies: ["Q3GGUF"], path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(

@@ -103,6 +103,35 @@ void q3_dequantize_rows(q3_matrix w, const int32_t *ids, size_t count, float *ou
     }
 }
 
+bool q3_type_writable(uint32_t type) {
+    switch (type) {
+    case Q3_F32:
+    case Q3_F16:
+    case Q3_BF16:
+    case Q3_Q8_0:
+    case Q3_Q4_0:
+    case Q3_Q4_1:
+    case Q3_Q5_0:
+    case Q3_Q5_1:
+    case Q3_Q4_K:
+    case Q3_Q5_K:
+    case Q3_Q6_K: return true;
+    default: return false;
+    }
+}
+
+void q3_encode(q3_isa isa, uint32_t type, const float *values, size_t count, void *blocks) {
+    kernels(isa)->encode(type, values, count, blocks);
+}
+
+void q3_decode(q3_isa isa, uint32_t type, const void *blocks, size_t count, float *values) {
+    kernels(isa)->decode(type, blocks, count, values);
+}
+
+q3_difference q3_compare(q3_isa isa, const float *values, const float *others, size_t count) {
+    return kernels(isa)->compare(values, others, count);
+}
+
 size_t q3_panel_bytes(q3_family family, size_t cols) {
     size_t block = family == Q3_FAMILY_U8 ? sizeof(block_u8) : family == Q3_FAMILY_W16 ? sizeof(block_w16) : sizeof(block_f32);
     return sizeof(panel_header) + cols / Q3_BLOCK * block;

@@ -45,6 +45,9 @@ typedef struct {
     void (*norm_rope)(float *head, const float *gain, float epsilon, const float *cos, const float *sin, size_t n);
     void (*exp)(const float *x, float *y, size_t n);
     void (*attend)(const q3_attention *a, q3_query query, size_t kv_head, const float *queries, float *out, void *scratch);
+    void (*encode)(uint32_t type, const float *values, size_t count, void *blocks);
+    void (*decode)(uint32_t type, const void *blocks, size_t count, float *values);
+    q3_difference (*compare)(const float *values, const float *others, size_t count);
 } q3_kernels;
 
 /* Where K block j of token t stands in the interleaved activations, in blocks. */

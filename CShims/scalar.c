@@ -356,7 +356,11 @@ static void scalar_attend(const q3_attention *a, q3_query query, size_t kv_head,
     }
 }
 
+/* Making weights is written once, for vectors of any width; here the compiler has only what every processor has. */
+#include "quantize.inc"
+
 const q3_kernels q3_kernels_scalar = {
     scalar_pack,   scalar_multiply_panel, scalar_prepare_row, scalar_rms_norm,
     scalar_swiglu, scalar_norm_rope,      scalar_exp,         scalar_attend,
+    isa_encode,    isa_decode,            isa_compare,
 };

@@ -70,6 +70,25 @@ size_t q3_panel_bytes(q3_family family, size_t cols);
 /* Packs 16 rows from `first_row` on. `panel` is 64-byte aligned. */
 void q3_pack(q3_isa isa, const q3_matrix *w, size_t first_row, void *panel);
 
+/* === Making weights === */
+
+/* Whether blocks of `type` can be made. */
+bool q3_type_writable(uint32_t type);
+/* Makes blocks of `type` from values [count], whole blocks of finite numbers, with the least squared error that a search finds. What
+ * is too large for a block's f16 scale decodes to infinities or NaN. `blocks` may lie at any address. */
+void q3_encode(q3_isa isa, uint32_t type, const float *values, size_t count, void *blocks);
+/* The values [count] of whole blocks, which may lie at any address. */
+void q3_decode(q3_isa isa, uint32_t type, const void *blocks, size_t count, float *values);
+
+/* How far values lie from others: Σ (value - other)², Σ value², max |value - other|. */
+typedef struct {
+    double squares, power;
+    float largest;
+} q3_difference;
+
+/* Differences of values [count] from others [count]; NaN or infinite squares where any of them is no finite number. */
+q3_difference q3_compare(q3_isa isa, const float *values, const float *others, size_t count);
+
 /* === Activations === */
 
 /* A block of token rows in the formats that the next product needs; absent ones are NULL.

@@ -11,12 +11,13 @@
 /// Writes to a new file beside `path`; `commit` puts it there. Without `commit` the new file is deleted.
 final class AtomicFile {
     private let path: String
-    private let partPath: String
+    /// The new file's name until then.
+    let partPath: String
     private let descriptor: CInt
-    private var byteCount = 0
     private var isCommitted = false
 
-    init(path: String) throws(GGUFError) {
+    /// The new file has `byteCount` zeros.
+    init(path: String, byteCount: Int) throws(GGUFError) {
         // A name of its own for each writer: two that write the same file do not mix their bytes.
         let partPath = "\(path).\(String(UInt64.random(in: 0...UInt64.max), radix: 36)).part"
         let descriptor = unsafe open(partPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
@@ -24,6 +25,7 @@ final class AtomicFile {
         self.path = path
         self.partPath = partPath
         self.descriptor = descriptor
+        guard ftruncate(descriptor, off_t(byteCount)) == 0 else { throw .cannotWrite(path: path, code: errno) }
     }
 
     deinit {
@@ -33,22 +35,18 @@ final class AtomicFile {
         }
     }
 
-    func write(_ bytes: [UInt8]) throws(GGUFError) {
+    /// Writes bytes from `offset` on. Threads may write different places at the same time.
+    func write(_ bytes: RawSpan, at offset: Int) throws(GGUFError) {
         var written = 0
-        while written < bytes.count {
+        while written < bytes.byteCount {
             let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe posixWrite(descriptor, UnsafeRawBufferPointer(rebasing: buffer[written...]))
+                let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[written...])
+                return unsafe pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + written))
             }
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { throw .cannotWrite(path: path, code: count < 0 ? errno : EIO) }
             written += count
         }
-        byteCount += written
-    }
-
-    /// Writes zeros up to the next multiple of `alignment`, a power of two.
-    func pad(to alignment: Int) throws(GGUFError) {
-        try write([UInt8](repeating: 0, count: -byteCount & (alignment - 1)))
     }
 
     /// Brings the bytes to disk, then gives the file its name, replacing an older one.
@@ -69,8 +67,4 @@ final class AtomicFile {
         _ = fsync(descriptor)
         close(descriptor)
     }
-}
-
-private func posixWrite(_ descriptor: CInt, _ bytes: UnsafeRawBufferPointer) -> Int {
-    unsafe write(descriptor, bytes.baseAddress, bytes.count)
 }

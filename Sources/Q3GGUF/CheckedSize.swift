@@ -2,19 +2,19 @@
 
 extension Int {
     /// `self + other`, nil when it does not fit.
-    func checkedAdding(_ other: Int) -> Int? {
+    package func checkedAdding(_ other: Int) -> Int? {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? nil : sum
     }
 
     /// `self * other`, nil when it does not fit.
-    func checkedMultiplied(by other: Int) -> Int? {
+    package func checkedMultiplied(by other: Int) -> Int? {
         let (product, overflow) = multipliedReportingOverflow(by: other)
         return overflow ? nil : product
     }
 
     /// The next multiple of `alignment`, a power of two, at or above `self`; nil when it does not fit.
-    func checkedRoundedUp(to alignment: Int) -> Int? {
+    package func checkedRoundedUp(to alignment: Int) -> Int? {
         checkedAdding(alignment - 1).map { $0 & ~(alignment - 1) }
     }
 }

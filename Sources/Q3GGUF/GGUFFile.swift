@@ -47,6 +47,17 @@ public final class GGUFFile: Sendable {
         unsafe mapping.bytes(in: tensor.offset..<tensor.offset + tensor.byteCount)
     }
 
+    /// Copies bytes of one of this file's own tensors, from the tensor's byte `offset` on. Unlike `bytes(of:)` that maps
+    /// nothing into memory: for whoever passes once over a large file.
+    @unsafe public func read(
+        _ tensor: TensorInfo, at offset: Int, into memory: UnsafeMutableRawBufferPointer
+    ) throws(GGUFError) {
+        guard let end = offset.checkedAdding(memory.count), offset >= 0, end <= tensor.byteCount else {
+            throw .wrongByteCount(tensor: tensor.name, wanted: tensor.byteCount, got: memory.count)
+        }
+        unsafe try mapping.read(at: tensor.offset + offset, into: memory)
+    }
+
     /// Throws `changed` if the file was written or cut since it was opened. One system call: call it once per batch,
     /// since a cut file reads as zeros or kills the process. A file replaced or deleted by name is still whole here.
     /// A writer that restores size and modification time stays unnoticed: do not map files that others may write.

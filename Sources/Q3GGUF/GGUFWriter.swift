@@ -1,5 +1,13 @@
 // Writes GGUF v3 files of any size: the header from memory, tensor data streamed chunk by chunk.
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// Collects metadata and tensors, then writes them as one file.
 ///
 ///     var writer = GGUFWriter()
@@ -24,6 +32,7 @@ public struct GGUFWriter: Sendable {
     private enum Content: Sendable {
         case bytes([UInt8])
         case fill(Fill)
+        case later
     }
 
     private var pairs: [(key: String, value: MetadataValue)] = []
@@ -54,6 +63,11 @@ public struct GGUFWriter: Sendable {
         add(name, shape, type, .bytes(bytes))
     }
 
+    /// Adds a tensor of zeros, whose bytes are written into what `create` returns. `shape` has the fastest axis first.
+    public mutating func addTensor(_ name: String, shape: [Int], type: TensorType) {
+        add(name, shape, type, .later)
+    }
+
     private mutating func add(_ name: String, _ shape: [Int], _ type: TensorType, _ content: Content) {
         // A negative extent becomes a huge one, which the check refuses.
         let shape = shape.map { UInt64(bitPattern: Int64($0)) }
@@ -64,30 +78,40 @@ public struct GGUFWriter: Sendable {
     /// `path` holds the old file or the new one, never a part. Throws `cannotWrite`, or what `GGUFFile` would throw
     /// for such names, shapes and alignment, before anything is written.
     public func write(to path: String) throws(GGUFError) {
-        let alignment = try checkedAlignment()
-        let (header, places) = try encodeHeader(alignment: alignment)
-        let output = try AtomicFile(path: path)
-        try output.write(header)
-        for (tensor, place) in zip(tensors, places) {
-            try output.pad(to: alignment)
-            try write(tensor, byteCount: place.byteCount, to: output)
-        }
-        if !tensors.isEmpty { try output.pad(to: alignment) }
-        try output.commit()
+        try create(at: path).commit()
     }
 
-    private func write(_ tensor: Tensor, byteCount: Int, to output: AtomicFile) throws(GGUFError) {
+    /// Writes all that is known beside `path`, for tensors to be written in any order; throws what `write` throws. The file
+    /// appears when that is committed.
+    public func create(at path: String) throws(GGUFError) -> GGUFOutput {
+        let alignment = try checkedAlignment()
+        let (header, places) = try encodeHeader(alignment: alignment)
+        guard let dataStart = header.count.checkedRoundedUp(to: alignment),
+            let byteCount = (places.last.map { $0.offset.checkedAdding($0.byteCount) } ?? 0)?
+                .checkedAdding(dataStart)?.checkedRoundedUp(to: alignment)
+        else { throw .cannotWrite(path: path, code: EFBIG) }
+        let file = try AtomicFile(path: path, byteCount: tensors.isEmpty ? header.count : byteCount)
+        unsafe try file.write(header.span.bytes, at: 0)
+        let output = GGUFOutput(file: file, dataStart: dataStart, tensors: places)
+        for (index, tensor) in tensors.enumerated() { try write(tensor, at: index, to: output) }
+        return output
+    }
+
+    private func write(_ tensor: Tensor, at index: Int, to output: GGUFOutput) throws(GGUFError) {
         switch tensor.content {
         case .bytes(let bytes):
-            try output.write(bytes)
+            unsafe try output.write(bytes.span.bytes, toTensor: index, at: 0)
         case .fill(let fill):
+            let byteCount = output.tensors[index].byteCount
             for offset in stride(from: 0, to: byteCount, by: Self.chunkByteCount) {
                 var chunk = [UInt8](repeating: 0, count: min(Self.chunkByteCount, byteCount - offset))
                 var elements = chunk.mutableSpan
                 var span = unsafe elements.mutableBytes
                 fill(&span, offset)
-                try output.write(chunk)
+                unsafe try output.write(chunk.span.bytes, toTensor: index, at: offset)
             }
+        case .later:
+            break
         }
     }
 

@@ -10,9 +10,9 @@
 
 /// A file's bytes: mapped, they are paged in on first touch and shared with every process that maps the same file; copied,
 /// nothing that happens to the file touches them.
-@safe final class MappedFile: Sendable {
-    let path: String
-    let byteCount: Int
+@safe package final class MappedFile: Sendable {
+    package let path: String
+    package let byteCount: Int
     private let descriptor: CInt
     private let identity: Identity
     private let isCopy: Bool
@@ -42,7 +42,7 @@
 
     /// Opens a regular file that is not empty, and maps it or reads all of it. Without O_NONBLOCK opening a FIFO would wait
     /// for a writer.
-    init(path: String, copying: Bool) throws(GGUFError) {
+    package init(path: String, copying: Bool) throws(GGUFError) {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw .cannotOpen(path: path, code: errno) }
         var isKept = false
@@ -62,7 +62,8 @@
         }
         defer { if !isKept { unsafe munmap(base, identity.byteCount) } }
         if copying {
-            unsafe try Self.read(descriptor, into: base, byteCount: identity.byteCount, path: path)
+            let memory = unsafe UnsafeMutableRawBufferPointer(start: base, count: identity.byteCount)
+            unsafe try Self.read(descriptor, at: 0, into: memory, path: path)
             guard unsafe fstat(descriptor, &status) == 0, Identity(status) == identity else {
                 throw .changed(path: path)
             }
@@ -77,16 +78,22 @@
     }
 
     private static func read(
-        _ descriptor: CInt, into base: UnsafeMutableRawPointer, byteCount: Int, path: String
+        _ descriptor: CInt, at offset: Int, into memory: UnsafeMutableRawBufferPointer, path: String
     ) throws(GGUFError) {
         var done = 0
-        while done < byteCount {
-            let count = unsafe pread(descriptor, base + done, min(byteCount - done, 1 << 30), off_t(done))
+        while done < memory.count {
+            let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[done...])
+            let count = unsafe pread(descriptor, rest.baseAddress, min(rest.count, 1 << 30), off_t(offset + done))
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw .cannotOpen(path: path, code: errno) }
             guard count > 0 else { throw .changed(path: path) }
             done += count
         }
+    }
+
+    /// Copies the bytes from `offset` on. Unlike the map that costs no memory but the copy's, however large the file.
+    @unsafe package func read(at offset: Int, into memory: UnsafeMutableRawBufferPointer) throws(GGUFError) {
+        unsafe try Self.read(descriptor, at: offset, into: memory, path: path)
     }
 
     deinit {
@@ -95,10 +102,10 @@
     }
 
     /// All bytes; valid while the file lives.
-    @unsafe var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: byteCount) }
+    @unsafe package var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: byteCount) }
 
     /// The bytes of a range inside the file; valid while the file lives.
-    @unsafe func bytes(in range: Range<Int>) -> UnsafeRawBufferPointer {
+    @unsafe package func bytes(in range: Range<Int>) -> UnsafeRawBufferPointer {
         unsafe UnsafeRawBufferPointer(rebasing: bytes[range])
     }
 
@@ -114,7 +121,7 @@
 
     /// Throws `changed` when the file was cut, grown or written since it was opened: pages past a new end raise SIGBUS,
     /// the rest of the last page reads as zeros. A file that was replaced or deleted by name stays whole under its map.
-    func checkUnchanged() throws(GGUFError) {
+    package func checkUnchanged() throws(GGUFError) {
         if isCopy { return }
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { throw .cannotOpen(path: path, code: errno) }

@@ -1,4 +1,5 @@
 // What can end a command, and the exit status that tells scripts which it was.
+import Q3Convert
 import Q3Embedding
 import Q3GGUF
 import Q3Input
@@ -62,6 +63,7 @@ struct Failure: Error {
         case let failure as Failure: self = failure
         case let error as InputError: self.init(error)
         case let error as GGUFError: self.init(error.exitStatus, error.namesItsFile ? "\(error)" : named)
+        case let error as ConvertError: self.init(error.exitStatus, error.namesItsFile ? "\(error)" : named)
         case let error as ModelError: self.init(error.exitStatus, named)
         case let error as EmbeddingError: self.init(error.exitStatus, "\(error)")
         case let error as RerankError: self.init(error.exitStatus, "\(error)")
@@ -99,6 +101,23 @@ extension GGUFError {
     fileprivate var namesItsFile: Bool {
         switch self {
         case .cannotOpen, .notRegularFile, .empty, .cannotMap, .changed, .cannotWrite: true
+        default: false
+        }
+    }
+}
+
+extension ConvertError {
+    fileprivate var exitStatus: ExitStatus {
+        switch self {
+        case .outputIsInput, .notReplaceable, .threadCount: .usage
+        case .cannotStartThreads: .system
+        default: .badData
+        }
+    }
+
+    fileprivate var namesItsFile: Bool {
+        switch self {
+        case .outputIsInput, .notReplaceable: true
         default: false
         }
     }

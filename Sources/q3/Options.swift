@@ -1,5 +1,6 @@
 // Options that several commands share.
 public import ArgumentParser
+public import Q3Convert
 public import Q3Embedding
 import Q3GGUF
 public import Q3Model
@@ -57,6 +58,10 @@ struct OutputArguments: ParsableArguments {
 }
 
 extension EmbeddingType: ExpressibleByArgument {}
+extension Role: ExpressibleByArgument {}
+extension FileType: ExpressibleByArgument {
+    public init?(argument: String) { self.init(name: argument) }
+}
 extension Precision: ExpressibleByArgument {}
 extension PromptStyle: ExpressibleByArgument {}
 

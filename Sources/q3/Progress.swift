@@ -1,35 +1,49 @@
 // A line on stderr that shows how far a long run is; nothing for short ones, nor where no person looks.
 import Synchronization
 
-/// Rate and time left, redrawn at most five times a second once a run has taken two seconds.
+/// A line on stderr, redrawn at most five times a second once a run has taken two seconds.
+final class ProgressLine: Sendable {
+    private let lastDrawn = Mutex<ContinuousClock.Instant?>(nil)
+    private let start = ContinuousClock.now
+    private let isShown = Terminal.isInteractive(2)
+
+    /// Draws what `line` makes of the time so far, if it is time to.
+    func show(_ line: (_ elapsed: Duration) -> String) {
+        guard isShown else { return }
+        lastDrawn.withLock { lastDrawn in
+            let now = ContinuousClock.now
+            guard now - start > .seconds(2), lastDrawn.map({ now - $0 > .milliseconds(200) }) ?? true else { return }
+            lastDrawn = now
+            Terminal.redraw(line(now - start))
+        }
+    }
+
+    /// Clears the line.
+    func finish() {
+        if lastDrawn.withLock({ $0 != nil }) { Terminal.redraw("") }
+    }
+}
+
+/// Rate and time left of a run over records.
 final class Progress: Sendable {
     private struct State {
         /// Tokens and records of finished windows.
         var tokensDone = 0
         var recordsDone = 0
-        var lastDrawn: ContinuousClock.Instant?
     }
 
     private let state = Mutex(State())
-    private let start = ContinuousClock.now
-    private let isShown = Terminal.isInteractive(2)
+    private let line = ProgressLine()
 
     /// Draws the state within a window; `span` is the part of the whole input that the window is, nil if unknown.
     func show(tokensDone: Int, of tokenCount: Int, in span: ClosedRange<Double>?) {
-        guard isShown else { return }
         let fraction = span.map { span in
             span.lowerBound + (span.upperBound - span.lowerBound) * Double(tokensDone) / Double(max(tokenCount, 1))
         }
-        state.withLock { state in
-            let now = ContinuousClock.now
-            guard now - start > .seconds(2), state.lastDrawn.map({ now - $0 > .milliseconds(200) }) ?? true else {
-                return
-            }
-            state.lastDrawn = now
-            Terminal.redraw(
-                Self.line(
-                    records: state.recordsDone, tokens: state.tokensDone + tokensDone, elapsed: now - start,
-                    fraction: fraction))
+        line.show { elapsed in
+            let done = state.withLock { $0 }
+            return Self.line(
+                records: done.recordsDone, tokens: done.tokensDone + tokensDone, elapsed: elapsed, fraction: fraction)
         }
     }
 
@@ -43,7 +57,7 @@ final class Progress: Sendable {
 
     /// Clears the line.
     func finish() {
-        if state.withLock({ $0.lastDrawn != nil }) { Terminal.redraw("") }
+        line.finish()
     }
 
     static func line(records: Int, tokens: Int, elapsed: Duration, fraction: Double?) -> String {

@@ -85,6 +85,8 @@ struct RootCommand: ParsableCommand {
               q3 embed -m embedding.gguf -i lines.txt --format npy -o vectors.npy
               q3 rerank -m reranker.gguf --query "capital of China" "Beijing." "Bread."
               q3 serve -m embedding.gguf -m reranker.gguf --port 8080
+              q3 convert Qwen3-Embedding-0.6B -o embedding-f16.gguf --type f16
+              q3 quantize embedding-f16.gguf embedding-q4.gguf Q4_K_M
               q3 info -m embedding.gguf
 
             EXIT STATUS
@@ -105,6 +107,8 @@ struct RootCommand: ParsableCommand {
         #if Server
             commands.append(ServeCommand.self)
         #endif
-        return commands + [TokenizeCommand.self, InfoCommand.self, BenchCommand.self]
+        return commands + [
+            ConvertCommand.self, QuantizeCommand.self, TokenizeCommand.self, InfoCommand.self, BenchCommand.self,
+        ]
     }
 }

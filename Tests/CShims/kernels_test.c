@@ -217,6 +217,42 @@ static void test_attention(bool integers) {
     test_attention_of(128, 1, 5, 3, (q3_query){1, 100, 25, 0}, integers);
 }
 
+/* === Making weights === */
+
+static void test_codec(void) {
+    static const struct {
+        uint32_t id;
+        const char *name;
+    } types[] = {{Q3_F32, "F32"},   {Q3_F16, "F16"},   {Q3_BF16, "BF16"}, {Q3_Q8_0, "Q8_0"}, {Q3_Q6_K, "Q6_K"}, {Q3_Q5_K, "Q5_K"},
+                 {Q3_Q5_1, "Q5_1"}, {Q3_Q5_0, "Q5_0"}, {Q3_Q4_K, "Q4_K"}, {Q3_Q4_1, "Q4_1"}, {Q3_Q4_0, "Q4_0"}};
+    enum { VALUES = 3 * 512 + 256, BYTES = VALUES * 4, KINDS = 6, SHIFTED = 6, TINY = 7, ALL = 8 };
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+        for (int kind = 0; kind < ALL; kind++) {
+            float *x = take(VALUES * sizeof(float)), *values = take(VALUES * sizeof(float));
+            uint8_t *blocks = take(BYTES + 1);
+            fill_row(x, VALUES, kind < KINDS ? kind : 0);
+            for (size_t i = 0; i < VALUES; i++) x[i] = kind == SHIFTED ? x[i] - 20 : kind == TINY ? x[i] * 1e-6f : x[i];
+            truth->encode(types[t].id, x, VALUES, blocks + 1); /* blocks lie anywhere */
+            truth->decode(types[t].id, blocks + 1, VALUES, values);
+            q3_difference expected = truth->compare(x, values, VALUES);
+            name_case("%s of kind %d", types[t].name, kind);
+            EACH_CONTENDER(c) {
+                float *got = take(VALUES * sizeof(float));
+                uint8_t *made = take(BYTES + 1);
+                c->kernels->encode(types[t].id, x, VALUES, made + 1);
+                check_bytes(c, "blocks", made, blocks, BYTES + 1);
+                c->kernels->decode(types[t].id, blocks + 1, VALUES, got);
+                check_floats(c, "values", got, values, VALUES);
+                q3_difference difference = c->kernels->compare(x, values, VALUES);
+                check_bytes(c, "squares", &difference.squares, &expected.squares, sizeof difference.squares);
+                check_bytes(c, "power", &difference.power, &expected.power, sizeof difference.power);
+                check_floats(c, "largest", &difference.largest, &expected.largest, 1);
+            }
+            free_taken();
+        }
+    }
+}
+
 /* === Inputs that fuzzing found worth keeping === */
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count); /* Tests/Fuzz/kernels.c; ends the program where kernels differ */
@@ -242,6 +278,7 @@ int main(int argc, char **argv) {
     test_curves();
     test_attention(false);
     test_attention(true);
+    test_codec();
     for (int i = 1; i < argc; i++) replay(argv[i]);
     printf("%d inputs of the fuzzer replayed\n", argc - 1);
 

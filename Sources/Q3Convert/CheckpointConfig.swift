@@ -1,0 +1,76 @@
+// The numbers of a checkpoint as config.json has them.
+import Q3GGUF
+
+/// `config.json` of a Qwen3 model, in the spelling of transformers 4 and 5.
+struct CheckpointConfig: Decodable {
+    let modelType: String?
+    let architectures: [String]?
+    let layerCount: Int
+    let hiddenSize: Int
+    let ffnSize: Int
+    let heads: Int
+    let kvHeads: Int
+    let headDim: Int?
+    let vocabularySize: Int
+    let contextLength: Int
+    let rmsNormEpsilon: Float
+    let isTied: Bool?
+    private let ropeTheta: Float?
+    private let ropeScaling: Rope?
+    private let ropeParameters: Rope?
+    private let activation: String?
+    private let hasAttentionBias: Bool?
+    private let slides: Bool?
+
+    private struct Rope: Decodable {
+        let theta: Float?
+        let type: String?
+        let oldType: String?
+        private enum CodingKeys: String, CodingKey {
+            case theta = "rope_theta"
+            case type = "rope_type"
+            case oldType = "type"
+        }
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case modelType = "model_type"
+        case architectures
+        case layerCount = "num_hidden_layers"
+        case hiddenSize = "hidden_size"
+        case ffnSize = "intermediate_size"
+        case heads = "num_attention_heads"
+        case kvHeads = "num_key_value_heads"
+        case headDim = "head_dim"
+        case vocabularySize = "vocab_size"
+        case contextLength = "max_position_embeddings"
+        case rmsNormEpsilon = "rms_norm_eps"
+        case isTied = "tie_word_embeddings"
+        case ropeTheta = "rope_theta"
+        case ropeScaling = "rope_scaling"
+        case ropeParameters = "rope_parameters"
+        case activation = "hidden_act"
+        case hasAttentionBias = "attention_bias"
+        case slides = "use_sliding_window"
+    }
+
+    /// Width of a head; 128 where the file does not say, as in the reference.
+    var headWidth: Int { headDim ?? 128 }
+
+    /// The base of the rotary embedding.
+    var theta: Float? { ropeTheta ?? ropeParameters?.theta }
+
+    /// What of the model q3 does not compute, nil if nothing.
+    var fault: String? {
+        let scaling = [ropeScaling, ropeParameters].compactMap { $0?.type ?? $0?.oldType }.first { $0 != "default" }
+        let sizes = [layerCount, hiddenSize, ffnSize, heads, kvHeads, headWidth, vocabularySize, contextLength]
+        if let modelType, modelType != "qwen3" { return "model_type is \(modelType.escapedForTerminal), wanted qwen3" }
+        if let scaling { return "positions are scaled (\(scaling.escapedForTerminal)), which is not supported" }
+        if let activation, activation != "silu" { return "hidden_act is \(activation.escapedForTerminal), wanted silu" }
+        if hasAttentionBias == true { return "attention_bias is true, wanted false" }
+        if slides == true { return "use_sliding_window is true, wanted false" }
+        if theta == nil { return "rope_theta is missing" }
+        if !sizes.allSatisfy({ 1...Int(Int32.max) ~= $0 }) { return "a size is not between 1 and 2147483647" }
+        return nil
+    }
+}

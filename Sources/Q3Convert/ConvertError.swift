@@ -1,0 +1,78 @@
+// Everything that keeps a model from being made.
+public import Q3GGUF
+
+/// Why a model could not be converted or quantized.
+public enum ConvertError: Error, Sendable, Equatable {
+    /// The output would replace the file that is read.
+    case outputIsInput(path: String)
+    /// Something that is no file has the output's name.
+    case notReplaceable(path: String)
+    /// The kernels do not read this type.
+    case unreadableType(tensor: String, type: TensorType)
+    /// A value is no number, or too large for the type.
+    case outOfReach(tensor: String, type: TensorType)
+    case noTensors
+    case threadCount(Int)
+
+    // A folder of Hugging Face.
+    case missingFile(folder: String, name: String)
+    case badFile(path: String, fault: String)
+    case badSafetensors(path: String, fault: String)
+    /// Another pooling than the last token's.
+    case pooling(path: String)
+    case unknownRole(folder: String)
+    case missingTensor(folder: String, name: String)
+    case unknownTensor(folder: String, name: String)
+    /// Shapes with the slowest axis first, as the folder has them.
+    case badShape(tensor: String, got: [Int], wanted: [Int])
+    /// The adapter changes something that the model has not, or that is not merged.
+    case strayAdapter(folder: String, module: String)
+    case missingToken(folder: String, token: String)
+
+    case cannotStartThreads(wanted: Int, got: Int)
+}
+
+extension ConvertError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .outputIsInput(let path):
+            "\(path.escapedForTerminal) is the model that is read; give another name for the output"
+        case .notReplaceable(let path):
+            "\(path.escapedForTerminal) is no regular file; give another name for the output"
+        case .unreadableType(let tensor, let type):
+            "tensor \(tensor.escapedForTerminal) is \(type.name), which is not supported; "
+                + "start from a file in F32, F16, BF16 or Q8_0"
+        case .outOfReach(let tensor, let type):
+            "tensor \(tensor.escapedForTerminal) holds NaN, an infinity or values too large for \(type.name); "
+                + "download the model again or convert it to F32 or BF16"
+        case .noTensors:
+            "the file holds no tensors; it is a vocabulary without a model"
+        case .missingFile(let folder, let name):
+            "\(folder.escapedForTerminal) has no \(name.escapedForTerminal); "
+                + "give the folder of a Qwen3 model as Hugging Face has it, complete"
+        case .badFile(let path, let fault):
+            "\(path.escapedForTerminal): \(fault)"
+        case .badSafetensors(let path, let fault):
+            "\(path.escapedForTerminal) is damaged or no safetensors file: \(fault)"
+        case .pooling(let path):
+            "\(path.escapedForTerminal)/1_Pooling/config.json asks for another pooling than the last token's, "
+                + "which no Qwen3-Embedding has"
+        case .unknownRole(let folder):
+            "nothing in \(folder.escapedForTerminal) tells whether it embeds or reranks; give --role embedding or --role reranker"
+        case .missingTensor(let folder, let name):
+            "\(folder.escapedForTerminal) has no tensor \(name.escapedForTerminal); download it again"
+        case .unknownTensor(let folder, let name):
+            "\(folder.escapedForTerminal) has a tensor \(name.escapedForTerminal), which no Qwen3 model has that q3 computes"
+        case .badShape(let tensor, let got, let wanted):
+            "tensor \(tensor.escapedForTerminal) has shape \(got), its config.json wants \(wanted)"
+        case .strayAdapter(let folder, let module):
+            "the adapter changes \(module.escapedForTerminal), which is no matrix of a layer of \(folder.escapedForTerminal)"
+        case .missingToken(let folder, let token):
+            "the tokenizer of \(folder.escapedForTerminal) has no token \(token.escapedForTerminal)"
+        case .threadCount(let count):
+            "\(count) threads are not possible; ask for at least 1"
+        case .cannotStartThreads(let wanted, let got):
+            "the system lets only \(got) of \(wanted) threads run; ask for fewer or raise the limit (ulimit -u)"
+        }
+    }
+}

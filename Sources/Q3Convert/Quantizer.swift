@@ -1,0 +1,37 @@
+// One GGUF file in, the same model in other types out.
+public import Q3GGUF
+
+public enum Quantizer {
+    /// Writes the model of `file` as a file of another type. Metadata stay as they are but for what says how tensors are stored.
+    ///
+    ///     let report = try Quantizer.quantize(GGUFFile(path: "f16.gguf"), to: "q4.gguf", as: .q4_K_M)
+    ///     print(report.difference.rmse)
+    ///
+    /// The output appears when it is complete and on disk. Throws `ConvertError` and `GGUFError`.
+    public static func quantize(
+        _ file: GGUFFile, to path: String, as type: FileType, options: ConvertOptions = ConvertOptions()
+    ) throws -> FileReport {
+        guard !file.tensors.isEmpty else { throw ConvertError.noTensors }
+        let path = try outputPath(path, inputs: [file.path])
+        let mix = Mix(type, tensorNames: file.tensors.map(\.name))
+        let types = file.tensors.map { mix.type(of: $0.name, shape: $0.shape, now: $0.type) }
+        let writer = try ModelWriter(file.tensors.map { TensorSource($0, of: file) }, types: types)
+        var header = GGUFWriter()
+        for key in file.metadata.keys {
+            // What is no UTF-8 would come out repaired, and so another text.
+            if case .string = file.metadata.value(key) { _ = try file.metadata.string(key) }
+            if let value = file.metadata.value(key) { header.set(key, to: value) }
+        }
+        header.setFileType(type)
+        let tensors = try writer.write(header, to: path, options: options) { try file.checkUnchanged() }
+        return FileReport(fileType: type, tensors: tensors)
+    }
+}
+
+extension GGUFWriter {
+    /// Says what the tensors are stored as.
+    mutating func setFileType(_ type: FileType) {
+        set("general.file_type", to: .uint32(type.id))
+        if type.isQuantized { set("general.quantization_version", to: .uint32(2)) }
+    }
+}

@@ -1,0 +1,18 @@
+// What a checkpoint is for, as its folder tells.
+
+/// What the model that is made will do.
+public enum Role: String, Sendable, CaseIterable {
+    case embedding, reranker
+
+    /// What the folder says, nil if nothing does: both models come as causal language models.
+    init?(of folder: CheckpointFolder) {
+        let name = folder.path.split(separator: "/").last.map { $0.lowercased() } ?? ""
+        if folder.hasPooling || folder.config.architectures == ["Qwen3Model"] || name.contains("embed") {
+            self = .embedding
+        } else if name.contains("rerank") {
+            self = .reranker
+        } else {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,135 @@
+// One safetensors file: a JSON header with names, types and places, then the values.
+//
+//     header length u64  {"name": {"dtype": "BF16", "shape": [rows, columns], "data_offsets": [begin, end]}, ...}  values
+import Q3GGUF
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The tensors of one file, all inside it.
+final class SafetensorsFile: Sendable {
+    /// A tensor of one of the three types that weights come in.
+    struct Tensor: Sendable {
+        let file: SafetensorsFile
+        let name: String
+        /// The slowest axis first, as the file has it.
+        let shape: [Int]
+        let type: TensorType
+        /// First byte, counted from the start of the file.
+        let offset: Int
+        let byteCount: Int
+
+        /// Copies bytes from the tensor's byte `position` on; there are that many.
+        func read(_ position: Int, _ memory: UnsafeMutableRawBufferPointer) throws {
+            unsafe try file.mapping.read(at: offset + position, into: memory)
+        }
+    }
+
+    let path: String
+    private let mapping: MappedFile
+    private let entries: [String: Entry]
+    private let dataStart: Int
+
+    /// What the reference implementation takes at most.
+    private static let headerLimit = 100_000_000
+
+    init(path: String) throws {
+        mapping = try MappedFile(path: path, copying: false)
+        self.path = path
+        func fault(_ what: String) -> ConvertError { .badSafetensors(path: path, fault: what) }
+        guard mapping.byteCount >= 8 else {
+            throw fault("it has \(mapping.byteCount) bytes, not even a header's length")
+        }
+        let length = unsafe mapping.bytes.loadUnaligned(as: UInt64.self)
+        guard length <= min(Self.headerLimit, mapping.byteCount - 8) else {
+            throw fault("its header is said to have \(length) bytes of the file's \(mapping.byteCount)")
+        }
+        dataStart = 8 + Int(length)
+        let header = unsafe Data(mapping.bytes(in: 8..<dataStart))
+        do {
+            entries = try JSONDecoder().decode(Header.self, from: header).entries
+        } catch {
+            throw fault("its header is no JSON object of tensors (\(jsonFault(error)))")
+        }
+    }
+
+    var names: [String] { entries.keys.sorted() }
+
+    /// The tensor of that name, checked; nil if there is none.
+    func tensor(named name: String) throws -> Tensor? {
+        guard let entry = entries[name] else { return nil }
+        func fault(_ what: String) -> ConvertError {
+            .badSafetensors(path: path, fault: "tensor \(name.escapedForTerminal) \(what)")
+        }
+        let types: [String: TensorType] = ["F32": .f32, "F16": .f16, "BF16": .bf16]
+        guard let type = types[entry.dtype] else {
+            throw fault("is \(entry.dtype.escapedForTerminal), wanted F32, F16 or BF16")
+        }
+        var byteCount = type.bytesPerBlock
+        for extent in entry.shape {
+            guard extent > 0, let product = byteCount.checkedMultiplied(by: extent) else {
+                throw fault("has shape \(entry.shape)")
+            }
+            byteCount = product
+        }
+        guard entry.dataOffsets.count == 2, case let (begin, end) = (entry.dataOffsets[0], entry.dataOffsets[1]),
+            0 <= begin, begin <= end, end <= mapping.byteCount - dataStart
+        else { throw fault("lies at \(entry.dataOffsets), outside the file; download it again") }
+        guard end - begin == byteCount else {
+            throw fault("has \(end - begin) bytes, its shape \(entry.shape) needs \(byteCount)")
+        }
+        return Tensor(
+            file: self, name: name, shape: entry.shape, type: type, offset: dataStart + begin, byteCount: byteCount)
+    }
+
+    func checkUnchanged() throws { try mapping.checkUnchanged() }
+
+    private struct Entry: Decodable {
+        let dtype: String
+        let shape: [Int]
+        let dataOffsets: [Int]
+
+        private enum CodingKeys: String, CodingKey {
+            case dtype, shape
+            case dataOffsets = "data_offsets"
+        }
+    }
+
+    private struct Header: Decodable {
+        var entries: [String: Entry] = [:]
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: AnyKey.self)
+            for key in values.allKeys where key.stringValue != "__metadata__" {
+                entries[key.stringValue] = try values.decode(Entry.self, forKey: key)
+            }
+        }
+    }
+}
+
+/// Any key of a JSON object.
+struct AnyKey: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+}
+
+/// What a decoder complains of, in a few words.
+func jsonFault(_ error: any Error) -> String {
+    func place(_ context: DecodingError.Context) -> String {
+        context.codingPath.map(\.stringValue).joined(separator: ".").escapedForTerminal
+    }
+    return switch error {
+    case DecodingError.keyNotFound(let key, let context):
+        "\(context.codingPath.isEmpty ? "" : place(context) + ".")\(key.stringValue) is missing"
+    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+        "\(context.codingPath.isEmpty ? "it" : place(context)) has another type"
+    case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
+        "\(place(context)) has a value that cannot be"
+    default: "no JSON"
+    }
+}

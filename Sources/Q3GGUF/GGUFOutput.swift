@@ -1,0 +1,32 @@
+// A GGUF file whose tensors are being written, in any order and by any thread.
+
+/// What `GGUFWriter.create` returns. The file appears under its name with `commit`; without it nothing is left behind.
+public final class GGUFOutput {
+    private let file: AtomicFile
+    private let dataStart: Int
+    /// The tensors in file order; offsets count from the start of the data.
+    let tensors: [TensorInfo]
+
+    init(file: AtomicFile, dataStart: Int, tensors: [TensorInfo]) {
+        self.file = file
+        self.dataStart = dataStart
+        self.tensors = tensors
+    }
+
+    /// The name that the file has until it is committed, for those whose process may be ended before.
+    public var temporaryPath: String { file.partPath }
+
+    /// Writes bytes of the tensor of that number, from the tensor's byte `offset` on. Threads may do this at the same time.
+    public func write(_ bytes: RawSpan, toTensor index: Int, at offset: Int) throws(GGUFError) {
+        let tensor = tensors[index]
+        guard let end = offset.checkedAdding(bytes.byteCount), offset >= 0, end <= tensor.byteCount else {
+            throw .wrongByteCount(tensor: tensor.name, wanted: tensor.byteCount, got: offset + bytes.byteCount)
+        }
+        try file.write(bytes, at: dataStart + tensor.offset + offset)
+    }
+
+    /// Brings the file to disk and gives it its name, replacing an older one.
+    public func commit() throws(GGUFError) {
+        try file.commit()
+    }
+}

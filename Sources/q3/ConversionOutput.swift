@@ -1,0 +1,101 @@
+// What the commands that make a model tell while they work and when they are done.
+import Q3Convert
+import Q3GGUF
+import Q3Kernels
+
+enum ConversionOutput {
+    /// Options that draw progress and have a signal delete the unfinished file.
+    static func options(threads: Int?, line: ProgressLine) -> ConvertOptions {
+        var options = ConvertOptions()
+        options.threads = threads
+        options.progress = { done, total in
+            line.show { elapsed in Self.line(done: done, of: total, elapsed: elapsed) }
+        }
+        options.unfinished = { path in Interruption.deferred { $0 = path } }
+        return options
+    }
+
+    /// "512 of 640 MB, 320 MB/s, 80 %, 0:01 left"
+    static func line(done: Int, of total: Int, elapsed: Duration) -> String {
+        let seconds = elapsed / .seconds(1)
+        let fraction = Double(done) / Double(max(total, 1))
+        let rate = Int(Double(done) / seconds / 1e6)
+        let left = Progress.time(seconds / max(fraction, 0.001) - seconds)
+        return "\(done / 1_000_000) of \(total / 1_000_000) MB, \(rate) MB/s, \(Int(fraction * 100)) %, \(left) left"
+    }
+
+    /// Tells what was made, as lines or as JSON.
+    static func finish(_ report: FileReport, path: String, seconds: Double, json: Bool) throws {
+        guard json else { return tell(report, path: path, seconds: seconds) }
+        let output = try OutputFile(path: nil, inputs: [])
+        try output.write(Array(Self.json(report, path: path, seconds: seconds).utf8))
+    }
+
+    /// A line for each tensor whose type changed, and one for all.
+    private static func tell(_ report: FileReport, path: String, seconds: Double) {
+        for tensor in report.tensors where tensor.newType != tensor.oldType {
+            Terminal.say(
+                "\(tensor.name): \(tensor.oldType.name) to \(tensor.newType.name), \(errors(tensor.difference))")
+        }
+        if report.wasQuantizedBefore {
+            Terminal.say("warning: tensors had been rounded before; start from a file in F32, F16 or BF16 to lose less")
+        }
+        Terminal.say(
+            "\(path): \(report.fileType.rawValue), \(megabytes(report.byteCount)) in \(tenths(seconds)) s, "
+                + errors(report.difference))
+    }
+
+    private static func json(_ report: FileReport, path: String, seconds: Double) -> String {
+        func add(_ difference: WeightDifference, to object: inout JSONObject) {
+            object.add("rmse", difference.rmse)
+            object.add("relative", difference.relative)
+            object.add("largest", difference.largest)
+        }
+        var object = JSONObject()
+        object.add("file", quoted: path)
+        object.add("type", quoted: report.fileType.rawValue)
+        object.add("tensor_bytes", report.byteCount)
+        object.add("seconds", seconds)
+        object.add(
+            "tensors",
+            list: report.tensors.map { tensor in
+                var object = JSONObject()
+                object.add("name", quoted: tensor.name)
+                object.add("shape", tensor.shape)
+                object.add("from", quoted: tensor.oldType.name)
+                object.add("to", quoted: tensor.newType.name)
+                object.add("bytes", tensor.byteCount)
+                add(tensor.difference, to: &object)
+                return object
+            })
+        add(report.difference, to: &object)
+        return "\(object)\n"
+    }
+
+    private static func errors(_ difference: WeightDifference) -> String {
+        "rmse \(threeDigits(difference.rmse)) (\(hundredths(difference.relative * 100)) %), "
+            + "largest \(threeDigits(Double(difference.largest)))"
+    }
+
+    private static func megabytes(_ byteCount: Int) -> String { "\(tenths(Double(byteCount) / 1e6)) MB" }
+
+    private static func tenths(_ value: Double) -> String {
+        let tenths = Int((value * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10)"
+    }
+
+    /// Three digits, "1.14e-3".
+    static func threeDigits(_ value: Double) -> String {
+        guard value > 0, value.isFinite else { return "0" }
+        var (mantissa, exponent) = (value, 0)
+        while mantissa >= 9.995 { (mantissa, exponent) = (mantissa / 10, exponent + 1) }
+        while mantissa < 0.9995 { (mantissa, exponent) = (mantissa * 10, exponent - 1) }
+        let digits = hundredths(mantissa)
+        return exponent == 0 ? digits : "\(digits)e\(exponent)"
+    }
+
+    private static func hundredths(_ value: Double) -> String {
+        let hundredths = Int((value * 100).rounded())
+        return "\(hundredths / 100).\(hundredths / 10 % 10)\(hundredths % 10)"
+    }
+}

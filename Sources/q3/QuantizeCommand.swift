@@ -1,0 +1,61 @@
+// q3 quantize: a model in, the same model in smaller types out.
+import ArgumentParser
+import Q3Convert
+import Q3GGUF
+
+struct QuantizeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "quantize",
+        abstract: "Writes a model with its weights in another type.",
+        usage: "q3 quantize [--threads N] [--json] IN.gguf OUT.gguf TYPE",
+        discussion: """
+            Types, from large to small: F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q5_K_S, Q5_1,
+            Q5_0, Q4_K_M, Q4_K_S, Q4_1, Q4_0; Q5_K and Q4_K are their M mixes. Mixes give
+            the same tensors more bits as llama.cpp's do, and rows that do not fill blocks
+            of 256 the same other types. Norms keep their type, and the two rows that a
+            reranker's scores come from are F32.
+
+            Scales are searched for the least squared error. Start from F32, F16 or BF16:
+            what is rounded twice loses more.
+
+            stderr has a line for each tensor that changed: the root of the mean squared
+            difference from the values of IN, that in percent of the values' own, and
+            the largest difference; the last line is for all tensors. --json prints the
+            same on stdout. Memory does not depend on the model's size.
+
+            EXAMPLES
+              q3 quantize embedding-f16.gguf embedding-q8.gguf Q8_0
+              q3 quantize --json reranker-bf16.gguf reranker-q4.gguf q4_k_m > report.json
+            """)
+
+    @Option(help: "Threads that compute. (default: one per core)")
+    var threads: Int?
+
+    @Flag(help: "Print the report as JSON on stdout, and no lines.")
+    var json = false
+
+    @Argument(help: "The GGUF file to read.")
+    var input: String
+
+    @Argument(help: "The GGUF file to write; it appears when it is complete.")
+    var output: String
+
+    @Argument(help: "The type to store matrices in.")
+    var type: FileType
+
+    func validate() throws {
+        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1") }
+    }
+
+    func run() throws {
+        let line = ProgressLine()
+        let start = ContinuousClock.now
+        let report = try opening(input) { file in
+            try Quantizer.quantize(
+                file, to: output, as: type, options: ConversionOutput.options(threads: threads, line: line))
+        }
+        line.finish()
+        try ConversionOutput.finish(
+            report, path: output, seconds: (ContinuousClock.now - start) / .seconds(1), json: json)
+    }
+}
