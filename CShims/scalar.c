@@ -360,7 +360,6 @@ static void scalar_attend(const q3_attention *a, q3_query query, size_t kv_head,
 #include "quantize.inc"
 
 const q3_kernels q3_kernels_scalar = {
-    scalar_pack,   scalar_multiply_panel, scalar_prepare_row, scalar_rms_norm,
-    scalar_swiglu, scalar_norm_rope,      scalar_exp,         scalar_attend,
-    isa_encode,    isa_decode,            isa_compare,
+    scalar_pack, scalar_multiply_panel, scalar_prepare_row, scalar_rms_norm, scalar_swiglu, scalar_norm_rope,
+    scalar_exp,  scalar_attend,         isa_encode,         isa_decode,      isa_compare,
 };
