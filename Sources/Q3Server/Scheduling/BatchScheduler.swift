@@ -13,7 +13,8 @@
         var computed: Duration
     }
 
-    /// Puts the token lists of all requests into batches of bounded size: one batch at a time, and a small one between the blocks of a long text.
+    /// Puts the token lists of all requests into batches of bounded size: one batch at a time, and a
+    /// small one between the blocks of a long text.
     ///
     /// Batches change only who waits for whom: a list's state has the same bits in any batch.
     actor BatchScheduler {
