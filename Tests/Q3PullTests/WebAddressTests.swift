@@ -69,6 +69,6 @@ import Testing
     func addressesOfTheWorld(_ host: String) {
         let found = HostAddress.lookUp(host)
         #expect(!found.isEmpty)
-        #expect(found.allSatisfy(\.isPublic))
+        #expect(found.allSatisfy { $0.isPublic })
     }
 }
