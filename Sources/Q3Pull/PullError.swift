@@ -97,7 +97,8 @@ extension PullError: CustomStringConvertible {
             return "there is no \(address.escapedForTerminal)"
         case .denied(let address, let status, let hasToken):
             return "\(address.escapedForTerminal) answers \(status); "
-                + (hasToken ? "HF_TOKEN does not give access" : "set HF_TOKEN to a token that gives access")
+                + (hasToken
+                    ? "HF_TOKEN does not give access" : "check the name, or set HF_TOKEN to a token that gives access")
         case .answer(let address, let status):
             return "\(address.escapedForTerminal) answers \(status)"
         case .untrusted(let host, let reason):

@@ -58,10 +58,15 @@
 
         private func existing(_ folder: PullFolder, _ hub: Hub) async throws -> PulledModel {
             let path = folder.file(file.fileName)
-            guard known == nil, ModelRecord(ofModel: path)?.source ?? .nobody == .nobody, !options.unverified else {
+            guard known == nil, record(of: path)?.source ?? .nobody == .nobody, !options.unverified else {
                 return try verified(folder, known)
             }
             return try verified(folder, try await ask(hub).digest.map { ($0, .server) })
+        }
+
+        /// What was noted when the file came, if it came from where it is wanted from now.
+        private func record(of path: String) -> ModelRecord? {
+            ModelRecord(ofModel: path).flatMap { $0.repository == file.repository && $0.file == file.path ? $0 : nil }
         }
 
         /// Reads the file that is there and compares it with what is known, or with what was known when it came.
@@ -69,7 +74,7 @@
             _ folder: PullFolder, _ known: (digest: SHA256Digest, source: ModelRecord.Source)?
         ) throws -> PulledModel {
             let path = folder.file(file.fileName)
-            let record = ModelRecord(ofModel: path)
+            let record = record(of: path)
             let wanted =
                 known
                 ?? record.flatMap { record in record.digest.map { ($0, record.source) } }

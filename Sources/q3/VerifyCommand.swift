@@ -100,9 +100,12 @@ struct VerifyCommand: AsyncParsableCommand {
         try compare(digest, "--sha256")
         if let record = ModelRecord(ofModel: file.path) { try compare(record.digest, "the record of its download") }
         let environment = Environment.current.values
-        if let entry = try Catalog.current(environment: environment).entry(named: model) {
-            try compare(entry.digest, "models.txt")
+        let catalog = try Catalog.current(environment: environment)
+        let folder = try? ModelFolder(environment: environment)
+        let entry = catalog.entries.first {
+            $0.name == model.lowercased() || folder?.file($0.source.fileName) == file.path
         }
+        try compare(entry?.digest, "models.txt")
         return (found, agreeing)
     }
 

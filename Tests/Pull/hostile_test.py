@@ -8,6 +8,8 @@ Q3 is the path of q3. Only the standard library; certificates are made by openss
 
 import concurrent.futures
 import gzip
+import hashlib
+import json
 import os
 import pathlib
 import resource
@@ -380,6 +382,21 @@ def test_d09_a_bad_file_that_is_there():
         os.link(place.model, hard)
         place.succeeds(place.pull(hub, "--force"))
         assert hard.read_bytes() == WRONG
+
+
+def test_d09_a_file_of_another_repository():
+    linked = {"X_Linked_Etag": f'"{SHA256}"', "X_Linked_Size": SIZE}
+    with Server(lambda request: request.file(WRONG if "/mine/" in request.path else MODEL, **linked)) as hub:
+        with Place("-", "-") as place:
+            place.ended(place.pull(hub, "--no-verify", "--sha256", hashlib.sha256(WRONG).hexdigest(), name=f"mine/r/{FILE}"), 65)
+            place.models.mkdir(exist_ok=True)
+            place.model.write_bytes(WRONG)
+            record = {"repository": "mine/r", "file": FILE, "bytes": SIZE, "sha256": hashlib.sha256(WRONG).hexdigest()}
+            (place.models / f"{FILE}.json").write_text(json.dumps({**record, "source": "server"}))
+            place.ended(place.pull(hub, "--offline", name=f"mine/r/{FILE}"), 0)
+            place.ended(place.pull(hub, "--offline"), 65)
+            place.ended(place.pull(hub), 65, SHA256)
+            place.succeeds(place.pull(hub, "--force"))
 
 
 def slowly(begun, release):
