@@ -345,7 +345,7 @@
                         embedding: served.isEmbedder ? .init() : nil, reranker: served.isEmbedder ? nil : .init()),
                     maxConcurrentRequests: options.requestLimit, maxInputLength: served.model.config.contextLength,
                     maxBatchTokens: options.batchTokens, maxBatchRequests: nil, maxClientBatchSize: options.itemLimit,
-                    autoTruncate: options.truncatesByDefault, tokenizationWorkers: 1, version: Q3ServerVersion.text,
+                    autoTruncate: options.truncatesByDefault, tokenizationWorkers: 1, version: Release.version,
                     sha: nil, dockerLabel: nil))
         }
     }
