@@ -17,7 +17,7 @@ package struct JSONLine {
     package let id: RecordID?
     private let fields: [String: String]
 
-    private static let knownKeys = ["text", "query", "document", "instruction"]
+    private static let knownKeys = ["text", "title", "query", "document", "instruction"]
 
     package init(_ line: String) throws(BadRecord) {
         // The decoder guesses UTF-16 and UTF-32 from NULs; no control character is allowed in JSON but these.
@@ -66,8 +66,12 @@ package struct JSONLine {
                     throw BadRecord(message: "\"\(key.stringValue)\" is no string")
                 }
             }
-            let key = Key(stringValue: "id")
-            guard values.contains(key), try !values.decodeNil(forKey: key) else { return }
+            // BEIR's corpora call it "_id".
+            guard
+                let key = try ["id", "_id"].map(Key.init).first(where: {
+                    try values.contains($0) && !values.decodeNil(forKey: $0)
+                })
+            else { return }
             if let text = try? values.decode(String.self, forKey: key) {
                 id = .text(text)
             } else if let number = try? values.decode(Int64.self, forKey: key) {
@@ -75,7 +79,8 @@ package struct JSONLine {
             } else if let number = try? values.decode(UInt64.self, forKey: key) {
                 id = .number("\(number)")
             } else {
-                throw BadRecord(message: "\"id\" is neither a string nor a whole number of at most 64 bits")
+                throw BadRecord(
+                    message: "\"\(key.stringValue)\" is neither a string nor a whole number of at most 64 bits")
             }
         }
     }
