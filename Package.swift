@@ -14,6 +14,11 @@ func server(_ name: String, _ package: String) -> Target.Dependency {
     .product(name: name, package: package, condition: .when(traits: ["Server"]))
 }
 
+/// A product that only downloading needs.
+func pull(_ name: String, _ package: String) -> Target.Dependency {
+    .product(name: name, package: package, condition: .when(traits: ["Pull"]))
+}
+
 let package = Package(
     name: "q3",
     platforms: [.macOS(.v26)],
@@ -32,7 +37,10 @@ let package = Package(
         .trait(
             name: "TLS", description: "HTTPS in q3 serve, with BoringSSL; off by default, since most have a proxy.",
             enabledTraits: ["Server"]),
-        .default(enabledTraits: ["OpenMP", "Server"]),
+        .trait(
+            name: "Pull",
+            description: "q3 pull, with AsyncHTTPClient and BoringSSL; without it none of that is compiled."),
+        .default(enabledTraits: ["OpenMP", "Server", "Pull"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -44,6 +52,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -82,11 +91,21 @@ let package = Package(
                 server("ServiceLifecycle", "swift-service-lifecycle"), server("Tracing", "swift-distributed-tracing"),
             ], swiftSettings: swift),
         .target(name: "Q3Input", swiftSettings: swift),
+        .target(name: "CCatalog"),  // models.txt, as bytes in the program
+        .target(name: "Q3Catalog", dependencies: ["CCatalog", "Q3GGUF", "Q3Kernels"], swiftSettings: swift),
+        .target(
+            name: "Q3Pull",
+            dependencies: [
+                "Q3Catalog", "Q3GGUF", "Q3Kernels", pull("AsyncHTTPClient", "async-http-client"),
+                pull("NIOCore", "swift-nio"),
+                pull("NIOHTTP1", "swift-nio"), pull("NIOSSL", "swift-nio-ssl"),
+            ], swiftSettings: swift),
         .executableTarget(
             name: "q3",
             dependencies: [
-                "Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3Server",
-                "Q3Tokenizer", server("Logging", "swift-log"), server("Metrics", "swift-metrics"),
+                "Q3Catalog", "Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model", "Q3Pull",
+                "Q3Reranking", "Q3Server", "Q3Tokenizer", server("Logging", "swift-log"),
+                server("Metrics", "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
         .testTarget(
@@ -95,6 +114,9 @@ let package = Package(
             name: "Q3ConvertTests",
             dependencies: ["Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Model", "Q3Reranking", "TestSupport"],
             swiftSettings: swift),
+        .testTarget(
+            name: "Q3CatalogTests", dependencies: ["Q3Catalog", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "Q3PullTests", dependencies: ["Q3Catalog", "Q3Pull", "TestSupport"], swiftSettings: swift),
         .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF", "TestSupport"], swiftSettings: swift),
         .target(name: "TestSupport", dependencies: ["Q3GGUF"], path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(

@@ -194,6 +194,24 @@ void q3_norm_rope_heads(q3_team team, float *x, size_t tokens, size_t heads, siz
                         const int32_t *positions, const float *cos, const float *sin);
 void q3_attend_all(q3_team team, q3_attention a, const q3_query *queries, size_t count, const float *q, float *out);
 
+/* === SHA-256 === */
+
+/* A hash under way. */
+typedef struct {
+    uint32_t state[8];
+    uint64_t count;    /* bytes so far */
+    uint8_t block[64]; /* the last count % 64 of them */
+    bool instructions;
+} q3_sha256;
+
+/* Whether this machine has instructions for SHA-256 that we use. */
+bool q3_sha256_has_instructions(void);
+/* Begins a hash, with those instructions if asked to and if there are any; the hash is the same. */
+void q3_sha256_init(q3_sha256 *hash, bool instructions);
+void q3_sha256_update(q3_sha256 *hash, const void *bytes, size_t count);
+/* Gives the hash of all bytes, after which it takes no more. */
+void q3_sha256_finish(q3_sha256 *hash, uint8_t digest[32]);
+
 /* === Ceilings of this machine === */
 
 /* The instructions that bound products of a family; NULL where none are measured. */

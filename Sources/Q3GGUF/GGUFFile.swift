@@ -58,6 +58,11 @@ public final class GGUFFile: Sendable {
         unsafe try mapping.read(at: tensor.offset + offset, into: memory)
     }
 
+    /// Copies bytes of the file as a whole, from the byte `offset` on, of which there are as many.
+    @unsafe package func read(at offset: Int, into memory: UnsafeMutableRawBufferPointer) throws(GGUFError) {
+        unsafe try mapping.read(at: offset, into: memory)
+    }
+
     /// Throws `changed` if the file was written or cut since it was opened. One system call: call it once per batch,
     /// since a cut file reads as zeros or kills the process. A file replaced or deleted by name is still whole here.
     /// A writer that restores size and modification time stays unnoticed: do not map files that others may write.

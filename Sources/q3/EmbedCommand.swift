@@ -68,7 +68,7 @@ struct EmbedCommand: AsyncParsableCommand {
         }
         let source = try InputSource(arguments: text, file: input.input, what: "texts")
         var records = try RecordReader(source, lossy: input.lossy, parser: .texts)
-        let file = try OutputFile(path: output.output, inputs: [source.path, model.model])
+        let file = try OutputFile(path: output.output, inputs: [source.path, try? modelPath(model.model)])
         let embedder = try opening(model.model, copying: model.noMmap) {
             try Embedder(file: $0, options: model.options)
         }

@@ -1,9 +1,11 @@
 // What can end a command, and the exit status that tells scripts which it was.
+import Q3Catalog
 import Q3Convert
 import Q3Embedding
 import Q3GGUF
 import Q3Input
 import Q3Model
+import Q3Pull
 import Q3Reranking
 
 #if canImport(Glibc)
@@ -20,7 +22,7 @@ enum ExitStatus: Int32 {
     case usage = 64
     case badData = 65
     case noInput = 66
-    /// The address to listen on is taken or is none of ours.
+    /// The address to listen on is taken or is none of ours; a download does not succeed.
     case unavailable = 69
     /// The model computed something that is no answer, or we made a mistake.
     case software = 70
@@ -64,6 +66,8 @@ struct Failure: Error {
         case let error as InputError: self.init(error)
         case let error as GGUFError: self.init(error.exitStatus, error.namesItsFile ? "\(error)" : named)
         case let error as ConvertError: self.init(error.exitStatus, error.namesItsFile ? "\(error)" : named)
+        case let error as CatalogError: self.init(error.exitStatus, "\(error)")
+        case let error as PullError: self.init(error.exitStatus, "\(error)")
         case let error as ModelError: self.init(error.exitStatus, named)
         case let error as EmbeddingError: self.init(error.exitStatus, "\(error)")
         case let error as RerankError: self.init(error.exitStatus, "\(error)")
@@ -119,6 +123,34 @@ extension ConvertError {
         switch self {
         case .outputIsInput, .notReplaceable: true
         default: false
+        }
+    }
+}
+
+extension CatalogError {
+    fileprivate var exitStatus: ExitStatus {
+        switch self {
+        case .badName, .noFolder: .usage
+        case .badLine: .badData
+        case .unreadable, .unknownModel, .notPulled: .noInput
+        }
+    }
+}
+
+extension PullError {
+    fileprivate var exitStatus: ExitStatus {
+        switch self {
+        case .badMirror, .badProxy, .badToken: .usage
+        case .otherHashAsked, .otherBytes, .unknownHash, .noHash, .otherHashOffered, .otherSize, .wrongHash, .notAModel:
+            .badData
+        case .absent, .notFound: .noInput
+        case .cannotCreate, .notPlain: .cannotCreate
+        case .cannotWrite, .cannotRead, .noSpace: .inputOutput
+        case .denied: .notPermitted
+        case .refusedAddress, .tooManyRedirects, .answer, .untrusted, .unusable, .busy, .connection, .stalled, .slow,
+            .cut,
+            .partNoLongerFits:
+            .unavailable
         }
     }
 }

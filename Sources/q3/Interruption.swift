@@ -15,6 +15,14 @@ enum Interruption {
     /// The unfinished output file, locked while output is written.
     private static let unfinishedFile = Mutex<String?>(nil)
 
+    /// What to tell a person whom an interruption leaves with something unfinished.
+    private static let lastWords = Mutex<String?>(nil)
+
+    /// Has an interruption end with a message, or with none again.
+    static func sayWhenInterrupted(_ message: String?) {
+        lastWords.withLock { $0 = message }
+    }
+
     /// Must run before any other thread exists, since threads inherit the set of blocked signals.
     static func blockSignals() {
         signal(SIGPIPE, SIG_IGN)  // a closed pipe is an error of write instead
@@ -62,6 +70,7 @@ enum Interruption {
             if removed != nil { break }
             usleep(10_000)
         }
+        if let message = lastWords.withLock({ $0 }) { Terminal.say(message) }
         _exit(received == SIGTERM ? ExitStatus.terminated.rawValue : ExitStatus.interrupted.rawValue)
     }
 

@@ -1,5 +1,6 @@
 // Options that several commands share.
 public import ArgumentParser
+public import Q3Catalog
 public import Q3Convert
 public import Q3Embedding
 import Q3GGUF
@@ -7,7 +8,7 @@ public import Q3Model
 public import Q3Reranking
 
 struct ModelArguments: ParsableArguments {
-    @Option(name: .shortAndLong, help: "The GGUF file of the model.")
+    @Option(name: .shortAndLong, help: "The model: a GGUF file, or a name from 'q3 list'.")
     var model: String
 
     @OptionGroup var computing: ComputingArguments
@@ -64,9 +65,18 @@ extension FileType: ExpressibleByArgument {
 }
 extension Precision: ExpressibleByArgument {}
 extension PromptStyle: ExpressibleByArgument {}
+extension SHA256Digest: ExpressibleByArgument {
+    public init?(argument: String) { self.init(hex: argument) }
+}
 
-/// Opens a model; whatever is wrong with it names the file, and so does a change while it was read.
-func opening<Model>(_ path: String, copying: Bool = false, _ open: (GGUFFile) throws -> Model) throws -> Model {
+/// The path of what `--model` was given: a path, or a name of a model that q3 knows or has downloaded.
+func modelPath(_ given: String) throws -> String {
+    try ModelFinder.path(of: given, environment: Environment.current.values)
+}
+
+/// Opens a model by its path or name; whatever is wrong with it names the file, and so does a change while it was read.
+func opening<Model>(_ given: String, copying: Bool = false, _ open: (GGUFFile) throws -> Model) throws -> Model {
+    let path = try modelPath(given)
     do {
         let file = try GGUFFile(path: path, copying: copying)
         let model = try open(file)

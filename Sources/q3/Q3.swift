@@ -82,6 +82,9 @@ struct RootCommand: ParsableCommand {
         abstract: "Embeds and ranks text with Qwen3-Embedding and Qwen3-Reranker models in GGUF files, on the CPU.",
         discussion: """
             EXAMPLES
+              q3 list
+              q3 pull qwen3-embedding-0.6b-q8_0
+              q3 embed -m qwen3-embedding-0.6b-q8_0 "capital of China"
               q3 embed -m embedding.gguf "Beijing is the capital of China."
               q3 embed -m embedding.gguf -i lines.txt --format npy -o vectors.npy
               q3 rerank -m reranker.gguf --query "capital of China" "Beijing." "Bread."
@@ -94,7 +97,7 @@ struct RootCommand: ParsableCommand {
             EXIT STATUS
                0  done
               64  wrong usage               65  bad model or input
-              66  no such input             69  cannot listen there
+              66  no such input             69  cannot listen or download
               70  no finite numbers came    71  out of memory or files
               73  cannot create the output
               74  reading or writing failed 75  done but for rejected records
@@ -109,8 +112,12 @@ struct RootCommand: ParsableCommand {
         #if Server
             commands.append(ServeCommand.self)
         #endif
+        #if Pull
+            commands.append(PullCommand.self)
+        #endif
         return commands + [
-            ConvertCommand.self, QuantizeCommand.self, TokenizeCommand.self, InfoCommand.self, BenchCommand.self,
+            ListCommand.self, VerifyCommand.self, ConvertCommand.self, QuantizeCommand.self, TokenizeCommand.self,
+            InfoCommand.self, BenchCommand.self,
         ]
     }
 }

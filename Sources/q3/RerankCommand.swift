@@ -74,7 +74,7 @@ struct RerankCommand: AsyncParsableCommand {
         var records = try RecordReader(source, lossy: input.lossy, parser: parser)
         var writer = ScoreWriter(
             format: format, rawScores: rawScores,
-            output: try OutputFile(path: output.output, inputs: [source.path, model.model]))
+            output: try OutputFile(path: output.output, inputs: [source.path, try? modelPath(model.model)]))
         let reranker = try opening(model.model, copying: model.noMmap) {
             try Reranker(file: $0, options: model.options)
         }

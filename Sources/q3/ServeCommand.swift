@@ -45,7 +45,7 @@
 
         @Option(
             name: [.short, .long, .customLong("model-id")], parsing: .singleValue,
-            help: "The GGUF file of a model; may be repeated.")
+            help: "A model: a GGUF file, or a name from 'q3 list'; may be repeated.")
         var model: [String] = []
 
         @Option(parsing: .singleValue, help: "Name of the model, in the order of --model. (default: the file's name)")
@@ -164,7 +164,8 @@
             _ models: [(path: String, name: String)], options: ModelOptions, copying: Bool
         ) async throws -> [ServedModel] {
             var served: [ServedModel] = []
-            for (path, name) in models {
+            for (given, name) in models {
+                let path = try modelPath(given)
                 let head: ServedModel.Head = try opening(path, copying: copying) { file in
                     try ModelRole(of: file).kind == .reranker
                         ? .reranker(Reranker(file: file, options: options))

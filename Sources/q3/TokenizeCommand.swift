@@ -47,7 +47,7 @@ struct TokenizeCommand: ParsableCommand {
     func run() throws {
         let source = try InputSource(arguments: text, file: input.input, what: "texts")
         var records = try RecordReader(source, lossy: input.lossy, parser: .texts)
-        let file = try OutputFile(path: output.output, inputs: [source.path, model])
+        let file = try OutputFile(path: output.output, inputs: [source.path, try? modelPath(model)])
         let tokenizer = try opening(model) { try Tokenizer(metadata: $0.metadata) }
         var rejections = Rejections(strict: input.strict || source.isArguments)
         while let window = try records.nextWindow(rejecting: { try rejections.add($0, $1) }) {

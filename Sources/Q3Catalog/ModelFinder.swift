@@ -1,0 +1,56 @@
+// What `--model` means: a path, a name of models.txt, or the name of a file in the model folder.
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Finds models by what people call them.
+public struct ModelFinder: Sendable {
+    public let catalog: Catalog
+    public let folder: ModelFolder
+
+    public init(catalog: Catalog, folder: ModelFolder) {
+        self.catalog = catalog
+        self.folder = folder
+    }
+
+    /// The path of a model. What has a slash, or is there in the current folder and no folder itself, is a path. Reads no
+    /// environment for these, so that a path works wherever q3 runs.
+    public static func path(of given: String, environment: [String: String]) throws(CatalogError) -> String {
+        if given.contains("/") || kind(of: given) == .file { return given }
+        return try ModelFinder(
+            catalog: .current(environment: environment), folder: ModelFolder(environment: environment)
+        ).path(ofName: given)
+    }
+
+    /// The path of a name: a file of the catalog that was pulled, else a file of the model folder, with or without ".gguf".
+    public func path(ofName name: String) throws(CatalogError) -> String {
+        if let entry = catalog.entry(named: name) {
+            let path = folder.file(entry.source.fileName)
+            guard Self.kind(of: path) == .file else { throw .notPulled(name: entry.name, path: path) }
+            return path
+        }
+        for file in [name, "\(name).gguf"] where !name.hasPrefix(".") && Self.kind(of: folder.file(file)) == .file {
+            return folder.file(file)
+        }
+        throw unknown(name)
+    }
+
+    /// The error for a name that nothing has.
+    public func unknown(_ name: String) -> CatalogError {
+        let names = catalog.entries.map(\.name) + folder.fileNames()
+        return .unknownModel(name: name, near: NearNames.of(name, in: names), folder: folder.path)
+    }
+
+    private enum Kind { case nothing, file, folder }
+
+    private static func kind(of path: String) -> Kind {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return .nothing }
+        return status.st_mode & S_IFMT == S_IFDIR ? .folder : .file
+    }
+}

@@ -1,0 +1,35 @@
+// Where downloaded models live.
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The folder that `q3 pull` fills and `--model NAME` looks into.
+public struct ModelFolder: Sendable, Equatable {
+    public let path: String
+
+    public init(path: String) { self.path = path }
+
+    /// `Q3_MODELS`, else `XDG_CACHE_HOME`/q3/models, else `HOME`/.cache/q3/models; empty variables are none.
+    public init(environment: [String: String]) throws(CatalogError) {
+        func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        if let folder = value("Q3_MODELS") {
+            path = folder
+        } else if let cache = value("XDG_CACHE_HOME"), cache.hasPrefix("/") {
+            path = "\(cache)/q3/models"  // the variable's specification ignores relative ones
+        } else if let home = value("HOME") {
+            path = "\(home)/.cache/q3/models"
+        } else {
+            throw .noFolder
+        }
+    }
+
+    public func file(_ name: String) -> String { path.hasSuffix("/") ? path + name : "\(path)/\(name)" }
+
+    /// Names of the model files in the folder, sorted; none if there is no folder.
+    public func fileNames() -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        return names.filter { $0.lowercased().hasSuffix(".gguf") && !$0.hasPrefix(".") }.sorted()
+    }
+}

@@ -1,0 +1,45 @@
+// The variables that a process was started with.
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Variables of the process.
+struct Environment {
+    let values: [String: String]
+
+    static var current: Environment {
+        var values: [String: String] = [:]
+        var next = unsafe environ
+        while let entry = unsafe next.pointee {
+            let text = unsafe String(cString: entry)
+            if let equals = text.firstIndex(of: "=") {
+                values[String(text[..<equals])] = String(text[text.index(after: equals)...])
+            }
+            unsafe next += 1
+        }
+        return Environment(values: values)
+    }
+
+    /// An empty variable is the same as none.
+    func text(_ name: String) -> String? { values[name].flatMap { $0.isEmpty ? nil : $0 } }
+
+    func number(_ name: String) throws -> Int? {
+        guard let text = text(name) else { return nil }
+        guard let number = Int(text) else { throw Failure(.usage, "\(name) is \"\(text)\", but must be a number") }
+        return number
+    }
+
+    func flag(_ name: String) throws -> Bool? {
+        switch text(name)?.lowercased() {
+        case nil: nil
+        case "true", "1": true
+        case "false", "0": false
+        case let text?: throw Failure(.usage, "\(name) is \"\(text)\", but must be true or false")
+        }
+    }
+}

@@ -1,0 +1,79 @@
+// What a name given to --model leads to.
+import Q3Catalog
+import TestSupport
+import Testing
+
+@Suite struct ModelFinderTests {
+    private let files: TemporaryFolder
+    private let environment: [String: String]
+
+    init() throws {
+        files = try TemporaryFolder()
+        try files.write("list", "tiny-embed embed o/r Tiny.gguf - -\ntiny-rerank rerank o/r Other.gguf - -\n".utf8)
+        try files.write("Tiny.gguf", [1])
+        try files.write("mine.gguf", [1])
+        environment = ["Q3_MODELS": files.path, "Q3_CATALOG": files.file("list")]
+    }
+
+    @Test func namesOfTheListAndOfTheFolder() throws {
+        for (name, file) in [
+            ("tiny-embed", "Tiny.gguf"), ("Tiny-Embed", "Tiny.gguf"), ("Tiny.gguf", "Tiny.gguf"), ("mine", "mine.gguf"),
+            ("mine.gguf", "mine.gguf"),
+        ] {
+            #expect(try ModelFinder.path(of: name, environment: environment) == files.file(file))
+        }
+    }
+
+    @Test func pathsNeedNoEnvironment() throws {
+        for path in ["./tiny-embed", "/nonexistent.gguf", "a/b"] {
+            #expect(try ModelFinder.path(of: path, environment: [:]) == path)
+        }
+    }
+
+    @Test func whatIsNotThereYet() {
+        #expect(throws: CatalogError.notPulled(name: "tiny-rerank", path: files.file("Other.gguf"))) {
+            try ModelFinder.path(of: "tiny-rerank", environment: environment)
+        }
+        #expect("\(CatalogError.notPulled(name: "a", path: "b"))".contains("q3 pull a"))
+    }
+
+    @Test(arguments: [
+        ("tiny", ["tiny-embed", "tiny-rerank", "Tiny.gguf"]), ("tiny-embde", ["tiny-embed"]), ("quite-another", []),
+    ])
+    func unknownNamesHaveNearOnes(_ name: String, _ near: [String]) {
+        #expect { try ModelFinder.path(of: name, environment: environment) } throws: { error in
+            guard case CatalogError.unknownModel(name, let found, files.path) = error else { return false }
+            return Set(found).isSuperset(of: near) && found.isEmpty == near.isEmpty
+                && "\(error)".contains("q3 pull NAME")
+        }
+    }
+
+    @Test(arguments: ["", ".", "..", ".hidden"]) func oddNamesAreUnknown(_ name: String) throws {
+        try files.write(".hidden.gguf", [1])
+        #expect(throws: CatalogError.self) { try ModelFinder.path(of: name, environment: environment) }
+    }
+
+    @Test func whereTheFolderIs() throws {
+        #expect(try ModelFolder(environment: ["Q3_MODELS": "m", "HOME": "/h"]).path == "m")
+        #expect(try ModelFolder(environment: ["XDG_CACHE_HOME": "/c", "HOME": "/h"]).path == "/c/q3/models")
+        #expect(
+            try ModelFolder(environment: ["XDG_CACHE_HOME": "c", "Q3_MODELS": "", "HOME": "/h"]).path
+                == "/h/.cache/q3/models")
+        #expect(throws: CatalogError.noFolder) { try ModelFolder(environment: [:]) }
+        #expect(ModelFolder(path: files.path).fileNames() == ["Tiny.gguf", "mine.gguf"])
+        #expect(ModelFolder(path: files.file("none")).fileNames().isEmpty)
+    }
+
+    @Test func recordsComeBack() throws {
+        let digest = try #require(SHA256Digest(hex: String(repeating: "ab", count: 32)))
+        let record = ModelRecord(
+            source: try RepositoryFile("o/r/mine.gguf"), revision: "0123", bytes: 1, digest: digest, from: .server)
+        try files.write("mine.gguf.json", record.json())
+        #expect(ModelRecord(ofModel: files.file("mine.gguf")) == record)
+        #expect(ModelRecord(ofModel: files.file("Tiny.gguf")) == nil)
+        for bad in ["", "{}", "[", String(repeating: " ", count: 1 << 17)] {
+            try files.write("mine.gguf.json", bad.utf8)
+            #expect(ModelRecord(ofModel: files.file("mine.gguf")) == nil)
+        }
+    }
+}
