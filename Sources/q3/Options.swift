@@ -7,8 +7,8 @@ public import Q3Model
 public import Q3Reranking
 
 struct ModelArguments: ParsableArguments {
-    @Option(name: .shortAndLong, help: "The GGUF file of the model.")
-    var model: String
+    @Option(name: .shortAndLong, help: "The GGUF file of the model. (default: q3-mini, which is built in)")
+    var model: String?
 
     @OptionGroup var computing: ComputingArguments
 
@@ -65,14 +65,18 @@ extension FileType: ExpressibleByArgument {
 extension Precision: ExpressibleByArgument {}
 extension PromptStyle: ExpressibleByArgument {}
 
-/// Opens a model; whatever is wrong with it names the file, and so does a change while it was read.
-func opening<Model>(_ path: String, copying: Bool = false, _ open: (GGUFFile) throws -> Model) throws -> Model {
+/// Opens a model, the built-in one for nil; whatever is wrong with it names the file, and so does a change while it was read.
+func opening<Model>(_ path: String?, copying: Bool = false, _ open: (GGUFFile) throws -> Model) throws -> Model {
     do {
-        let file = try GGUFFile(path: path, copying: copying)
+        let file =
+            switch path {
+            case nil, BuiltInModel.name: try BuiltInModel.open(isAskedFor: path != nil)
+            case let path?: try GGUFFile(path: path, copying: copying)
+            }
         let model = try open(file)
         try file.checkUnchanged()
         return model
     } catch {
-        throw Failure(error, model: path)
+        throw Failure(error, model: path ?? BuiltInModel.name)
     }
 }

@@ -21,7 +21,7 @@
         static let configuration = CommandConfiguration(
             commandName: "serve",
             abstract: "Serves models over HTTP to the clients people have.",
-            usage: "q3 serve --model FILE [--model FILE] [OPTION ...]",
+            usage: "q3 serve [--model FILE ...] [OPTION ...]",
             discussion: """
                 Speaks as OpenAI, Text Embeddings Inference, Cohere, Jina, vLLM, Ollama and
                 llama-server do for embeddings and reranking; /docs lists the routes, /ui is a
@@ -45,7 +45,7 @@
 
         @Option(
             name: [.short, .long, .customLong("model-id")], parsing: .singleValue,
-            help: "The GGUF file of a model; may be repeated.")
+            help: "The GGUF file of a model; may be repeated. (default: q3-mini, which is built in)")
         var model: [String] = []
 
         @Option(parsing: .singleValue, help: "Name of the model, in the order of --model. (default: the file's name)")
@@ -161,7 +161,7 @@
 
         /// Opens the models and computes a text with each, so that the first request finds the file in memory.
         private static func load(
-            _ models: [(path: String, name: String)], options: ModelOptions, copying: Bool
+            _ models: [(path: String?, name: String)], options: ModelOptions, copying: Bool
         ) async throws -> [ServedModel] {
             var served: [ServedModel] = []
             for (path, name) in models {
@@ -176,9 +176,9 @@
                     case .reranker(let reranker): _ = try await reranker.rerank("q3", documents: ["q3"])
                     }
                 } catch {
-                    throw Failure(error, model: path)
+                    throw Failure(error, model: path ?? name)
                 }
-                served.append(ServedModel(name: name, head: head, created: modificationTime(of: path)))
+                served.append(ServedModel(name: name, head: head, created: path.map(modificationTime(of:)) ?? 0))
                 try checkMemory(of: served)
             }
             return served
