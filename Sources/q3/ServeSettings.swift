@@ -59,7 +59,7 @@
 
         /// Options come before variables.
         init(_ command: ServeCommand, environment: Environment) throws {
-            let paths = command.model.isEmpty ? [environment.text("MODEL_ID")] : command.model
+            let paths: [String?] = command.model.isEmpty ? [environment.text("MODEL_ID")] : command.model
             if paths == [nil] { try BuiltInModel.check() }
             let names =
                 command.servedModelName.isEmpty
