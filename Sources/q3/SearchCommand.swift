@@ -9,7 +9,7 @@ struct SearchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search",
         abstract: "Finds the documents that answer a query.",
-        usage: "q3 search QUERY [--model FILE] [--reranker FILE] [OPTION ...] --input DOCUMENTS",
+        usage: "q3 search QUERY [--model MODEL] [--reranker MODEL] [OPTION ...] --input DOCUMENTS",
         discussion: """
             Documents are lines, or in .jsonl {"id"?, "title"?, "text"} per line; a corpus in
             BEIR's layout, whose ids are called "_id", is read as it is. A document counts
@@ -33,7 +33,8 @@ struct SearchCommand: AsyncParsableCommand {
 
     @OptionGroup var model: ModelArguments
 
-    @Option(name: .shortAndLong, help: "The GGUF file of a reranker that orders the best once more.")
+    @Option(
+        name: .shortAndLong, help: "A reranker that orders the best once more: a GGUF file, or a name from 'q3 list'.")
     var reranker: String?
 
     @Option(help: "Documents that the reranker reads.")
@@ -68,9 +69,13 @@ struct SearchCommand: AsyncParsableCommand {
     func run() async throws {
         let source = try InputSource(arguments: [], file: input.input, what: "documents")
         var records = try RecordReader(source, lossy: input.lossy, parser: .documents)
-        let file = try OutputFile(path: output.output, inputs: [source.path, model.model, reranker])
+        let file = try OutputFile(
+            path: output.output, inputs: [source.path, try? modelPath(model.model), try? modelPath(reranker)])
         let embedder = try opening(model.model, copying: model.noMmap) {
             try Embedder(file: $0, options: model.options)
+        }
+        if instruct != nil, !embedder.takesInstructions {
+            throw Failure(.usage, "this model takes no instructions; leave out --instruct")
         }
         let judge = try reranker.map { path in
             try opening(path, copying: model.noMmap) { try Reranker(file: $0, options: model.options) }

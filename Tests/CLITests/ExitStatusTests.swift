@@ -15,7 +15,7 @@ import Testing
 
     private static let failures: [(arguments: [String], status: CInt)] = [
         (["nonsense"], 64),
-        (["embed"], 64),
+        (["rerank"], 64),
         (["embed", "--model", model, "--format", "xml", "a"], 64),
         (["embed", "--model", model, "--threads", "0", "a"], 64),
         (["embed", "--model", model, "--dimensions", "0", "a"], 64),
