@@ -82,11 +82,12 @@ let package = Package(
                 server("ServiceLifecycle", "swift-service-lifecycle"), server("Tracing", "swift-distributed-tracing"),
             ], swiftSettings: swift),
         .target(name: "Q3Input", swiftSettings: swift),
+        .target(name: "Q3Eval", swiftSettings: swift),
         .executableTarget(
             name: "q3",
             dependencies: [
-                "Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3Server",
-                "Q3Tokenizer", server("Logging", "swift-log"), server("Metrics", "swift-metrics"),
+                "Q3Convert", "Q3Embedding", "Q3Eval", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model", "Q3Reranking",
+                "Q3Server", "Q3Tokenizer", server("Logging", "swift-log"), server("Metrics", "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
         .testTarget(
@@ -124,6 +125,7 @@ let package = Package(
                 "q3", "Q3GGUF", "Q3Input", "Q3Server", "TestSupport", server("Logging", "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
+        .testTarget(name: "Q3EvalTests", dependencies: ["Q3Eval", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "TestSupport"], swiftSettings: swift
         ),
