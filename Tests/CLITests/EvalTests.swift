@@ -138,6 +138,10 @@ private struct MTEBResult: Decodable {
         #expect(abs(try #require(reranked.values["ndcg_at_10"]) - after) < 1e-9)
         #expect(reranked.before?["ndcg_at_10"] == entry.values["ndcg_at_10"])
 
+        // However many documents are asked for, there are no more than there are.
+        let all = try result(Tool.run(base + ["--json", "--reranker", Self.reranker, "--top-n", "\(Int.max)"]))
+        #expect(all.scores["test"]?.first?.values["recall_at_100"] == 1)
+
         let table = try Tool.run(base + reranking)
         #expect(table.text.contains("with the first 2 of each query reranked:"))
         let words = try #require(table.lines.last).split(separator: " ")
@@ -263,6 +267,7 @@ private struct MTEBResult: Decodable {
         let bitext = ["eval", "bitext", try folder.write("b.tsv", "a\tb\n".utf8)]
         try expectFailure(bitext + model + ["--json", "-o", "x"], 64, "not both")
         try expectFailure(bitext + model + ["--dimensions", "65"], 64, "65 dimensions")
+        try expectFailure(["eval", "classification", folder.path, "--experiments", "1001"] + model, 64, "1 to 1000")
         try expectFailure(bitext + model + ["-o", folder.file("b.tsv")], 64, "is an input of this command")
     }
 

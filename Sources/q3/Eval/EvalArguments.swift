@@ -38,7 +38,7 @@ struct EvalArguments: ParsableArguments {
     }
 
     /// The instruction asked for, or else the task's; nil for none.
-    func instruction(_ task: TaskInstruction) -> TaskInstruction? {
+    func instruction(_ task: TaskInstruction, for embedder: Embedder) -> TaskInstruction? {
         guard let instruct else { return task }
         return instruct.isEmpty ? nil : TaskInstruction(instruct, isSymmetric: task.isSymmetric)
     }

@@ -52,7 +52,7 @@ struct EvalClassificationCommand: AsyncParsableCommand {
 
     func validate() throws {
         if samplesPerLabel < 1 { throw ValidationError("--samples-per-label must be at least 1") }
-        if experiments < 1 { throw ValidationError("--experiments must be at least 1") }
+        if !(1...1000).contains(experiments) { throw ValidationError("--experiments must be 1 to 1000") }
         if arguments.split == "train" { throw ValidationError("the training texts cannot be the test") }
     }
 
@@ -83,13 +83,11 @@ struct EvalClassificationCommand: AsyncParsableCommand {
         let progress = Progress()
         var texts = try TextVectors(
             arguments, embedder: embedder, progress: progress, textCount: train.count + test.count)
-        let instruction = arguments.instruction(.classification)
-        report.note("dimensions", "\(texts.dimensions)")
-        report.note("instruction", instruction?.text ?? "none")
+        let instruction = arguments.instruction(.classification, for: embedder)
         let trainVectors = try await texts.vectors(of: train.map(\.content.text), as: instruction) { train[$0].name }
         let testVectors = try await texts.vectors(of: test.map(\.content.text), as: instruction) { test[$0].name }
         progress.finish()
-        if texts.truncatedCount > 0 { report.note("truncated", "\(texts.truncatedCount) texts") }
+        report.note(texts, as: instruction)
 
         let samples = ProbeSamples.rows(
             labels: trainLabels, perLabel: samplesPerLabel, experimentCount: experiments)

@@ -44,12 +44,10 @@ struct EvalClusteringCommand: AsyncParsableCommand {
         let embedder = try arguments.openEmbedder()
         let progress = Progress()
         var texts = try TextVectors(arguments, embedder: embedder, progress: progress, textCount: records.count)
-        let instruction = arguments.instruction(.clustering)
-        report.note("dimensions", "\(texts.dimensions)")
-        report.note("instruction", instruction?.text ?? "none")
+        let instruction = arguments.instruction(.clustering, for: embedder)
         let vectors = try await texts.vectors(of: records.map(\.content.text), as: instruction) { records[$0].name }
         progress.finish()
-        if texts.truncatedCount > 0 { report.note("truncated", "\(texts.truncatedCount) texts") }
+        report.note(texts, as: instruction)
 
         let measures = Self.seeds.map { seed in
             vMeasure(truth: labels, clusters: KMeans.clusters(of: vectors, count: names.count, seed: seed))

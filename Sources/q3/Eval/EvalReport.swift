@@ -1,5 +1,5 @@
 // What an evaluation found, as a table for people and in the layout of MTEB's results.
-import Q3Embedding
+import Q3Eval
 import Q3GGUF
 
 /// The result of one task.
@@ -23,6 +23,13 @@ struct EvalReport {
 
     /// Says how the scores came about.
     mutating func note(_ name: String, _ value: String) { settings.append((name, value)) }
+
+    /// Says how the texts were embedded.
+    mutating func note(_ texts: TextVectors, as instruction: TaskInstruction?) {
+        note("dimensions", "\(texts.dimensions)")
+        note("instruction", instruction?.text ?? "none")
+        if texts.truncatedCount > 0 { note("truncated", "\(texts.truncatedCount) texts") }
+    }
 
     /// Writes scores where they were asked for. `table` is for people, `details` are further fields of JSON.
     func write(main: String, scores: Scores, details: [(name: String, json: String)] = [], table: [String]) throws {

@@ -66,9 +66,7 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
         let progress = Progress()
         var texts = try TextVectors(
             arguments, embedder: embedder, progress: progress, textCount: data.queries.count + data.documentIDs.count)
-        let instruction = arguments.instruction(.retrieval(dataset: arguments.taskName(of: folder)))
-        report.note("dimensions", "\(texts.dimensions)")
-        report.note("instruction", instruction?.text ?? "none")
+        let instruction = arguments.instruction(.retrieval(dataset: arguments.taskName(of: folder)), for: embedder)
 
         let queries = try await texts.vectors(of: data.queries.map(\.text), as: instruction) {
             data.queries[$0].name
@@ -78,13 +76,13 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
         var rankings = await search(corpus, queries, data)
         let first = scores(of: rankings, data)
         var final: RetrievalScores?
+        report.note(texts, as: instruction)
         if let judge {
             rankings = try await rerank(rankings, with: judge, documents, data, instruction?.text, progress)
             final = scores(of: rankings, data)
             report.note("reranker", reranker ?? "")
         }
         progress.finish()
-        if texts.truncatedCount > 0 { report.note("truncated", "\(texts.truncatedCount) texts") }
         try write(report, first: first, final: final, data)
     }
 
@@ -109,7 +107,7 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
 
     /// The first documents of each query, as far as any measure looks.
     private func search(_ corpus: Vectors, _ queries: Vectors, _ data: BEIRFolder) async -> [[Hit]] {
-        let limit = max(RetrievalScores.cuts.max() ?? 0, topN)
+        let limit = min(max(RetrievalScores.cuts.max() ?? 0, topN), corpus.count)
         let rankings = await Search.nearest(limit + 1, of: corpus, to: queries, tieRanks: data.tieRanks)
         return zip(rankings, data.queries).map { hits, query in
             let kept = ignoreIdenticalIds ? hits.filter { data.documentIDs[$0.index] != query.id } : hits

@@ -46,13 +46,11 @@ struct EvalSTSCommand: AsyncParsableCommand {
         let embedder = try arguments.openEmbedder()
         let progress = Progress()
         var texts = try TextVectors(arguments, embedder: embedder, progress: progress, textCount: 2 * pairs.count)
-        let instruction = arguments.instruction(.sts)
-        report.note("dimensions", "\(texts.dimensions)")
-        report.note("instruction", instruction?.text ?? "none")
+        let instruction = arguments.instruction(.sts, for: embedder)
         let first = try await texts.vectors(of: pairs.map(\.content.first), as: instruction) { pairs[$0].name }
         let second = try await texts.vectors(of: pairs.map(\.content.second), as: instruction) { pairs[$0].name }
         progress.finish()
-        if texts.truncatedCount > 0 { report.note("truncated", "\(texts.truncatedCount) texts") }
+        report.note(texts, as: instruction)
 
         let comparisons = pairs.indices.map { first.comparison($0, second, $0) }
         let truth = pairs.map(\.content.score)
