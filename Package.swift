@@ -95,6 +95,7 @@ let package = Package(
                 server("ServiceLifecycle", "swift-service-lifecycle"), server("Tracing", "swift-distributed-tracing"),
             ], swiftSettings: swift),
         .target(name: "Q3Input", swiftSettings: swift),
+        .target(name: "Q3Eval", swiftSettings: swift),
         .target(name: "CCatalog"),  // models.txt, as bytes in the program
         .target(name: "Q3Catalog", dependencies: ["CCatalog", "Q3GGUF", "Q3Kernels"], swiftSettings: swift),
         .target(
@@ -107,7 +108,8 @@ let package = Package(
         .executableTarget(
             name: "q3",
             dependencies: [
-                "Q3Catalog", "Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model", "Q3Pull",
+                "Q3Catalog", "Q3Convert", "Q3Embedding", "Q3Eval", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model",
+                "Q3Pull",
                 "Q3Reranking", "Q3Server", "Q3Tokenizer",
                 .target(name: "Q3Mini", condition: .when(traits: ["Mini"])),
                 server("Logging", "swift-log"), server("Metrics", "swift-metrics"),
@@ -152,6 +154,7 @@ let package = Package(
                 "q3", "Q3GGUF", "Q3Input", "Q3Server", "TestSupport", server("Logging", "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
+        .testTarget(name: "Q3EvalTests", dependencies: ["Q3Eval", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "TestSupport"], swiftSettings: swift
         ),

@@ -93,6 +93,7 @@ struct RootCommand: ParsableCommand {
               q3 convert Qwen3-Embedding-0.6B -o embedding-f16.gguf --type f16
               q3 quantize embedding-f16.gguf embedding-q4.gguf Q4_K_M
               q3 info -m embedding.gguf
+              q3 eval retrieval scifact -m embedding.gguf
 
             EXIT STATUS
                0  done
@@ -117,7 +118,7 @@ struct RootCommand: ParsableCommand {
         #endif
         return commands + [
             ListCommand.self, VerifyCommand.self, ConvertCommand.self, QuantizeCommand.self, TokenizeCommand.self,
-            InfoCommand.self, BenchCommand.self,
+            InfoCommand.self, BenchCommand.self, EvalCommand.self,
         ]
     }
 }

@@ -45,6 +45,8 @@ import Testing
 
     private static let helps = [
         ["--help"], ["help"], [], ["embed", "--help"], ["rerank", "-h"], ["help", "tokenize"], ["info", "--help"],
+        ["eval", "--help"], ["eval", "retrieval", "--help"], ["eval", "sts", "-h"], ["help", "eval", "clustering"],
+        ["eval", "classification", "--help"], ["eval", "bitext", "--help"], ["eval"],
     ]
 
     @Test(arguments: helps) func helpHasExamples(_ arguments: [String]) throws {
