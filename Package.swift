@@ -60,7 +60,8 @@ let package = Package(
             ]),
         .target(name: "Q3GGUF", swiftSettings: swift),
         .target(name: "Q3Kernels", dependencies: ["CShims"], swiftSettings: swift),
-        .target(name: "Q3Convert", dependencies: ["Q3GGUF", "Q3Kernels"], swiftSettings: swift),
+        .target(
+            name: "Q3Convert", dependencies: ["Q3GGUF", "Q3Kernels", "Q3Model", "Q3Tokenizer"], swiftSettings: swift),
         .target(name: "Q3Tokenizer", dependencies: ["Q3GGUF"], swiftSettings: swift),
         .target(name: "Q3Model", dependencies: ["Q3GGUF", "Q3Kernels"], swiftSettings: swift),
         // Every module that a target imports is named: an incremental build follows only these, and would otherwise mix

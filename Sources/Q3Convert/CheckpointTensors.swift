@@ -33,7 +33,8 @@ struct CheckpointTensors {
             known.insert(prefix + name)
             let tensor = try tensor(prefix + name, shape)
             let module = String(name.dropLast(".weight".count))
-            if let adapter, strayModules.remove(module) != nil, shape.count == 2 {
+            // Only matrices of layers: the token embeddings serve as the output too, and norms have no rank.
+            if let adapter, name.hasPrefix("layers."), shape.count == 2, strayModules.remove(module) != nil {
                 tensors.append(try adapter.merged(tensor, of: module, as: ggufName))
             } else {
                 tensors.append(TensorSource(tensor, as: ggufName))
@@ -92,7 +93,7 @@ struct CheckpointTensors {
             throw ConvertError.missingTensor(folder: folder.path, name: name)
         }
         guard tensor.shape == shape else {
-            throw ConvertError.badShape(tensor: name, got: tensor.shape, wanted: shape)
+            throw ConvertError.badShape(tensor: name, got: tensor.shape, wanted: shape, by: "config.json")
         }
         return tensor
     }

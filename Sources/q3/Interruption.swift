@@ -55,14 +55,16 @@ enum Interruption {
             guard let end else { break }
             end()
         }
+        let status = received == SIGTERM ? ExitStatus.terminated.rawValue : ExitStatus.interrupted.rawValue
         for _ in 0..<100 {
-            let removed: Void? = unfinishedFile.withLockIfAvailable { path in
+            // The lock is kept to the end: no thread makes another file meanwhile.
+            unfinishedFile.withLockIfAvailable { path in
                 if let path { unsafe unlink(path) }
+                _exit(status)
             }
-            if removed != nil { break }
             usleep(10_000)
         }
-        _exit(received == SIGTERM ? ExitStatus.terminated.rawValue : ExitStatus.interrupted.rawValue)
+        _exit(status)
     }
 
     /// Runs `body` while no signal ends the process. The body is given the unfinished file's path to set or clear.
