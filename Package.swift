@@ -106,7 +106,9 @@ let package = Package(
             swiftSettings: swift),
         .executableTarget(
             name: "Fuzz",
-            dependencies: ["Q3Embedding", "Q3GGUF", "Q3Input", "Q3Reranking", "Q3Tokenizer", "TestSupport"],
+            dependencies: [
+                "Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Model", "Q3Reranking", "Q3Tokenizer", "TestSupport",
+            ],
             path: "Tests/Fuzz", exclude: ["Corpus", "gguf.dict", "kernels.c", "make_corpus.py", "run"],
             swiftSettings: swift),
         .testTarget(name: "FuzzTests", dependencies: ["Fuzz", "TestSupport"], swiftSettings: swift),

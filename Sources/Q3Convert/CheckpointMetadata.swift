@@ -41,12 +41,15 @@ extension GGUFWriter {
         throws
     {
         func id(_ text: String) throws -> MetadataValue {
-            guard let id = tokenizer.id(of: text) else {
+            guard let id = tokenizer.addedID(of: text) else {
                 throw ConvertError.missingToken(folder: folder.path, token: text)
             }
             return .uint32(UInt32(clamping: id))
         }
         let (endOfText, endOfTurn) = (try id("<|endoftext|>"), try id("<|im_end|>"))
+        if role == .reranker {
+            for token in ["<|im_start|>", "<think>", "</think>"] { _ = try id(token) }  // of its prompt
+        }
         set("tokenizer.ggml.model", to: .string("gpt2"))
         set("tokenizer.ggml.pre", to: .string("qwen2"))
         set("tokenizer.ggml.tokens", to: .array(MetadataArray(tokenizer.tokens)))

@@ -76,6 +76,9 @@ struct CheckpointTokenizer {
 
     /// The number of a token, nil if there is none.
     func id(of text: String) -> Int? { tokens.firstIndex(of: text) }
+
+    /// The number of a token that was added to those of texts, nil if there is none.
+    func addedID(of text: String) -> Int? { id(of: text).flatMap { [3, 4].contains(types[$0]) ? $0 : nil } }
 }
 
 /// A token that is found in text before anything else.

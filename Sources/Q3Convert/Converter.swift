@@ -21,13 +21,12 @@ public enum Converter {
         }
         guard let role = role ?? Role(of: checkpoint) else { throw ConvertError.unknownRole(folder: checkpoint.path) }
         guard role == .reranker || !causal else { throw ConvertError.embeddingsAreNotCausal }
-        let tokenizer = try CheckpointTokenizer(folder: checkpoint.path, rowCount: checkpoint.config.vocabularySize)
         let adapter = try adapterPath.map { try LowRankAdapter(folder: $0) }
         let target = try outputPath(output, inputs: checkpoint.inputPaths + (adapter?.inputPaths ?? []))
-        let (tensors, embeddingType) = try CheckpointTensors(
-            checkpoint, role: role, causal: causal, tokenizer: tokenizer, adapter: adapter
-        ).all()
-        let fileType = type ?? FileType(rawValue: embeddingType.name) ?? .f32
+        let source = try CheckpointTensors(checkpoint, role: role, causal: causal, adapter: adapter)
+        let tokenizer = try CheckpointTokenizer(folder: checkpoint.path, rowCount: checkpoint.config.vocabularySize)
+        let tensors = try source.all(tokenizer)
+        let fileType = type ?? FileType(rawValue: source.embeddingType.name) ?? .f32
         let mix = Mix(fileType, tensorNames: tensors.map(\.name))
         let types = tensors.map { mix.type(of: $0.name, shape: $0.shape, now: $0.shape.count == 1 ? .f32 : $0.type) }
         var header = GGUFWriter()

@@ -65,7 +65,11 @@ struct FolderTests {
         ("config.json", "\"hidden_size\": 64", "\"hidden_size\": -64", "hidden_size is -64, wanted 1 to 2097152"),
         ("config.json", "\"hidden_size\": 64", "\"hidden_size\": 64.5", "has a number that does not fit"),
         ("config.json", "\"vocab_size\": 512", "\"vocab_size\": 2147483647", "vocab_size is 2147483647"),
-        ("config.json", "\"vocab_size\": 512", "\"vocab_size\": 500", "but the model has 500 rows"),
+        (
+            "config.json", "\"vocab_size\": 512", "\"vocab_size\": 500",
+            "has shape [512, 64], its config.json wants [500, 64]"
+        ),
+        ("tokenizer.json", "\"id\": 486", "\"id\": 512", "has number 512, but the model has 512 rows"),
         ("config.json", "\"head_dim\": 32", "\"head_dim\": 0", "head_dim is 0"),
         ("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 0", "num_hidden_layers is 0"),
         ("config.json", "embeddings\": 4096", "embeddings\": 0", "max_position_embeddings is 0"),
@@ -157,6 +161,12 @@ struct FolderTests {
         try folder.write("tiny-embedding/modules.json", "[\(modules.joined(separator: ","))]".utf8)
         try convert()
         #expect(try GGUFFile(path: folder.file("out.gguf")).metadata.uint32("qwen3.pooling_type") == 4)
+    }
+
+    @Test(arguments: ["<think>", "</think>", "<|im_start|>", "<|im_end|>", "<|endoftext|>"])
+    func rerankersNeedTheTokensOfTheirPrompt(_ token: String) throws {
+        try replace("\"\(token)\"", with: "\"<other>\"", in: "tokenizer.json")
+        #expect(throws: ConvertError.missingToken(folder: path, token: token)) { try convert(.reranker) }
     }
 
     @Test func theFolderMayBeALink() throws {
