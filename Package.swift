@@ -71,7 +71,8 @@ let package = Package(
             ]),
         .target(name: "Q3GGUF", swiftSettings: swift),
         .target(name: "Q3Kernels", dependencies: ["CShims"], swiftSettings: swift),
-        .target(name: "Q3Convert", dependencies: ["Q3GGUF", "Q3Kernels"], swiftSettings: swift),
+        .target(
+            name: "Q3Convert", dependencies: ["Q3GGUF", "Q3Kernels", "Q3Model", "Q3Tokenizer"], swiftSettings: swift),
         .target(name: "Q3Tokenizer", dependencies: ["Q3GGUF"], swiftSettings: swift),
         .target(name: "Q3Model", dependencies: ["Q3GGUF", "Q3Kernels"], swiftSettings: swift),
         // Every module that a target imports is named: an incremental build follows only these, and would otherwise mix
@@ -135,7 +136,9 @@ let package = Package(
             swiftSettings: swift),
         .executableTarget(
             name: "Fuzz",
-            dependencies: ["Q3Embedding", "Q3GGUF", "Q3Input", "Q3Reranking", "Q3Tokenizer", "TestSupport"],
+            dependencies: [
+                "Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Model", "Q3Reranking", "Q3Tokenizer", "TestSupport",
+            ],
             path: "Tests/Fuzz", exclude: ["Corpus", "gguf.dict", "kernels.c", "make_corpus.py", "run"],
             swiftSettings: swift),
         .testTarget(name: "FuzzTests", dependencies: ["Fuzz", "TestSupport"], swiftSettings: swift),
