@@ -26,11 +26,13 @@ let package = Package(
         .library(name: "Q3Embedding", targets: ["Q3Embedding"]),
         .library(name: "Q3Reranking", targets: ["Q3Reranking"]),
         .library(name: "Q3GGUF", targets: ["Q3GGUF"]),
+        .library(name: "Q3Mini", targets: ["Q3Mini"]),
         .library(name: "Q3Server", targets: ["Q3Server"]),
         .executable(name: "q3", targets: ["q3"]),
     ],
     traits: [
         .trait(name: "OpenMP", description: "Thread team through libomp (Linux); without it one thread computes."),
+        .trait(name: "Mini", description: "A small model inside q3, used where no --model is given; 8 MB."),
         .trait(
             name: "Server",
             description: "q3 serve, with Hummingbird and what it needs; without it none of that is fetched."),
@@ -40,7 +42,7 @@ let package = Package(
         .trait(
             name: "Pull",
             description: "q3 pull, with AsyncHTTPClient and BoringSSL; without it none of that is compiled."),
-        .default(enabledTraits: ["OpenMP", "Server", "Pull"]),
+        .default(enabledTraits: ["Mini", "OpenMP", "Server", "Pull"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -69,12 +71,15 @@ let package = Package(
             ]),
         .target(name: "Q3GGUF", swiftSettings: swift),
         .target(name: "Q3Kernels", dependencies: ["CShims"], swiftSettings: swift),
-        .target(name: "Q3Convert", dependencies: ["Q3GGUF", "Q3Kernels"], swiftSettings: swift),
+        .target(
+            name: "Q3Convert", dependencies: ["Q3GGUF", "Q3Kernels", "Q3Model", "Q3Tokenizer"], swiftSettings: swift),
         .target(name: "Q3Tokenizer", dependencies: ["Q3GGUF"], swiftSettings: swift),
         .target(name: "Q3Model", dependencies: ["Q3GGUF", "Q3Kernels"], swiftSettings: swift),
         // Every module that a target imports is named: an incremental build follows only these, and would otherwise mix
         // code for the old and the new layout of a type.
         .target(name: "Q3Embedding", dependencies: ["Q3GGUF", "Q3Model", "Q3Tokenizer"], swiftSettings: swift),
+        .target(name: "CMini", exclude: ["README.md", "q3-mini.gguf", "training"]),
+        .target(name: "Q3Mini", dependencies: ["CMini", "Q3Embedding", "Q3GGUF", "Q3Model"], swiftSettings: swift),
         .target(name: "Q3Reranking", dependencies: ["Q3GGUF", "Q3Model", "Q3Tokenizer"], swiftSettings: swift),
         .target(name: "CPages", path: "Sources/CPages", exclude: ["ui.html", "docs.html", "openapi.json"]),
         .target(
@@ -91,6 +96,7 @@ let package = Package(
                 server("ServiceLifecycle", "swift-service-lifecycle"), server("Tracing", "swift-distributed-tracing"),
             ], swiftSettings: swift),
         .target(name: "Q3Input", swiftSettings: swift),
+        .target(name: "Q3Eval", swiftSettings: swift),
         .target(name: "CCatalog"),  // models.txt, as bytes in the program
         .target(name: "Q3Catalog", dependencies: ["CCatalog", "Q3GGUF", "Q3Kernels"], swiftSettings: swift),
         .target(
@@ -103,9 +109,11 @@ let package = Package(
         .executableTarget(
             name: "q3",
             dependencies: [
-                "Q3Catalog", "Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model", "Q3Pull",
-                "Q3Reranking", "Q3Server", "Q3Tokenizer", server("Logging", "swift-log"),
-                server("Metrics", "swift-metrics"),
+                "Q3Catalog", "Q3Convert", "Q3Embedding", "Q3Eval", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model",
+                "Q3Pull",
+                "Q3Reranking", "Q3Server", "Q3Tokenizer",
+                .target(name: "Q3Mini", condition: .when(traits: ["Mini"])),
+                server("Logging", "swift-log"), server("Metrics", "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
         .testTarget(
@@ -120,14 +128,17 @@ let package = Package(
         .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF", "TestSupport"], swiftSettings: swift),
         .target(name: "TestSupport", dependencies: ["Q3GGUF"], path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(
-            name: "Q3EmbeddingTests", dependencies: ["Q3Embedding", "Q3GGUF", "Q3Model", "Q3Tokenizer", "TestSupport"],
+            name: "Q3EmbeddingTests",
+            dependencies: ["Q3Embedding", "Q3GGUF", "Q3Mini", "Q3Model", "Q3Tokenizer", "TestSupport"],
             swiftSettings: swift),
         .testTarget(
             name: "Q3RerankingTests", dependencies: ["Q3GGUF", "Q3Model", "Q3Reranking", "Q3Tokenizer", "TestSupport"],
             swiftSettings: swift),
         .executableTarget(
             name: "Fuzz",
-            dependencies: ["Q3Embedding", "Q3GGUF", "Q3Input", "Q3Reranking", "Q3Tokenizer", "TestSupport"],
+            dependencies: [
+                "Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Model", "Q3Reranking", "Q3Tokenizer", "TestSupport",
+            ],
             path: "Tests/Fuzz", exclude: ["Corpus", "gguf.dict", "kernels.c", "make_corpus.py", "run"],
             swiftSettings: swift),
         .testTarget(name: "FuzzTests", dependencies: ["Fuzz", "TestSupport"], swiftSettings: swift),
@@ -146,6 +157,7 @@ let package = Package(
                 "q3", "Q3GGUF", "Q3Input", "Q3Server", "TestSupport", server("Logging", "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
+        .testTarget(name: "Q3EvalTests", dependencies: ["Q3Eval", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "TestSupport"], swiftSettings: swift
         ),

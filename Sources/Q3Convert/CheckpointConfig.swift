@@ -1,5 +1,6 @@
 // The numbers of a checkpoint as config.json has them.
 import Q3GGUF
+import Q3Model
 
 /// `config.json` of a Qwen3 model, in the spelling of transformers 4 and 5.
 struct CheckpointConfig: Decodable {
@@ -21,13 +22,17 @@ struct CheckpointConfig: Decodable {
     private let activation: String?
     private let hasAttentionBias: Bool?
     private let slides: Bool?
+    private let layerTypes: [String]?
+    private let isCausal: Bool?
 
     private struct Rope: Decodable {
         let theta: Float?
+        let share: Float?
         let type: String?
         let oldType: String?
         private enum CodingKeys: String, CodingKey {
             case theta = "rope_theta"
+            case share = "partial_rotary_factor"
             case type = "rope_type"
             case oldType = "type"
         }
@@ -52,6 +57,8 @@ struct CheckpointConfig: Decodable {
         case activation = "hidden_act"
         case hasAttentionBias = "attention_bias"
         case slides = "use_sliding_window"
+        case layerTypes = "layer_types"
+        case isCausal = "is_causal"
     }
 
     /// Width of a head; 128 where the file does not say, as in the reference.
@@ -60,17 +67,30 @@ struct CheckpointConfig: Decodable {
     /// The base of the rotary embedding.
     var theta: Float? { ropeTheta ?? ropeParameters?.theta }
 
-    /// What of the model q3 does not compute, nil if nothing.
+    /// What of the model q3 does not compute, nil if nothing; sizes only as far as memory and arithmetic depend on them, since the
+    /// file that is made is checked as one that is run.
     var fault: String? {
-        let scaling = [ropeScaling, ropeParameters].compactMap { $0?.type ?? $0?.oldType }.first { $0 != "default" }
-        let sizes = [layerCount, hiddenSize, ffnSize, heads, kvHeads, headWidth, vocabularySize, contextLength]
+        let ropes = [ropeScaling, ropeParameters].compactMap(\.self)
+        let scaling = ropes.compactMap { $0.type ?? $0.oldType }.first { $0 != "default" }
+        let sizes = [
+            (CodingKeys.layerCount, layerCount), (.hiddenSize, hiddenSize), (.ffnSize, ffnSize), (.heads, heads),
+            (.kvHeads, kvHeads), (.headDim, headWidth), (.vocabularySize, vocabularySize),
+        ]
         if let modelType, modelType != "qwen3" { return "model_type is \(modelType.escapedForTerminal), wanted qwen3" }
         if let scaling { return "positions are scaled (\(scaling.escapedForTerminal)), which is not supported" }
         if let activation, activation != "silu" { return "hidden_act is \(activation.escapedForTerminal), wanted silu" }
         if hasAttentionBias == true { return "attention_bias is true, wanted false" }
         if slides == true { return "use_sliding_window is true, wanted false" }
+        if let type = layerTypes?.first(where: { $0 != "full_attention" }) {
+            return "layer_types has \(type.escapedForTerminal), wanted full_attention"
+        }
+        if isCausal == false { return "is_causal is false, wanted true" }
+        if ropes.contains(where: { $0.share ?? 1 != 1 }) { return "partial_rotary_factor is not 1" }
         if theta == nil { return "rope_theta is missing" }
-        if !sizes.allSatisfy({ 1...Int(Int32.max) ~= $0 }) { return "a size is not between 1 and 2147483647" }
+        for (key, size) in sizes where !(1...Qwen3Config.vocabularyLimit ~= size) {
+            return "\(key.rawValue) is \(size), wanted 1 to \(Qwen3Config.vocabularyLimit)"
+        }
+        if !(1...Int(UInt32.max) ~= contextLength) { return "max_position_embeddings is \(contextLength)" }
         return nil
     }
 }

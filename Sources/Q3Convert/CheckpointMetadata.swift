@@ -8,7 +8,7 @@ extension GGUFWriter {
         func number(_ value: Int) -> MetadataValue { .uint32(UInt32(clamping: value)) }  // the config was checked
         set("general.architecture", to: .string("qwen3"))
         set("general.type", to: .string("model"))
-        set("general.name", to: .string(folder.path.split(separator: "/").last.map(String.init) ?? folder.path))
+        set("general.name", to: .string(folder.name))
         set("general.basename", to: .string(role == .embedding ? "Qwen3-Embedding" : "Qwen3-Reranker"))
         set("qwen3.block_count", to: number(c.layerCount))
         set("qwen3.context_length", to: number(c.contextLength))
@@ -30,7 +30,7 @@ extension GGUFWriter {
             break
         }
         // There is no usual key for these; runtimes that do not know it go by it.
-        for (name, prompt) in folder.prompts.sorted(by: { $0.key < $1.key }) {
+        for (name, prompt) in folder.modules.prompts.sorted(by: { $0.key < $1.key }) {
             set("sentence_transformers.prompts.\(name)", to: .string(prompt))
         }
     }
@@ -41,12 +41,15 @@ extension GGUFWriter {
         throws
     {
         func id(_ text: String) throws -> MetadataValue {
-            guard let id = tokenizer.id(of: text) else {
+            guard let id = tokenizer.addedID(of: text) else {
                 throw ConvertError.missingToken(folder: folder.path, token: text)
             }
             return .uint32(UInt32(clamping: id))
         }
         let (endOfText, endOfTurn) = (try id("<|endoftext|>"), try id("<|im_end|>"))
+        if role == .reranker {
+            for token in ["<|im_start|>", "<think>", "</think>"] { _ = try id(token) }  // of its prompt
+        }
         set("tokenizer.ggml.model", to: .string("gpt2"))
         set("tokenizer.ggml.pre", to: .string("qwen2"))
         set("tokenizer.ggml.tokens", to: .array(MetadataArray(tokenizer.tokens)))

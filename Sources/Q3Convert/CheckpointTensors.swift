@@ -6,24 +6,25 @@ struct CheckpointTensors {
     private let folder: CheckpointFolder
     private let role: Role
     private let causal: Bool
-    private let tokenizer: CheckpointTokenizer
     private let adapter: LowRankAdapter?
     /// Before the names of the model's own tensors: none in a bare model.
     private let prefix: String
+    /// Of the token embeddings.
+    let embeddingType: TensorType
 
-    init(
-        _ folder: CheckpointFolder, role: Role, causal: Bool, tokenizer: CheckpointTokenizer, adapter: LowRankAdapter?
-    ) {
+    /// Throws where the token embeddings have not the rows that the vocabulary is made for.
+    init(_ folder: CheckpointFolder, role: Role, causal: Bool, adapter: LowRankAdapter?) throws {
         self.folder = folder
         self.role = role
         self.causal = causal
-        self.tokenizer = tokenizer
         self.adapter = adapter
         prefix = folder.tensorNames.contains("model.embed_tokens.weight") ? "model." : ""
+        let shape = [folder.config.vocabularySize, folder.config.hiddenSize]
+        embeddingType = try Self.tensor(prefix + "embed_tokens.weight", shape, of: folder).type
     }
 
-    /// All tensors in the order of GGUF files, and the type of the token embeddings.
-    func all() throws -> (tensors: [TensorSource], embeddingType: TensorType) {
+    /// All tensors in the order of GGUF files.
+    func all(_ tokenizer: CheckpointTokenizer) throws -> [TensorSource] {
         let c = folder.config
         let (queryWidth, keyWidth) = (c.heads * c.headWidth, c.kvHeads * c.headWidth)
         var known: Set<String> = ["lm_head.weight"]
@@ -31,9 +32,10 @@ struct CheckpointTensors {
         var strayModules = adapter?.moduleNames ?? []
         func take(_ name: String, as ggufName: String, _ shape: [Int]) throws {
             known.insert(prefix + name)
-            let tensor = try tensor(prefix + name, shape)
+            let tensor = try Self.tensor(prefix + name, shape, of: folder)
             let module = String(name.dropLast(".weight".count))
-            if let adapter, strayModules.remove(module) != nil, shape.count == 2 {
+            // Only matrices of layers: the token embeddings serve as the output too, and norms have no rank.
+            if let adapter, name.hasPrefix("layers."), shape.count == 2, strayModules.remove(module) != nil {
                 tensors.append(try adapter.merged(tensor, of: module, as: ggufName))
             } else {
                 tensors.append(TensorSource(tensor, as: ggufName))
@@ -55,24 +57,23 @@ struct CheckpointTensors {
             try take(from + "mlp.down_proj.weight", as: to + "ffn_down.weight", [c.hiddenSize, c.ffnSize])
         }
         try take("norm.weight", as: "output_norm.weight", [c.hiddenSize])
-        let embeddingType = tensors[0].type
-        if role == .reranker { try tensors += head() }
+        if role == .reranker { try tensors += head(tokenizer) }
         if let stranger = folder.tensorNames.first(where: { !known.contains($0) }) {
             throw ConvertError.unknownTensor(folder: folder.path, name: stranger)
         }
         if let stray = strayModules.sorted().first {
             throw ConvertError.strayAdapter(folder: folder.path, module: stray)
         }
-        return (tensors, embeddingType)
+        return tensors
     }
 
     /// The head of a reranker: the rows of yes and no; with `causal` all rows, where they are not the token embeddings.
-    private func head() throws -> [TensorSource] {
+    private func head(_ tokenizer: CheckpointTokenizer) throws -> [TensorSource] {
         let c = folder.config
         let hasMatrix = try folder.tensor(named: "lm_head.weight") != nil
         let isTied = c.isTied ?? !hasMatrix
         let name = isTied ? prefix + "embed_tokens.weight" : "lm_head.weight"
-        let rows = try tensor(name, [c.vocabularySize, c.hiddenSize])
+        let rows = try Self.tensor(name, [c.vocabularySize, c.hiddenSize], of: folder)
         guard !causal else { return isTied ? [] : [TensorSource(rows, as: "output.weight")] }
         let rowByteCount = rows.byteCount / c.vocabularySize
         var bytes: [UInt8] = []
@@ -87,12 +88,14 @@ struct CheckpointTensors {
         return [TensorSource(name: "cls.output.weight", shape: [c.hiddenSize, 2], type: rows.type, bytes: bytes)]
     }
 
-    private func tensor(_ name: String, _ shape: [Int]) throws -> SafetensorsFile.Tensor {
+    private static func tensor(
+        _ name: String, _ shape: [Int], of folder: CheckpointFolder
+    ) throws -> SafetensorsFile.Tensor {
         guard let tensor = try folder.tensor(named: name) else {
             throw ConvertError.missingTensor(folder: folder.path, name: name)
         }
         guard tensor.shape == shape else {
-            throw ConvertError.badShape(tensor: name, got: tensor.shape, wanted: shape)
+            throw ConvertError.badShape(tensor: name, got: tensor.shape, wanted: shape, by: "config.json")
         }
         return tensor
     }

@@ -15,7 +15,7 @@ struct CheckpointTokenizer {
 
     /// Reads the tokenizer of a model with that many rows of token embeddings.
     init(folder path: String, rowCount: Int) throws {
-        if let file = try CheckpointFolder.optionalJSON("tokenizer.json", in: path, as: TokenizerFile.self) {
+        if let file = try JSONFile.decode("tokenizer.json", in: path, as: TokenizerFile.self) {
             try self.init(file, path: "\(path)/tokenizer.json", rowCount: rowCount)
         } else {
             try self.init(partsIn: path, rowCount: rowCount)
@@ -29,22 +29,22 @@ struct CheckpointTokenizer {
         try check(
             file.model.type ?? "BPE" == "BPE", "its model is \((file.model.type ?? "").escapedForTerminal), wanted BPE")
         try check(file.normalizer?.type == "NFC", "its normalizer is not NFC, which Qwen3's is")
-        try check(file.preTokenizer?.patterns == [Self.pattern], "it does not split text as Qwen3 does")
+        try check(file.preTokenizer?.splitsLikeQwen == true, "it does not split text as Qwen3 does")
+        try check(!file.model.hasVariants, "its model merges in another way than Qwen3's")
         try self.init(
             vocabulary: file.model.vocab, merges: file.model.merges.map(\.text), added: file.addedTokens ?? [],
-            path: path,
-            rowCount: rowCount)
+            path: path, rowCount: rowCount)
     }
 
     /// `merges.txt` has one merge a line behind a line that names its version.
     private init(partsIn path: String, rowCount: Int) throws {
-        let vocabulary = try CheckpointFolder.json("vocab.json", in: path, as: [String: Int].self)
-        guard let text = try CheckpointFolder.optionalData("merges.txt", in: path) else {
+        let vocabulary = try JSONFile.required("vocab.json", in: path, as: [String: Int].self)
+        guard let text = try JSONFile.data("merges.txt", in: path) else {
             throw ConvertError.missingFile(folder: path, name: "merges.txt")
         }
         let lines = String(decoding: text, as: UTF8.self).split(whereSeparator: \.isNewline)
         let merges = lines.drop { $0.hasPrefix("#version") }.map(String.init)
-        let config = try CheckpointFolder.json("tokenizer_config.json", in: path, as: TokenizerParts.self)
+        let config = try JSONFile.required("tokenizer_config.json", in: path, as: TokenizerParts.self)
         try self.init(
             vocabulary: vocabulary, merges: merges, added: config.added, path: "\(path)/vocab.json", rowCount: rowCount)
     }
@@ -76,15 +76,18 @@ struct CheckpointTokenizer {
 
     /// The number of a token, nil if there is none.
     func id(of text: String) -> Int? { tokens.firstIndex(of: text) }
+
+    /// The number of a token that was added to those of texts, nil if there is none.
+    func addedID(of text: String) -> Int? { id(of: text).flatMap { [3, 4].contains(types[$0]) ? $0 : nil } }
 }
 
 /// A token that is found in text before anything else.
 private struct AddedToken: Decodable {
-    var id: Int
+    let id: Int
     let content: String
     let special: Bool?
 
-    /// Qwen's markers carry structure, also where an old file does not call them special.
+    /// Whether it carries structure, such as <|im_end|>, and is no content, such as <think>.
     var isControl: Bool { special == true }
 }
 
@@ -116,6 +119,23 @@ private struct TokenizerFile: Decodable {
         let type: String?
         let vocab: [String: Int]
         let merges: [Merge]
+        private let prefix: String?
+        private let suffix: String?
+        private let hasByteFallback: Bool?
+        private let ignoresMerges: Bool?
+
+        private enum CodingKeys: String, CodingKey {
+            case type, vocab, merges
+            case prefix = "continuing_subword_prefix"
+            case suffix = "end_of_word_suffix"
+            case hasByteFallback = "byte_fallback"
+            case ignoresMerges = "ignore_merges"
+        }
+
+        /// Whether it has options that give other tokens.
+        var hasVariants: Bool {
+            prefix?.isEmpty == false || suffix?.isEmpty == false || hasByteFallback == true || ignoresMerges == true
+        }
     }
 
     /// "a b" in older files, ["a", "b"] in newer ones.
@@ -136,14 +156,29 @@ private struct TokenizerFile: Decodable {
         let type: String?
         private let pretokenizers: [Step]?
         private let pattern: Pattern?
+        private let behavior: String?
+        private let invert: Bool?
+        private let addsSpace: Bool?
+        private let usesPattern: Bool?
 
         private struct Pattern: Decodable {
             let regex: String?
             private enum CodingKeys: String, CodingKey { case regex = "Regex" }
         }
 
-        /// The expressions of all steps that split.
-        var patterns: [String] { [pattern?.regex].compactMap { $0 } + (pretokenizers ?? []).flatMap(\.patterns) }
+        private enum CodingKeys: String, CodingKey {
+            case type, pretokenizers, pattern, behavior, invert
+            case addsSpace = "add_prefix_space"
+            case usesPattern = "use_regex"
+        }
+
+        /// Whether it is two steps: the pattern cuts between its matches, and bytes become letters without another cut.
+        var splitsLikeQwen: Bool {
+            guard type == "Sequence", let steps = pretokenizers, steps.count == 2 else { return false }
+            return steps[0].type == "Split" && steps[0].pattern?.regex == CheckpointTokenizer.pattern
+                && steps[0].behavior == "Isolated" && steps[0].invert != true && steps[1].type == "ByteLevel"
+                && steps[1].addsSpace == false && steps[1].usesPattern == false
+        }
     }
 
     private enum CodingKeys: String, CodingKey {

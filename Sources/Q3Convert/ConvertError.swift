@@ -19,15 +19,19 @@ public enum ConvertError: Error, Sendable, Equatable {
     case badFile(path: String, fault: String)
     case badSafetensors(path: String, fault: String)
     /// Another pooling than the last token's.
-    case pooling(path: String)
+    case pooling(folder: String, modes: [String])
     case unknownRole(folder: String)
     case missingTensor(folder: String, name: String)
     case unknownTensor(folder: String, name: String)
     /// Shapes with the slowest axis first, as the folder has them.
-    case badShape(tensor: String, got: [Int], wanted: [Int])
+    case badShape(tensor: String, got: [Int], wanted: [Int], by: String)
     /// The adapter changes something that the model has not, or that is not merged.
     case strayAdapter(folder: String, module: String)
     case missingToken(folder: String, token: String)
+    /// A language model was asked for where there is none.
+    case embeddingsAreNotCausal
+    /// What opening the new file says.
+    case unrunnable(folder: String, fault: String)
 
     case cannotStartThreads(wanted: Int, got: Int)
 }
@@ -54,17 +58,22 @@ extension ConvertError: CustomStringConvertible {
             "\(path.escapedForTerminal): \(fault)"
         case .badSafetensors(let path, let fault):
             "\(path.escapedForTerminal) is damaged or no safetensors file: \(fault)"
-        case .pooling(let path):
-            "\(path.escapedForTerminal)/1_Pooling/config.json asks for another pooling than the last token's, "
-                + "which no Qwen3-Embedding has"
+        case .pooling(let folder, let modes):
+            "\(folder.escapedForTerminal)/1_Pooling/config.json asks for pooling by "
+                + "\(modes.isEmpty ? "nothing" : modes.joined(separator: ", ").escapedForTerminal), wanted lasttoken: "
+                + "the last token's state is all that q3 computes"
+        case .embeddingsAreNotCausal:
+            "an embedding model has no output matrix to keep; leave --causal out or give --role reranker"
+        case .unrunnable(let folder, let fault):
+            "\(folder.escapedForTerminal) gives a model that does not run: \(fault)"
         case .unknownRole(let folder):
             "nothing in \(folder.escapedForTerminal) tells whether it embeds or reranks; give --role embedding or --role reranker"
         case .missingTensor(let folder, let name):
             "\(folder.escapedForTerminal) has no tensor \(name.escapedForTerminal); download it again"
         case .unknownTensor(let folder, let name):
             "\(folder.escapedForTerminal) has a tensor \(name.escapedForTerminal), which no Qwen3 model has that q3 computes"
-        case .badShape(let tensor, let got, let wanted):
-            "tensor \(tensor.escapedForTerminal) has shape \(got), its config.json wants \(wanted)"
+        case .badShape(let tensor, let got, let wanted, let config):
+            "tensor \(tensor.escapedForTerminal) has shape \(got), its \(config) wants \(wanted)"
         case .strayAdapter(let folder, let module):
             "the adapter changes \(module.escapedForTerminal), which is no matrix of a layer of \(folder.escapedForTerminal)"
         case .missingToken(let folder, let token):

@@ -1,5 +1,7 @@
 // A Hugging Face folder in, a GGUF file out that q3 and llama.cpp run.
 import Q3GGUF
+import Q3Model
+import Q3Tokenizer
 
 public enum Converter {
     /// Writes the model in a folder as a GGUF file.
@@ -7,31 +9,38 @@ public enum Converter {
     ///     try Converter.convert(folder: "Qwen3-Reranker-0.6B", to: "reranker-q8.gguf", as: .q8_0)
     ///
     /// A nil `type` keeps that of the token embeddings. A reranker gets a head of the two rows that its score comes from, with
-    /// `causal` it stays a language model with all rows. The LoRA adapter in the folder `adapter` is merged. Throws `ConvertError` and `GGUFError`.
+    /// `causal` it stays a language model with all rows. The LoRA adapter in the folder `adapter` is merged. Throws `ConvertError`
+    /// and `GGUFError`.
     public static func convert(
         folder path: String, adapter adapterPath: String? = nil, to output: String, as type: FileType? = nil,
-        role: Role? = nil, causal: Bool = false,
-        options: ConvertOptions = ConvertOptions()
+        role: Role? = nil, causal: Bool = false, options: ConvertOptions = ConvertOptions()
     ) throws -> FileReport {
         let checkpoint = try CheckpointFolder(path: path)
         if let fault = checkpoint.config.fault {
             throw ConvertError.badFile(path: "\(checkpoint.path)/config.json", fault: fault)
         }
         guard let role = role ?? Role(of: checkpoint) else { throw ConvertError.unknownRole(folder: checkpoint.path) }
-        let tokenizer = try CheckpointTokenizer(folder: checkpoint.path, rowCount: checkpoint.config.vocabularySize)
+        guard role == .reranker || !causal else { throw ConvertError.embeddingsAreNotCausal }
         let adapter = try adapterPath.map { try LowRankAdapter(folder: $0) }
-        let target = try outputPath(output, inputs: checkpoint.tensorPaths + [adapter?.weightsPath].compactMap { $0 })
-        let (tensors, embeddingType) = try CheckpointTensors(
-            checkpoint, role: role, causal: causal, tokenizer: tokenizer, adapter: adapter
-        ).all()
-        let fileType = type ?? FileType(rawValue: embeddingType.name) ?? .f32
+        let target = try outputPath(output, inputs: checkpoint.inputPaths + (adapter?.inputPaths ?? []))
+        let source = try CheckpointTensors(checkpoint, role: role, causal: causal, adapter: adapter)
+        let tokenizer = try CheckpointTokenizer(folder: checkpoint.path, rowCount: checkpoint.config.vocabularySize)
+        let tensors = try source.all(tokenizer)
+        let fileType = type ?? FileType(rawValue: source.embeddingType.name) ?? .f32
         let mix = Mix(fileType, tensorNames: tensors.map(\.name))
         let types = tensors.map { mix.type(of: $0.name, shape: $0.shape, now: $0.shape.count == 1 ? .f32 : $0.type) }
         var header = GGUFWriter()
         try header.describe(checkpoint, role: role, causal: causal)
         try header.describe(tokenizer, of: checkpoint, role: role, causal: causal)
         header.setFileType(fileType)
-        let reports = try ModelWriter(tensors, types: types).write(header, to: target, options: options) {
+        let reports = try ModelWriter(tensors, types: types).write(header, to: target, options: options) { file in
+            do {
+                _ = try Qwen3Config(file: file)
+                _ = try Tokenizer(metadata: file.metadata)
+            } catch {
+                throw ConvertError.unrunnable(folder: checkpoint.path, fault: "\(error)")
+            }
+        } verify: {
             try checkpoint.checkUnchanged()
             try adapter?.checkUnchanged()
         }

@@ -18,11 +18,11 @@ struct LowRankAdapter {
         let rank: Int
         let alpha: Double
         let isRankStabilized: Bool?
-        let isTransposed: Bool?
-        let usesDirections: Bool?
         let bias: String?
-        let alphas: [String: Double]?
-        let ranks: [String: Int]?
+        /// How training began; some ways change the model's own weights.
+        let start: Setting?
+        /// The variants that are on, by name.
+        let variants: [String]
 
         private enum CodingKeys: String, CodingKey {
             case bias
@@ -30,23 +30,74 @@ struct LowRankAdapter {
             case rank = "r"
             case alpha = "lora_alpha"
             case isRankStabilized = "use_rslora"
-            case isTransposed = "fan_in_fan_out"
-            case usesDirections = "use_dora"
-            case alphas = "alpha_pattern"
-            case ranks = "rank_pattern"
+            case start = "init_lora_weights"
         }
+
+        private static let unsupported = [
+            "alora_invocation_tokens", "alpha_pattern", "arrow_config", "fan_in_fan_out", "kasa_config",
+            "layer_replication", "lora_bias", "modules_to_save", "rank_pattern", "target_parameters",
+            "trainable_token_indices", "use_bdlora", "use_dora", "use_qalora",
+        ]
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            type = try values.decode(String.self, forKey: .type)
+            rank = try values.decode(Int.self, forKey: .rank)
+            alpha = try values.decode(Double.self, forKey: .alpha)
+            isRankStabilized = try values.decodeIfPresent(Bool.self, forKey: .isRankStabilized)
+            bias = try values.decodeIfPresent(String.self, forKey: .bias)
+            start = try values.decodeIfPresent(Setting.self, forKey: .start)
+            let settings = try decoder.container(keyedBy: AnyKey.self)
+            variants = try Self.unsupported.filter {
+                try settings.decodeIfPresent(Setting.self, forKey: AnyKey(stringValue: $0))?.isOn == true
+            }
+        }
+
+        var scale: Double { alpha / (isRankStabilized == true ? Double(rank).squareRoot() : Double(rank)) }
 
         /// What of the adapter is not implemented, nil if nothing.
         var fault: String? {
             if type != "LORA" { return "peft_type is \(type.escapedForTerminal), wanted LORA" }
-            if usesDirections == true { return "use_dora is true, which is not supported" }
-            if isTransposed == true { return "fan_in_fan_out is true, which no Qwen3 model needs" }
             if let bias, bias != "none" { return "bias is \(bias.escapedForTerminal), wanted none" }
-            if alphas?.isEmpty == false || ranks?.isEmpty == false {
-                return "ranks or alphas differ from layer to layer, which is not supported"
+            if let variant = variants.first {
+                return "\(variant) is set, which is not supported; merge the adapter with PEFT and convert the result"
             }
-            if rank < 1 || !alpha.isFinite { return "r is \(rank), wanted at least 1" }
+            if case .text(let start) = start, !["gaussian", "eva", "orthogonal"].contains(start) {
+                return "init_lora_weights is \(start.escapedForTerminal), which changes the model's own weights; "
+                    + "merge the adapter with PEFT and convert the result"
+            }
+            if rank < 1 { return "r is \(rank), wanted at least 1" }
+            if !Float(scale).isFinite { return "lora_alpha is \(alpha), which is too large" }
             return nil
+        }
+    }
+
+    /// A value of any kind, as far as it turns something on.
+    private enum Setting: Decodable {
+        case off, on
+        case text(String)
+
+        init(from decoder: any Decoder) throws {
+            let value = try decoder.singleValueContainer()
+            if let text = try? value.decode(String.self) {
+                self = .text(text)
+            } else if let flag = try? value.decode(Bool.self) {
+                self = flag ? .on : .off
+            } else if let list = try? decoder.unkeyedContainer() {
+                self = list.isAtEnd ? .off : .on
+            } else if let object = try? decoder.container(keyedBy: AnyKey.self) {
+                self = object.allKeys.isEmpty ? .off : .on
+            } else {
+                self = .on
+            }
+        }
+
+        var isOn: Bool {
+            switch self {
+            case .off: false
+            case .on: true
+            case .text(let text): !text.isEmpty
+            }
         }
     }
 
@@ -59,12 +110,13 @@ struct LowRankAdapter {
 
     init(folder path: String) throws {
         self.path = path
-        let config = try CheckpointFolder.json("adapter_config.json", in: path, as: Config.self)
+        let config = try JSONFile.required("adapter_config.json", in: path, as: Config.self)
         if let fault = config.fault { throw ConvertError.badFile(path: "\(path)/adapter_config.json", fault: fault) }
-        file = try SafetensorsFile(path: "\(path)/adapter_model.safetensors")
+        let weights = "adapter_model.safetensors"
+        guard JSONFile.exists(weights, in: path) else { throw ConvertError.missingFile(folder: path, name: weights) }
+        file = try SafetensorsFile(path: "\(path)/\(weights)")
         rank = config.rank
-        let divisor = config.isRankStabilized == true ? Double(rank).squareRoot() : Double(rank)
-        scale = Float(config.alpha / divisor)
+        scale = Float(config.scale)
         var modules: [String: String] = [:]
         for name in file.names {
             guard let module = ["A", "B"].compactMap({ name.cut(suffix: ".lora_\($0).weight") }).first else {
@@ -73,13 +125,17 @@ struct LowRankAdapter {
                     fault: "\(name.escapedForTerminal) is none of the matrices A and B of a LoRA adapter")
             }
             let bare = module.cut(prefix: "base_model.model.") ?? module
-            modules[bare.cut(prefix: "model.") ?? bare] = module
+            let name = bare.cut(prefix: "model.") ?? bare
+            guard modules[name] ?? module == module else {
+                throw ConvertError.badFile(path: file.path, fault: "it has \(name.escapedForTerminal) under two names")
+            }
+            modules[name] = module
         }
         self.modules = modules
     }
 
-    /// Path of its weights.
-    var weightsPath: String { file.path }
+    /// Paths of what is read, none of which the output may replace.
+    var inputPaths: [String] { [file.path, "\(path)/adapter_config.json"] }
 
     func checkUnchanged() throws { try file.checkUnchanged() }
 
@@ -129,7 +185,9 @@ struct LowRankAdapter {
         guard let tensor = try file.tensor(named: name) else {
             throw ConvertError.missingTensor(folder: path, name: name)
         }
-        guard tensor.shape == shape else { throw ConvertError.badShape(tensor: name, got: tensor.shape, wanted: shape) }
+        guard tensor.shape == shape else {
+            throw ConvertError.badShape(tensor: name, got: tensor.shape, wanted: shape, by: "adapter_config.json")
+        }
         var bytes = [UInt8](repeating: 0, count: tensor.byteCount)
         unsafe try bytes.withUnsafeMutableBytes { unsafe try tensor.read(0, $0) }
         return unsafe [Float](unsafeUninitializedCapacity: shape[0] * shape[1]) { values, count in

@@ -9,7 +9,7 @@ public struct ConvertOptions: Sendable {
     public var threads: Int?
     /// Is told how many of all bytes of the new file exist, by any thread.
     public var progress: @Sendable (_ done: Int, _ of: Int) -> Void = { _, _ in }
-    /// Is told the unfinished file's path once it exists, and nil when it is gone.
+    /// Is told the unfinished file's path before it exists, and nil when it is gone.
     public var unfinished: @Sendable (_ path: String?) -> Void = { _ in }
 
     public init() {}
@@ -56,16 +56,26 @@ struct ModelWriter {
         self.pieces = pieces
     }
 
-    /// Writes the file; `header` has the metadata and no tensors. `verify` is asked before the file gets its name.
+    /// Writes the file; `header` has the metadata and no tensors. `check` is shown the file when all but the values is there,
+    /// `verify` is asked before it gets its name.
     func write(
-        _ header: GGUFWriter, to path: String, options: ConvertOptions, verify: () throws -> Void
+        _ header: GGUFWriter, to path: String, options: ConvertOptions, check: (GGUFFile) throws -> Void = { _ in },
+        verify: () throws -> Void
+    ) throws -> [TensorReport] {
+        // Told of before it exists and after it is gone, so that no signal between can leave it behind.
+        defer { options.unfinished(nil) }
+        return try fill(header, path, options, check, verify)
+    }
+
+    private func fill(
+        _ header: GGUFWriter, _ path: String, _ options: ConvertOptions, _ check: (GGUFFile) throws -> Void,
+        _ verify: () throws -> Void
     ) throws -> [TensorReport] {
         let threads = try options.checkedThreads()
         var header = header
         for (tensor, type) in zip(tensors, types) { header.addTensor(tensor.name, shape: tensor.shape, type: type) }
-        let output = try header.create(at: path)
-        options.unfinished(output.temporaryPath)
-        defer { options.unfinished(nil) }
+        let output = try header.create(at: path, announcing: options.unfinished)
+        try check(GGUFFile(path: output.temporaryPath))
 
         let scratch = (0..<threads).map { _ in Scratch(valueCount: Self.pieceLength) }
         var differences = [WeightDifference](repeating: WeightDifference(), count: pieces.count)

@@ -6,8 +6,10 @@ public enum Role: String, Sendable, CaseIterable {
 
     /// What the folder says, nil if nothing does: both models come as causal language models.
     init?(of folder: CheckpointFolder) {
-        let name = folder.path.split(separator: "/").last.map { $0.lowercased() } ?? ""
-        if folder.hasPooling || folder.config.architectures == ["Qwen3Model"] || name.contains("embed") {
+        let name = folder.name.lowercased()
+        if let role = folder.modules.role {
+            self = role
+        } else if folder.config.architectures == ["Qwen3Model"] || name.contains("embed") {
             self = .embedding
         } else if name.contains("rerank") {
             self = .reranker

@@ -33,8 +33,8 @@ final class SafetensorsFile: Sendable {
     private let entries: [String: Entry]
     private let dataStart: Int
 
-    /// What the reference implementation takes at most.
-    private static let headerLimit = 100_000_000
+    /// A hundred times the header of the largest Qwen3 model; reading JSON takes many times its size.
+    static let headerLimit = 1 << 24
 
     init(path: String) throws {
         mapping = try MappedFile(path: path, copying: false)
@@ -43,9 +43,14 @@ final class SafetensorsFile: Sendable {
         guard mapping.byteCount >= 8 else {
             throw fault("it has \(mapping.byteCount) bytes, not even a header's length")
         }
+        let format = ForeignFormat(prefix: unsafe Array(mapping.bytes.prefix(64)))
+        if format == .gitLFSPointer || format == .html { throw fault(format.rawValue) }
         let length = unsafe mapping.bytes.loadUnaligned(as: UInt64.self)
-        guard length <= min(Self.headerLimit, mapping.byteCount - 8) else {
+        guard length <= mapping.byteCount - 8 else {
             throw fault("its header is said to have \(length) bytes of the file's \(mapping.byteCount)")
+        }
+        guard length <= Self.headerLimit else {
+            throw fault("its header has \(length) bytes, wanted at most \(Self.headerLimit)")
         }
         dataStart = 8 + Int(length)
         let header = unsafe Data(mapping.bytes(in: 8..<dataStart))
@@ -54,11 +59,24 @@ final class SafetensorsFile: Sendable {
         } catch {
             throw fault("its header is no JSON object of tensors (\(jsonFault(error)))")
         }
+        // As the format wants it, each tensor begins where the one before it ends: none lies outside, on another or twice.
+        var end = 0
+        for (name, entry) in entries.sorted(by: { $0.value.dataOffsets.lexicographicallyPrecedes($1.value.dataOffsets) }
+        ) {
+            guard entry.dataOffsets.count == 2, entry.dataOffsets[0] == end, entry.dataOffsets[1] >= end else {
+                throw fault("tensor \(name.escapedForTerminal) lies at \(entry.dataOffsets), wanted from \(end) on")
+            }
+            end = entry.dataOffsets[1]
+        }
+        guard end == mapping.byteCount - dataStart else {
+            throw fault(
+                "its tensors have \(end) bytes, the file has \(mapping.byteCount - dataStart); download it again")
+        }
     }
 
     var names: [String] { entries.keys.sorted() }
 
-    /// The tensor of that name, checked; nil if there is none.
+    /// The tensor of that name, of a type and shape that fit its bytes; nil if there is none.
     func tensor(named name: String) throws -> Tensor? {
         guard let entry = entries[name] else { return nil }
         func fault(_ what: String) -> ConvertError {
@@ -75,9 +93,7 @@ final class SafetensorsFile: Sendable {
             }
             byteCount = product
         }
-        guard entry.dataOffsets.count == 2, case let (begin, end) = (entry.dataOffsets[0], entry.dataOffsets[1]),
-            0 <= begin, begin <= end, end <= mapping.byteCount - dataStart
-        else { throw fault("lies at \(entry.dataOffsets), outside the file; download it again") }
+        let (begin, end) = (entry.dataOffsets[0], entry.dataOffsets[1])
         guard end - begin == byteCount else {
             throw fault("has \(end - begin) bytes, its shape \(entry.shape) needs \(byteCount)")
         }
@@ -107,29 +123,5 @@ final class SafetensorsFile: Sendable {
                 entries[key.stringValue] = try values.decode(Entry.self, forKey: key)
             }
         }
-    }
-}
-
-/// Any key of a JSON object.
-struct AnyKey: CodingKey {
-    let stringValue: String
-    var intValue: Int? { nil }
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
-}
-
-/// What a decoder complains of, in a few words.
-func jsonFault(_ error: any Error) -> String {
-    func place(_ context: DecodingError.Context) -> String {
-        context.codingPath.map(\.stringValue).joined(separator: ".").escapedForTerminal
-    }
-    return switch error {
-    case DecodingError.keyNotFound(let key, let context):
-        "\(context.codingPath.isEmpty ? "" : place(context) + ".")\(key.stringValue) is missing"
-    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
-        "\(context.codingPath.isEmpty ? "it" : place(context)) has another type"
-    case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
-        "\(place(context)) has a value that cannot be"
-    default: "no JSON"
     }
 }

@@ -8,7 +8,7 @@
     let decoded: UnsafeMutableBufferPointer<Float>
 
     init(valueCount: Int) {
-        let byteCount = valueCount * MemoryLayout<Float>.size  // no type takes more
+        let byteCount = valueCount * MemoryLayout<Double>.size  // no type takes more
         unsafe source = .allocate(byteCount: byteCount, alignment: 64)
         unsafe blocks = .allocate(byteCount: byteCount, alignment: 64)
         unsafe values = .allocate(capacity: valueCount)

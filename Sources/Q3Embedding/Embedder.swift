@@ -34,6 +34,8 @@ public final class Embedder: Sendable {
     public let tokenizer: Tokenizer
     /// What the file was made for.
     public let role: ModelRole
+    /// Whether queries are dressed with an instruction: q3-mini and others that were trained without take them as they are.
+    public let takesInstructions: Bool
     private let endOfText: Int32
 
     /// Opens a GGUF file.
@@ -53,6 +55,7 @@ public final class Embedder: Sendable {
         if let pooling = try file.metadata.optionalUInt32("qwen3.pooling_type"), pooling != PoolingType.last {
             throw EmbeddingError.unsupportedPooling(type: pooling, name: PoolingType.names[pooling] ?? "unknown")
         }
+        takesInstructions = try Prompt.isUsed(by: file.metadata)
         tokenizer = try Tokenizer(metadata: file.metadata)
         guard let endOfText = tokenizer.endOfTextID else { throw EmbeddingError.missingEndOfText }
         self.endOfText = endOfText
@@ -102,7 +105,7 @@ public final class Embedder: Sendable {
         progress: (@Sendable (_ tokensDone: Int, _ tokenCount: Int) -> Void)? = nil
     ) async throws -> [Result<Embedding, EmbeddingError>] {
         let kept = try dimensions(requested: options.dimensions)
-        let inputs = texts.map { input(for: prompt.applied(to: $0), options: options) }
+        let inputs = texts.map { input(for: prompted($0, as: prompt), options: options) }
         let lists = inputs.compactMap { try? $0.get().ids }
         let tokenCount = lists.reduce(0) { $0 + $1.count }
         var states = try await model.lastHiddenStates(of: lists) { progress?($0, tokenCount) }
@@ -121,6 +124,11 @@ public final class Embedder: Sendable {
                     truncated: input.truncated)
             }
         }
+    }
+
+    /// The text as this model reads it.
+    public func prompted(_ text: String, as prompt: Prompt) -> String {
+        takesInstructions ? prompt.applied(to: text) : text
     }
 
     package struct Input: Sendable {

@@ -25,11 +25,11 @@ public struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
         var hash = SpaceHash()
         hash.combine(Self.rulesVersion)
         hash.combine(Self.rules)
-        hash.combine(Prompt.queryTemplate)
+        let metadata = model.file.metadata
+        hash.combine(try Prompt.isUsed(by: metadata) ? Prompt.queryTemplate : "")
         hash.combine(model.options.precision.rawValue)
         hash.combine(model.config)
 
-        let metadata = model.file.metadata
         hash.combine(try metadata.string("tokenizer.ggml.pre"))
         for type in try metadata.int32Array("tokenizer.ggml.token_type") {
             hash.combine(UInt64(bitPattern: Int64(type)))

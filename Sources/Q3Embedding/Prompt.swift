@@ -1,5 +1,7 @@
 // How a text is dressed before it is encoded: documents stay as they are, queries carry an instruction.
 
+package import Q3GGUF
+
 /// What a text is for, which decides the prompt around it.
 ///
 /// The model was trained with instructions on queries only, so an index holds `.document` vectors and is searched with
@@ -15,6 +17,12 @@ public enum Prompt: Sendable, Equatable {
 
     /// The query form with its two holes, as `q3 info` shows it and as the fingerprint records it.
     public static let queryTemplate = "Instruct: {task}\nQuery:{text}"
+
+    /// Whether a model was trained with instructions: not when its file says that the prompt of queries is empty, as
+    /// `config_sentence_transformers.json` would. Its queries are embedded as they are, whatever their task.
+    package static func isUsed(by metadata: Metadata) throws(GGUFError) -> Bool {
+        try metadata.optionalString("sentence_transformers.prompts.query") != ""
+    }
 
     /// The text as the model reads it. No space follows `Query:`; the model was trained without one.
     public func applied(to text: String) -> String {

@@ -17,9 +17,10 @@ final class AtomicFile {
     private var isCommitted = false
 
     /// The new file has `byteCount` zeros.
-    init(path: String, byteCount: Int) throws(GGUFError) {
+    init(path: String, byteCount: Int, announcing: (_ partPath: String) -> Void) throws(GGUFError) {
         // A name of its own for each writer: two that write the same file do not mix their bytes.
         let partPath = "\(path).\(String(UInt64.random(in: 0...UInt64.max), radix: 36)).part"
+        announcing(partPath)
         let descriptor = unsafe open(partPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw .cannotWrite(path: path, code: errno) }
         self.path = path

@@ -11,7 +11,7 @@ public enum ForeignFormat: String, Sendable, Equatable {
     case unknown = "it does not begin with \"GGUF\"; check that this is the model file"
 
     /// Guesses from the first bytes of a file.
-    init(prefix: [UInt8]) {
+    package init(prefix: [UInt8]) {
         let text = prefix.drop { $0 == 0x20 || 0x09...0x0D ~= $0 }.map { 0x41...0x5A ~= $0 ? $0 | 0x20 : $0 }
         self =
             if text.starts(with: "version https://git-lfs".utf8) {

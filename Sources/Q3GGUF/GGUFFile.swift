@@ -1,6 +1,6 @@
 // One GGUF file, mapped and checked: metadata, tensor table, and the bytes of each tensor in place.
 
-/// A GGUF model file of version 2 or 3, mapped into memory.
+/// A GGUF model file of version 2 or 3 in memory, mapped as a rule.
 ///
 /// Opening checks the whole header, so everything that this type returns lies inside the file; no tensor is read until
 /// its bytes are touched. The map is released with the last reference to the file, its metadata or its string arrays.
@@ -24,10 +24,22 @@ public final class GGUFFile: Sendable {
 
     /// Opens a regular file and checks it. `copying` reads all of it into memory of this process instead of mapping it,
     /// for folders where others may write. Throws `GGUFError`.
-    public init(path: String, copying: Bool = false) throws(GGUFError) {
-        mapping = try MappedFile(path: path, copying: copying)
+    public convenience init(path: String, copying: Bool = false) throws(GGUFError) {
+        try self.init(MappedFile(path: path, copying: copying))
+    }
+
+    /// Uses a file that is in memory already, without copying it: one that is part of the program, say.
+    ///
+    /// The bytes must stay where they are, and as they are, while the process lives; they may have any alignment. `name`
+    /// stands where a file has its path. Throws `GGUFError`.
+    @unsafe public convenience init(immortal bytes: UnsafeRawBufferPointer, name: String) throws(GGUFError) {
+        try self.init(unsafe MappedFile(immortal: bytes, name: name))
+    }
+
+    private init(_ mapping: MappedFile) throws(GGUFError) {
+        self.mapping = mapping
         let header = try Header(of: mapping)
-        self.path = path
+        path = mapping.path
         byteCount = mapping.byteCount
         version = header.version
         alignment = header.alignment

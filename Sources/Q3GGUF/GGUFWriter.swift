@@ -82,15 +82,18 @@ public struct GGUFWriter: Sendable {
     }
 
     /// Writes all that is known beside `path`, for tensors to be written in any order; throws what `write` throws. The file
-    /// appears when that is committed.
-    public func create(at path: String) throws(GGUFError) -> GGUFOutput {
+    /// appears when that is committed. `announcing` is told the name that it has until then, before it exists.
+    public func create(
+        at path: String, announcing: (_ temporaryPath: String) -> Void = { _ in }
+    ) throws(GGUFError) -> GGUFOutput {
         let alignment = try checkedAlignment()
         let (header, places) = try encodeHeader(alignment: alignment)
         guard let dataStart = header.count.checkedRoundedUp(to: alignment),
             let byteCount = (places.last.map { $0.offset.checkedAdding($0.byteCount) } ?? 0)?
                 .checkedAdding(dataStart)?.checkedRoundedUp(to: alignment)
         else { throw .cannotWrite(path: path, code: EFBIG) }
-        let file = try AtomicFile(path: path, byteCount: tensors.isEmpty ? header.count : byteCount)
+        let file = try AtomicFile(
+            path: path, byteCount: tensors.isEmpty ? header.count : byteCount, announcing: announcing)
         unsafe try file.write(header.span.bytes, at: 0)
         let output = GGUFOutput(file: file, dataStart: dataStart, tensors: places)
         for (index, tensor) in tensors.enumerated() { try write(tensor, at: index, to: output) }

@@ -1,4 +1,4 @@
-// A regular file read-only in memory, mapped or copied: the only place that opens a model file.
+// A model's bytes read-only in memory: a file mapped or copied, or what is there already. The only place that opens a model file.
 
 #if canImport(Glibc)
     import Glibc
@@ -13,10 +13,15 @@
 @safe package final class MappedFile: Sendable {
     package let path: String
     package let byteCount: Int
-    private let descriptor: CInt
-    private let identity: Identity
-    private let isCopy: Bool
-    private nonisolated(unsafe) let base: UnsafeMutableRawPointer
+    private let source: Source?
+    private nonisolated(unsafe) let base: UnsafeRawPointer
+
+    /// The open file that the bytes come from.
+    private struct Source {
+        let descriptor: CInt
+        let identity: Identity
+        let isCopy: Bool
+    }
 
     /// What tells that a file is still the one that was opened.
     private struct Identity: Equatable {
@@ -69,11 +74,18 @@
             }
         }
         isKept = true
-        isCopy = copying
         self.path = path
         self.byteCount = identity.byteCount
-        self.descriptor = descriptor
-        self.identity = identity
+        source = Source(descriptor: descriptor, identity: identity, isCopy: copying)
+        unsafe self.base = UnsafeRawPointer(base)
+    }
+
+    /// Uses bytes that stay as they are while the process lives; `name` stands where a file has its path.
+    @unsafe init(immortal bytes: UnsafeRawBufferPointer, name: String) throws(GGUFError) {
+        guard let base = bytes.baseAddress, unsafe !bytes.isEmpty else { throw .empty(path: name) }
+        path = name
+        byteCount = bytes.count
+        source = nil
         unsafe self.base = unsafe base
     }
 
@@ -93,12 +105,17 @@
 
     /// Copies the bytes from `offset` on. Unlike the map that costs no memory but the copy's, however large the file.
     @unsafe package func read(at offset: Int, into memory: UnsafeMutableRawBufferPointer) throws(GGUFError) {
-        unsafe try Self.read(descriptor, at: offset, into: memory, path: path)
+        if let source {
+            unsafe try Self.read(source.descriptor, at: offset, into: memory, path: path)
+        } else {
+            unsafe memory.copyMemory(from: bytes(in: offset..<offset + memory.count))
+        }
     }
 
     deinit {
-        unsafe munmap(base, byteCount)
-        close(descriptor)
+        guard let source else { return }
+        unsafe munmap(UnsafeMutableRawPointer(mutating: base), byteCount)
+        close(source.descriptor)
     }
 
     /// All bytes; valid while the file lives.
@@ -122,9 +139,9 @@
     /// Throws `changed` when the file was cut, grown or written since it was opened: pages past a new end raise SIGBUS,
     /// the rest of the last page reads as zeros. A file that was replaced or deleted by name stays whole under its map.
     package func checkUnchanged() throws(GGUFError) {
-        if isCopy { return }
+        guard let source, !source.isCopy else { return }
         var status = stat()
-        guard unsafe fstat(descriptor, &status) == 0 else { throw .cannotOpen(path: path, code: errno) }
-        guard Identity(status) == identity else { throw .changed(path: path) }
+        guard unsafe fstat(source.descriptor, &status) == 0 else { throw .cannotOpen(path: path, code: errno) }
+        guard Identity(status) == source.identity else { throw .changed(path: path) }
     }
 }

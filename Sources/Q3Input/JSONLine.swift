@@ -14,10 +14,21 @@ package enum RecordID: Sendable, Equatable {
 
 /// The fields of one line that we know.
 package struct JSONLine {
+    /// "id", or "_id" as BEIR's files have it.
     package let id: RecordID?
-    private let fields: [String: String]
+    private let fields: [String: Value]
 
-    private static let knownKeys = ["text", "query", "document", "instruction"]
+    /// What a field holds, as far as some command has a use for it.
+    private enum Value {
+        case text(String)
+        case whole(Int64)
+        case fraction(Double)
+        case other
+    }
+
+    private static let textKeys = ["text", "query", "document", "instruction"]
+    /// Fields of evaluation data, which elsewhere may hold anything.
+    private static let evaluationKeys = ["title", "sentence1", "sentence2", "score", "label"]
 
     package init(_ line: String) throws(BadRecord) {
         // The decoder guesses UTF-16 and UTF-32 from NULs; no control character is allowed in JSON but these.
@@ -38,15 +49,40 @@ package struct JSONLine {
 
     /// The text of a key; throws if there is none.
     package func text(_ key: String) throws(BadRecord) -> String {
-        guard let text = fields[key] else { throw BadRecord(message: "\"\(key)\" is missing") }
-        return text
+        switch fields[key] {
+        case .text(let text): return text
+        case nil: throw BadRecord(message: "\"\(key)\" is missing")
+        default: throw BadRecord(message: "\"\(key)\" is no string")
+        }
     }
 
-    package func optionalText(_ key: String) -> String? { fields[key] }
+    package func optionalText(_ key: String) -> String? {
+        if case .text(let text) = fields[key] { text } else { nil }
+    }
+
+    /// The number of a key; throws if there is none.
+    package func number(_ key: String) throws(BadRecord) -> Double {
+        switch fields[key] {
+        case .whole(let number): return Double(number)
+        case .fraction(let number): return number
+        case nil: throw BadRecord(message: "\"\(key)\" is missing")
+        default: throw BadRecord(message: "\"\(key)\" is no number")
+        }
+    }
+
+    /// The name of a class, which may be a whole number.
+    package func label(_ key: String) throws(BadRecord) -> String {
+        switch fields[key] {
+        case .text(let text): return text
+        case .whole(let number): return "\(number)"
+        case nil: throw BadRecord(message: "\"\(key)\" is missing")
+        default: throw BadRecord(message: "\"\(key)\" is neither a string nor a whole number")
+        }
+    }
 
     private struct Object: Decodable {
         var id: RecordID?
-        var fields: [String: String] = [:]
+        var fields: [String: Value] = [:]
 
         private struct Key: CodingKey {
             let stringValue: String
@@ -57,16 +93,20 @@ package struct JSONLine {
 
         init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: Key.self)
-            for key in JSONLine.knownKeys.map(Key.init) where values.contains(key) {
+            for key in JSONLine.textKeys.map(Key.init) where values.contains(key) {
                 do {
                     if let text = try values.decodeIfPresent(String.self, forKey: key) {
-                        fields[key.stringValue] = text
+                        fields[key.stringValue] = .text(text)
                     }
                 } catch DecodingError.typeMismatch {
                     throw BadRecord(message: "\"\(key.stringValue)\" is no string")
                 }
             }
-            let key = Key(stringValue: "id")
+            for key in JSONLine.evaluationKeys.map(Key.init) where values.contains(key) {
+                if try values.decodeNil(forKey: key) { continue }
+                fields[key.stringValue] = value(of: key, in: values)
+            }
+            let key = Key(stringValue: values.contains(Key(stringValue: "id")) ? "id" : "_id")
             guard values.contains(key), try !values.decodeNil(forKey: key) else { return }
             if let text = try? values.decode(String.self, forKey: key) {
                 id = .text(text)
@@ -75,8 +115,16 @@ package struct JSONLine {
             } else if let number = try? values.decode(UInt64.self, forKey: key) {
                 id = .number("\(number)")
             } else {
-                throw BadRecord(message: "\"id\" is neither a string nor a whole number of at most 64 bits")
+                throw BadRecord(
+                    message: "\"\(key.stringValue)\" is neither a string nor a whole number of at most 64 bits")
             }
+        }
+
+        private func value(of key: Key, in values: KeyedDecodingContainer<Key>) -> Value {
+            if let text = try? values.decode(String.self, forKey: key) { return .text(text) }
+            if let number = try? values.decode(Int64.self, forKey: key) { return .whole(number) }
+            if let number = try? values.decode(Double.self, forKey: key), number.isFinite { return .fraction(number) }
+            return .other
         }
     }
 }

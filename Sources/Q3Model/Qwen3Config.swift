@@ -24,7 +24,7 @@ public struct Qwen3Config: Sendable, Equatable {
     /// Three times the longest context of any Qwen3 checkpoint: what a file says beyond that sizes nothing.
     public static let contextLimit = 1 << 17
     /// Ten times the vocabulary of any Qwen3 checkpoint.
-    static let vocabularyLimit = 1 << 21
+    package static let vocabularyLimit = 1 << 21
 
     /// Width of all query heads together.
     public var queryWidth: Int { heads * headDim }

@@ -29,8 +29,6 @@
             case bodyTooLarge
             /// The body is not `application/json`, or is compressed.
             case mediaType
-            /// The body did not arrive in time.
-            case slowBody
             case unauthorized
             /// A host or an origin that is not on the list.
             case forbidden
@@ -137,7 +135,6 @@
             case .empty: .badRequest
             case .bodyTooLarge: .contentTooLarge
             case .mediaType: .unsupportedMediaType
-            case .slowBody: .requestTimeout
             case .unauthorized: .unauthorized
             case .forbidden: .forbidden
             case .noSuchRoute, .noSuchModel: .notFound
@@ -157,7 +154,7 @@
             case .unavailable: headers[.retryAfter] = "1"
             case .unauthorized: headers[.wwwAuthenticate] = "Bearer"
             case .methodNotAllowed(let allow): headers[.allow] = allow
-            case .bodyTooLarge, .slowBody: headers[.connection] = "close"
+            case .bodyTooLarge: headers[.connection] = "close"
             default: break
             }
             let body = (try? JSON.encoder.encode(ErrorBody(style: self, fault: fault))) ?? Data()
@@ -207,7 +204,6 @@
             case .tooMany: "too_many_inputs"
             case .bodyTooLarge: "body_too_large"
             case .mediaType: "unsupported_media_type"
-            case .slowBody: "request_timeout"
             case .unauthorized: "invalid_api_key"
             case .forbidden: "forbidden"
             case .noSuchRoute: "not_found"

@@ -136,7 +136,7 @@
                 }
                 // To cut a text at its end, no more of it need be read.
                 return embedder.tokenizer.encode(
-                    prompt.applied(to: text), parseSpecial: false,
+                    prompt.applied(to: text, takesInstructions: embedder.takesInstructions), parseSpecial: false,
                     atLeast: request.cut == .end ? embedder.tokenLimit : .max)
             case .tokens(let tokens):
                 guard !tokens.isEmpty else { throw Fault(.empty, "`\(request.field)` cannot be empty", param: path) }
@@ -146,7 +146,7 @@
                         .invalid, "token id \(tokens[place]) at \(path)[\(place)] is outside the vocabulary of \(size)",
                         param: "\(path)[\(place)]")
                 }
-                let before = prompt.applied(to: "")
+                let before = prompt.applied(to: "", takesInstructions: embedder.takesInstructions)
                 return before.isEmpty ? tokens : embedder.tokenizer.encode(before) + tokens
             }
         }

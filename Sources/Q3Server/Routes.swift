@@ -3,6 +3,7 @@
     import HTTPTypes
     import Hummingbird
     import NIOCore
+    import Q3Model
     import Synchronization
 
     #if canImport(FoundationEssentials)
@@ -93,7 +94,7 @@
                 return try Response(json: ["status": "ok"])
             }
             get("/live") { _ throws(Fault) in try Response(json: ["status": "ok"]) }
-            get("/version") { _ throws(Fault) in try Response(json: ["version": Q3ServerVersion.text]) }
+            get("/version") { _ throws(Fault) in try Response(json: ["version": Release.version]) }
             get("/metrics") { _ in
                 inference.metrics.prefixCaches(of: (try? inference.shelf.models()) ?? [])
                 return Response(text: registry.text, type: "text/plain; version=0.0.4; charset=utf-8")

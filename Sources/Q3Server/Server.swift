@@ -19,10 +19,6 @@
         case modelChanged
     }
 
-    enum Q3ServerVersion {
-        static let text = "0.1.0"
-    }
-
     /// An HTTP server for embedding and reranking models, to be run once.
     public struct Server: Sendable {
         private let options: ServerOptions

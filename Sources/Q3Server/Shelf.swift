@@ -38,6 +38,10 @@
             }
         }
 
+        var takesInstructions: Bool {
+            if case .embedder(let embedder) = head { embedder.takesInstructions } else { true }
+        }
+
         var isEmbedder: Bool { if case .embedder = head { true } else { false } }
     }
 

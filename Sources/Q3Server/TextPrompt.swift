@@ -23,10 +23,12 @@
             }
         }
 
-        func applied(to text: String) -> String {
+        /// The text as a model reads it: not all take instructions.
+        func applied(to text: String, takesInstructions: Bool) -> String {
             switch self {
-            case .document: Prompt.document.applied(to: text)
-            case .query(let task): Prompt.query(task: task ?? Prompt.defaultTask).applied(to: text)
+            case .query(let task) where takesInstructions:
+                Prompt.query(task: task ?? Prompt.defaultTask).applied(to: text)
+            case .document, .query: Prompt.document.applied(to: text)
             case .verbatim(let prefix): prefix + text
             }
         }

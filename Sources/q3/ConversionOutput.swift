@@ -56,6 +56,7 @@ enum ConversionOutput {
         object.add("type", quoted: report.fileType.rawValue)
         object.add("tensor_bytes", report.byteCount)
         object.add("seconds", seconds)
+        object.add("rounded_before", report.wasQuantizedBefore)
         object.add(
             "tensors",
             list: report.tensors.map { tensor in

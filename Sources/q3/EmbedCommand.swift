@@ -7,7 +7,7 @@ struct EmbedCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "embed",
         abstract: "Turns texts into vectors.",
-        usage: "q3 embed --model FILE [--query | --instruct TASK] [OPTION ...] [TEXT ...]",
+        usage: "q3 embed [--model FILE] [--query|--instruct TASK] [OPTION ...] [TEXT ...]",
         discussion: """
             Documents are embedded as they are; queries need --query or --instruct, which
             put the instruction before them that the model was trained with. An empty line
@@ -71,6 +71,9 @@ struct EmbedCommand: AsyncParsableCommand {
         let file = try OutputFile(path: output.output, inputs: [source.path, try? modelPath(model.model)])
         let embedder = try opening(model.model, copying: model.noMmap) {
             try Embedder(file: $0, options: model.options)
+        }
+        if instruct != nil, !embedder.takesInstructions {
+            throw Failure(.usage, "this model takes no instructions; leave out --instruct")
         }
         let kept = try embedder.dimensions(requested: dimensions)
         let columnCount = try type.elementCount(dimensions: kept)

@@ -113,7 +113,7 @@ extension GGUFError {
 extension ConvertError {
     fileprivate var exitStatus: ExitStatus {
         switch self {
-        case .outputIsInput, .notReplaceable, .threadCount: .usage
+        case .outputIsInput, .notReplaceable, .threadCount, .embeddingsAreNotCausal: .usage
         case .cannotStartThreads: .system
         default: .badData
         }

@@ -8,7 +8,7 @@ struct InfoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info",
         abstract: "Describes a model file and what it needs.",
-        usage: "q3 info --model FILE [--context TOKENS] [--json]",
+        usage: "q3 info [--model FILE] [--context TOKENS] [--json]",
         discussion: """
             The fingerprint names the vector space: weights, tokenizer, prompt, pooling,
             normalization, precision and the version of the arithmetic. Vectors may be

@@ -63,15 +63,17 @@ enum Interruption {
             guard let end else { break }
             end()
         }
+        let status = received == SIGTERM ? ExitStatus.terminated.rawValue : ExitStatus.interrupted.rawValue
+        if let message = lastWords.withLock({ $0 }) { Terminal.say(message) }
         for _ in 0..<100 {
-            let removed: Void? = unfinishedFile.withLockIfAvailable { path in
+            // The lock is kept to the end: no thread makes another file meanwhile.
+            unfinishedFile.withLockIfAvailable { path in
                 if let path { unsafe unlink(path) }
+                _exit(status)
             }
-            if removed != nil { break }
             usleep(10_000)
         }
-        if let message = lastWords.withLock({ $0 }) { Terminal.say(message) }
-        _exit(received == SIGTERM ? ExitStatus.terminated.rawValue : ExitStatus.interrupted.rawValue)
+        _exit(status)
     }
 
     /// Runs `body` while no signal ends the process. The body is given the unfinished file's path to set or clear.

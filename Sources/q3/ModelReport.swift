@@ -20,12 +20,14 @@ struct ModelReport {
     private let types: [TypeShare]
     private let head: Result<RerankHeadSource, any Error>
     private let mergeCount: Int
+    private let takesInstructions: Bool
 
     init(model: Qwen3Model, tokenizer: Tokenizer, context: Int) throws {
         self.model = model
         self.tokenizer = tokenizer
         role = try ModelRole(of: model.file)
         fingerprint = try Fingerprint(of: model)
+        takesInstructions = try Prompt.isUsed(by: model.file.metadata)
         memory = model.memoryPlan(tokenCount: context)
         types = Dictionary(grouping: model.file.tensors, by: \.type.name)
             .map { TypeShare(type: $0, tensorCount: $1.count, byteCount: $1.reduce(0) { $0 + $1.byteCount }) }
@@ -64,8 +66,13 @@ struct ModelReport {
             rows += [
                 ("pooling", "last token, after the output norm, unit length"),
                 ("end of text", endOfText),
-                ("dimensions", "1 to \(config.hiddenSize), trained from 32"),
-                ("prompt", "documents as they are; queries \(JSONText.quoted(Prompt.queryTemplate))"),
+                ("dimensions", "1 to \(config.hiddenSize)" + (takesInstructions ? ", trained from 32" : "")),
+                (
+                    "prompt",
+                    takesInstructions
+                        ? "documents as they are; queries \(JSONText.quoted(Prompt.queryTemplate))"
+                        : "documents and queries as they are"
+                ),
             ]
         }
         if role.kind != .embedding {
@@ -149,8 +156,8 @@ struct ModelReport {
         if role.kind != .reranker {
             object.add("pooling", quoted: "last")
             if let id = tokenizer.endOfTextID { object.add("end_of_text", id) }
-            object.add("query_prompt", quoted: Prompt.queryTemplate)
-            object.add("default_task", quoted: Prompt.defaultTask)
+            object.add("query_prompt", quoted: takesInstructions ? Prompt.queryTemplate : "{text}")
+            if takesInstructions { object.add("default_task", quoted: Prompt.defaultTask) }
         }
         if role.kind != .embedding {
             object.add("head", quoted: headText)

@@ -8,8 +8,10 @@ public import Q3Model
 public import Q3Reranking
 
 struct ModelArguments: ParsableArguments {
-    @Option(name: .shortAndLong, help: "The model: a GGUF file, or a name from 'q3 list'.")
-    var model: String
+    @Option(
+        name: .shortAndLong,
+        help: "The model: a GGUF file, or a name from 'q3 list'. (default: q3-mini, which is built in)")
+    var model: String?
 
     @OptionGroup var computing: ComputingArguments
 
@@ -69,20 +71,26 @@ extension SHA256Digest: ExpressibleByArgument {
     public init?(argument: String) { self.init(hex: argument) }
 }
 
-/// The path of what `--model` was given: a path, or a name of a model that q3 knows or has downloaded.
-func modelPath(_ given: String) throws -> String {
-    try ModelFinder.path(of: given, environment: Environment.current.values)
+/// The file that `--model` means: a path, or a name of a model that q3 knows or has downloaded. Nil for the built-in model.
+func modelPath(_ given: String?) throws -> String? {
+    guard let given, given != BuiltInModel.name else { return nil }
+    return try ModelFinder.path(of: given, environment: Environment.current.values)
 }
 
-/// Opens a model by its path or name; whatever is wrong with it names the file, and so does a change while it was read.
-func opening<Model>(_ given: String, copying: Bool = false, _ open: (GGUFFile) throws -> Model) throws -> Model {
+/// Opens what `--model` means; whatever is wrong with it names the file, and so does a change while it was read.
+func opening<Model>(_ given: String?, copying: Bool = false, _ open: (GGUFFile) throws -> Model) throws -> Model {
     let path = try modelPath(given)
     do {
-        let file = try GGUFFile(path: path, copying: copying)
+        let file =
+            if let path {
+                try GGUFFile(path: path, copying: copying)
+            } else {
+                try BuiltInModel.open(isAskedFor: given != nil)
+            }
         let model = try open(file)
         try file.checkUnchanged()
         return model
     } catch {
-        throw Failure(error, model: path)
+        throw Failure(error, model: path ?? BuiltInModel.name)
     }
 }

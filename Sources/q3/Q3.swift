@@ -1,6 +1,7 @@
 // The command line tool: parses, runs one command, and turns every failure into one line and an exit status.
 import ArgumentParser
 import Q3Kernels
+import Q3Model
 
 #if canImport(Glibc)
     import Glibc
@@ -87,10 +88,12 @@ struct RootCommand: ParsableCommand {
               q3 embed -m embedding.gguf "Beijing is the capital of China."
               q3 embed -m embedding.gguf -i lines.txt --format npy -o vectors.npy
               q3 rerank -m reranker.gguf --query "capital of China" "Beijing." "Bread."
+              q3 search "capital of China" -m embedding.gguf -i documents.jsonl
               q3 serve -m embedding.gguf -m reranker.gguf --port 8080
               q3 convert Qwen3-Embedding-0.6B -o embedding-f16.gguf --type f16
               q3 quantize embedding-f16.gguf embedding-q4.gguf Q4_K_M
               q3 info -m embedding.gguf
+              q3 eval retrieval scifact -m embedding.gguf
 
             EXIT STATUS
                0  done
@@ -102,11 +105,11 @@ struct RootCommand: ParsableCommand {
               77  not permitted            130  interrupted (143: terminated)
              141  nobody reads the output
             """,
-        version: "0.1.0",
+        version: Release.version,
         subcommands: commands)
 
     private static var commands: [any ParsableCommand.Type] {
-        var commands: [any ParsableCommand.Type] = [EmbedCommand.self, RerankCommand.self]
+        var commands: [any ParsableCommand.Type] = [EmbedCommand.self, RerankCommand.self, SearchCommand.self]
         #if Server
             commands.append(ServeCommand.self)
         #endif
@@ -115,7 +118,7 @@ struct RootCommand: ParsableCommand {
         #endif
         return commands + [
             ListCommand.self, VerifyCommand.self, ConvertCommand.self, QuantizeCommand.self, TokenizeCommand.self,
-            InfoCommand.self, BenchCommand.self,
+            InfoCommand.self, BenchCommand.self, EvalCommand.self,
         ]
     }
 }

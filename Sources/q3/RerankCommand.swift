@@ -30,7 +30,10 @@ struct RerankCommand: AsyncParsableCommand {
         case json, jsonl, text
     }
 
-    @OptionGroup var model: ModelArguments
+    @Option(name: .shortAndLong, help: "The GGUF file of the model.")
+    var model: String
+
+    @OptionGroup var computing: ComputingArguments
 
     @Option(name: .shortAndLong, help: "What the documents should answer.")
     var query: String?
@@ -74,9 +77,9 @@ struct RerankCommand: AsyncParsableCommand {
         var records = try RecordReader(source, lossy: input.lossy, parser: parser)
         var writer = ScoreWriter(
             format: format, rawScores: rawScores,
-            output: try OutputFile(path: output.output, inputs: [source.path, try? modelPath(model.model)]))
-        let reranker = try opening(model.model, copying: model.noMmap) {
-            try Reranker(file: $0, options: model.options)
+            output: try OutputFile(path: output.output, inputs: [source.path, try? modelPath(model)]))
+        let reranker = try opening(model, copying: computing.noMmap) {
+            try Reranker(file: $0, options: computing.options)
         }
         let options = RerankOptions(style: promptStyle, instruction: instruct, truncate: truncate)
         var rejections = Rejections(strict: input.strict || source.isArguments)

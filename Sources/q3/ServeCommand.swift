@@ -21,7 +21,7 @@
         static let configuration = CommandConfiguration(
             commandName: "serve",
             abstract: "Serves models over HTTP to the clients people have.",
-            usage: "q3 serve --model FILE [--model FILE] [OPTION ...]",
+            usage: "q3 serve [--model FILE ...] [OPTION ...]",
             discussion: """
                 Speaks as OpenAI, Text Embeddings Inference, Cohere, Jina, vLLM, Ollama and
                 llama-server do for embeddings and reranking; /docs lists the routes, /ui is a
@@ -45,7 +45,9 @@
 
         @Option(
             name: [.short, .long, .customLong("model-id")], parsing: .singleValue,
-            help: "A model: a GGUF file, or a name from 'q3 list'; may be repeated.")
+            help:
+                "A model: a GGUF file, or a name from 'q3 list'; may be repeated. (default: q3-mini, which is built in)"
+        )
         var model: [String] = []
 
         @Option(parsing: .singleValue, help: "Name of the model, in the order of --model. (default: the file's name)")
@@ -161,12 +163,12 @@
 
         /// Opens the models and computes a text with each, so that the first request finds the file in memory.
         private static func load(
-            _ models: [(path: String, name: String)], options: ModelOptions, copying: Bool
+            _ models: [(path: String?, name: String)], options: ModelOptions, copying: Bool
         ) async throws -> [ServedModel] {
             var served: [ServedModel] = []
             for (given, name) in models {
                 let path = try modelPath(given)
-                let head: ServedModel.Head = try opening(path, copying: copying) { file in
+                let head: ServedModel.Head = try opening(given, copying: copying) { file in
                     try ModelRole(of: file).kind == .reranker
                         ? .reranker(Reranker(file: file, options: options))
                         : .embedder(Embedder(file: file, options: options))
@@ -177,9 +179,9 @@
                     case .reranker(let reranker): _ = try await reranker.rerank("q3", documents: ["q3"])
                     }
                 } catch {
-                    throw Failure(error, model: path)
+                    throw Failure(error, model: path ?? name)
                 }
-                served.append(ServedModel(name: name, head: head, created: modificationTime(of: path)))
+                served.append(ServedModel(name: name, head: head, created: path.map(modificationTime(of:)) ?? 0))
                 try checkMemory(of: served)
             }
             return served

@@ -16,22 +16,21 @@
     struct ServeSettings {
         private(set) var options = ServerOptions()
         private(set) var modelOptions = ModelOptions()
-        let models: [(path: String, name: String)]
+        /// A nil path is the built-in model's.
+        let models: [(path: String?, name: String)]
         let logsJSON: Bool
         let logLevel: Logger.Level
 
         /// Options come before variables.
         init(_ command: ServeCommand, environment: Environment) throws {
-            let paths = command.model.isEmpty ? environment.text("MODEL_ID").map { [$0] } ?? [] : command.model
-            guard !paths.isEmpty else {
-                throw Failure(.usage, "no model; give --model FILE, or MODEL_ID in the environment")
-            }
+            let paths: [String?] = command.model.isEmpty ? [environment.text("MODEL_ID")] : command.model
+            if paths == [nil] { try BuiltInModel.check() }
             let names =
                 command.servedModelName.isEmpty
                 ? environment.text("SERVED_MODEL_NAME").map { [$0] } ?? [] : command.servedModelName
             guard names.count <= paths.count else { throw Failure(.usage, "more --served-model-name than --model") }
             models = paths.enumerated().map { index, path in
-                (path, index < names.count ? names[index] : Self.name(ofFile: path))
+                (path, index < names.count ? names[index] : path.map(Self.name(ofFile:)) ?? BuiltInModel.name)
             }
             if let twice = Dictionary(grouping: models, by: \.name).first(where: { $0.value.count > 1 }) {
                 throw Failure(.usage, "two models are named \"\(twice.key)\"; tell them apart with --served-model-name")

@@ -8,7 +8,7 @@ struct TokenizeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokenize",
         abstract: "Shows the tokens of texts.",
-        usage: "q3 tokenize --model FILE [OPTION ...] [TEXT ...]",
+        usage: "q3 tokenize [--model FILE] [OPTION ...] [TEXT ...]",
         discussion: """
             Nothing is added to a text, neither prompt nor <|endoftext|>. Offsets are
             bytes of the text as given, before it is put into NFC; tokens of a stretch
@@ -29,8 +29,10 @@ struct TokenizeCommand: ParsableCommand {
         case text, jsonl
     }
 
-    @Option(name: .shortAndLong, help: "The GGUF file of the model; one with a tokenizer and no weights will do.")
-    var model: String
+    @Option(
+        name: .shortAndLong,
+        help: "The GGUF file of the model; one without weights will do. (default: q3-mini, which is built in)")
+    var model: String?
 
     @Flag(help: "Read <|im_end|> and the like as control tokens.")
     var parseSpecial = false

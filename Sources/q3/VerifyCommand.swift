@@ -38,8 +38,7 @@ struct VerifyCommand: AsyncParsableCommand {
     var model: String
 
     func run() async throws {
-        let path = try modelPath(model)
-        let head: Head = try opening(path, copying: computing.noMmap) { file in
+        let head: Head = try opening(model, copying: computing.noMmap) { file in
             try ModelRole(of: file).kind == .reranker
                 ? .reranker(Reranker(file: file, options: computing.options))
                 : .embedder(Embedder(file: file, options: computing.options))
@@ -51,7 +50,7 @@ struct VerifyCommand: AsyncParsableCommand {
             try head.file.checkUnchanged()
             try tell(head, weights, found, agreeing, canary)
         } catch {
-            throw Failure(error, model: path)
+            throw Failure(error, model: head.file.path)
         }
     }
 

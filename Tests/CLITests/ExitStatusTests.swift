@@ -15,7 +15,7 @@ import Testing
 
     private static let failures: [(arguments: [String], status: CInt)] = [
         (["nonsense"], 64),
-        (["embed"], 64),
+        (["rerank"], 64),
         (["embed", "--model", model, "--format", "xml", "a"], 64),
         (["embed", "--model", model, "--threads", "0", "a"], 64),
         (["embed", "--model", model, "--dimensions", "0", "a"], 64),
@@ -45,6 +45,8 @@ import Testing
 
     private static let helps = [
         ["--help"], ["help"], [], ["embed", "--help"], ["rerank", "-h"], ["help", "tokenize"], ["info", "--help"],
+        ["eval", "--help"], ["eval", "retrieval", "--help"], ["eval", "sts", "-h"], ["help", "eval", "clustering"],
+        ["eval", "classification", "--help"], ["eval", "bitext", "--help"], ["eval"],
     ]
 
     @Test(arguments: helps) func helpHasExamples(_ arguments: [String]) throws {
@@ -114,7 +116,7 @@ import Testing
         let process = try Tool.start(
             ["tokenize", "-m", Self.model, "-o", folder.file("out")], input: pipe, output: folder.file("stdout"),
             messages: folder.file("stderr"))
-        try await until { try folder.names().contains { $0.hasSuffix(".part") } }
+        try await Tool.until { try folder.names().contains { $0.hasSuffix(".part") } }
         kill(process, signal)
         #expect(Tool.wait(for: process) == status)
         #expect(try folder.names() == ["pipe", "stderr", "stdout"])
@@ -129,15 +131,9 @@ import Testing
             ["tokenize", "-m", Self.model, "--format", "jsonl"], input: pipe, output: folder.file("stdout"),
             messages: folder.file("stderr"))
         #expect(unsafe write(end, "one\n", 4) == 4)
-        try await until { try !folder.read("stdout").isEmpty }
+        try await Tool.until { try !folder.read("stdout").isEmpty }
         #expect(try folder.read("stdout").starts(with: "{\"index\":0".utf8))
         close(end)
         #expect(Tool.wait(for: process) == 0)
-    }
-
-    /// Waits up to ten seconds for something to come true.
-    private func until(_ condition: () throws -> Bool) async throws {
-        for _ in 0..<1000 where try !condition() { try await Task.sleep(for: .milliseconds(10)) }
-        #expect(try condition())
     }
 }

@@ -25,7 +25,7 @@ struct HostileTests {
             ["embed", "-m", model, "--dimensions", "2"] + options, input: pipe, output: folder.file("stdout"),
             messages: folder.file("stderr"))
         #expect(unsafe write(end, "one\n", 4) == 4)
-        try await until { try !folder.read("stdout").isEmpty }
+        try await Tool.until { try !folder.read("stdout").isEmpty }
         change(model, process)
         #expect(unsafe write(end, "two\n", 4) == 4)
         close(end)
@@ -207,11 +207,5 @@ struct HostileTests {
         let outcome = try Tool.shell("$Q3 tokenize -m '\(Self.fixture)' \"$(printf 'a\\377b')\"")
         #expect(outcome.status == 65)
         #expect(outcome.messages.contains("argument 4 is not UTF-8 at its byte 1"), "\(outcome.messages)")
-    }
-
-    /// Waits up to ten seconds for something to come true.
-    private func until(_ condition: () throws -> Bool) async throws {
-        for _ in 0..<1000 where try !condition() { try await Task.sleep(for: .milliseconds(10)) }
-        #expect(try condition())
     }
 }

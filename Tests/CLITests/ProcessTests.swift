@@ -105,7 +105,7 @@ import Testing
                 #expect(unsafe write(end, "text\n", 5) == 5)
             }
             for name in ["one", "two"] {
-                while try folder.read("\(name).out").isEmpty { try await Task.sleep(for: .milliseconds(10)) }
+                try await Tool.until { try !folder.read("\(name).out").isEmpty }
             }
             for process in processes {
                 let pages = try Self.pages(of: process.id, mapping: "model.gguf")

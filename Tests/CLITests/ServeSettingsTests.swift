@@ -45,7 +45,7 @@
 
         @Test(
             arguments: [
-                ([], q3.ExitStatus.usage), (["-m", "a", "--hostname", "0.0.0.0"], .usage),
+                (["-m", "a", "--hostname", "0.0.0.0"], q3.ExitStatus.usage),
                 (["-m", "a", "--port", "70000"], .usage),
                 (["-m", "a", "-m", "b/a.gguf"], .usage), (["-m", "a", "--max-batch-tokens", "0"], .usage),
                 (["-m", "a", "--default-prompt-name", "poem"], .usage),
@@ -65,6 +65,19 @@
                 #expect(failure.message?.contains("\n") == false)
             }
         }
+
+        #if Mini
+            @Test func withoutAModelItIsTheBuiltInOne() throws {
+                #expect(try settings([]).models.map(\.path) == [nil])
+                #expect(try settings([]).models.map(\.name) == ["q3-mini"])
+                #expect(try settings(["--served-model-name", "x"]).models.map(\.name) == ["x"])
+                #expect(try settings(["-m", "q3-mini", "-m", "a.gguf"]).models.map(\.name) == ["q3-mini", "a"])
+            }
+        #else
+            @Test func withoutTheTraitAModelMustBeNamed() {
+                #expect(throws: Failure.self) { try settings([]) }
+            }
+        #endif
 
         @Test func anotherAddressNeedsAKeyOrAWord() throws {
             #expect(try settings(["-m", "a", "--hostname", "0.0.0.0", "--insecure-no-auth"]).options.apiKeys.isEmpty)

@@ -91,10 +91,16 @@ enum Tool {
         return (path, end)
     }
 
+    /// Waits for something that another process does, for a minute at least.
+    static func until(_ condition: () throws -> Bool) async throws {
+        for _ in 0..<6000 where try !condition() { try await Task.sleep(for: .milliseconds(10)) }
+        try #require(try condition())
+    }
+
     /// The exit status of a process, or 128 and the signal that ended it, as shells give it.
     static func wait(for process: pid_t) -> CInt {
         var status: CInt = 0
-        while unsafe waitpid(process, &status, 0) < 0 {}
+        while unsafe waitpid(process, &status, 0) < 0 && errno == EINTR {}
         return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
     }
 }

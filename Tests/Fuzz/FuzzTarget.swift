@@ -20,6 +20,8 @@ enum FuzzTarget: String, CaseIterable {
     case rerank
     /// A file of texts, read as plain lines and as JSON lines.
     case records
+    /// A Hugging Face folder.
+    case checkpoint
 
     /// Runs the target; `scratch` becomes the file of those that read one.
     func run(_ bytes: [UInt8], _ scratch: ScratchFile) throws {
@@ -29,6 +31,7 @@ enum FuzzTarget: String, CaseIterable {
         case .text: try Self.tokenize(bytes)
         case .rerank: try Self.prompt(bytes)
         case .records: try Self.readRecords(bytes, scratch)
+        case .checkpoint: try Self.convert(bytes)
         }
     }
 

@@ -1,5 +1,6 @@
 """Writes the first inputs of each fuzz target into Corpus/; fuzzing adds what reaches new code."""
 
+import json
 import pathlib
 import struct
 
@@ -84,6 +85,67 @@ def model(reranker):
     return gguf(pairs, rows, data)
 
 
+PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+
+
+def weights(shapes, prefix="", kind="BF16"):
+    """A safetensors header behind the number of bytes that its tensors take."""
+    entries, end = {}, 0
+    for name, shape in shapes.items():
+        size = 2 if kind == "BF16" else 4
+        for extent in shape:
+            size *= extent
+        entries[prefix + name + ".weight"] = {"dtype": kind, "shape": shape, "data_offsets": [end, end + size]}
+        end += size
+    return f"{end}{json.dumps(entries, separators=(',', ':'))}"
+
+
+def checkpoint(role="embedding", parts=False, adapter=False, index=False):
+    """The folder of the smallest model: one layer, one head, 32 wide."""
+    tokens = alphabet() + ["yes", "ye", "no"]
+    added = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>"]
+    size = len(tokens) + len(added)
+    special = {len(tokens) + i: {"content": text, "special": text[1] == "|"} for i, text in enumerate(added)}
+    vocabulary, merges = {token: i for i, token in enumerate(tokens)}, ["y e", "ye s", "n o"]
+    config = {
+        "architectures": ["Qwen3Model" if role == "embedding" else "Qwen3ForCausalLM"], "model_type": "qwen3",
+        "num_hidden_layers": 1, "hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 1,
+        "num_key_value_heads": 1, "head_dim": 32, "vocab_size": size, "max_position_embeddings": 64, "rms_norm_eps": 1e-6,
+        "rope_theta": 1e6, "rope_scaling": None, "hidden_act": "silu", "attention_bias": False,
+        "use_sliding_window": False, "tie_word_embeddings": role != "untied", "layer_types": ["full_attention"]}
+    tokenizer = {
+        "added_tokens": [{"id": id, **token} for id, token in special.items()], "normalizer": {"type": "NFC"},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+            {"type": "Split", "pattern": {"Regex": PATTERN}, "behavior": "Isolated", "invert": False},
+            {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}]},
+        "model": {"type": "BPE", "vocab": vocabulary, "merges": merges[:2] + [["n", "o"]]}}
+    names = {"self_attn": ["q_proj", "k_proj", "v_proj", "o_proj"], "mlp": ["gate_proj", "up_proj", "down_proj"]}
+    shapes = {"embed_tokens": [size, 32], "norm": [32]}
+    shapes |= {f"layers.0.{name}": [32] for name in (
+        "input_layernorm", "post_attention_layernorm", "self_attn.q_norm", "self_attn.k_norm")}
+    shapes |= {f"layers.0.{part}.{name}": [32, 32] for part, all in names.items() for name in all}
+    prefix = "" if role == "embedding" else "model."
+    if role == "untied":
+        shapes = {prefix + name: shape for name, shape in shapes.items()} | {"lm_head": [size, 32]}
+        prefix = ""
+    text = lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    module = lambda kind, path: {"type": f"sentence_transformers.models.{kind}", "path": path}
+    lora = {f"layers.0.mlp.up_proj.lora_{side}": [1, 32] if side == "A" else [32, 1] for side in "AB"}
+    return "\0".join([
+        text(config), "" if parts else text(tokenizer),
+        text({"added_tokens_decoder": special, "chat_template": "{{ messages }}"}) if parts else "",
+        text(vocabulary) if parts else "", "#version: 0.2\n" + "\n".join(merges) if parts else "",
+        text({"pooling_mode_lasttoken": True, "pooling_mode_mean_tokens": False}) if role == "embedding" else "",
+        text([module("Transformer", ""), module("Pooling", "1_Pooling")] if role == "embedding" else
+             [module("Transformer", ""), module("LogitScore", "1_LogitScore")]),
+        text({"prompts": {"query": "Query:", "document": None}}) if role == "embedding" else "",
+        text({"peft_type": "LORA", "r": 1, "lora_alpha": 2, "use_rslora": False, "bias": "none", "rank_pattern": {}})
+        if adapter else "", weights(lora, "base_model.model.", "F32") if adapter else "",
+        text({"weight_map": {f"{prefix}{name}.weight": "part.safetensors" for name in shapes}}) if index else "",
+        weights(shapes, prefix)]).encode()
+
+
 SMALL = [pair("k", kind, bytes(size)) for kind, size in ((0, 1), (1, 1), (2, 2), (3, 2), (4, 4), (5, 4), (6, 4), (7, 1), (10, 8), (11, 8), (12, 8))]
 ROWS = [row("token_embd.weight", [32, 3], 8, 0), row("output_norm.weight", [32], 0, 128)]
 FILES = {
@@ -103,6 +165,10 @@ FILES = {
         b"Hello, world! 123\n\n  x", "e\u0301 \u1100\u1161\u11a8 \u212b \u0958 \ufb1d".encode(), b"<|im_end|><think>\0",
         "\U0001f469\u200d\U0001f469\u200d\U0001f467 \u202e\ufeff\u2028\u00a0\u0085\r".encode(), b"\xff\xc0\x80\xed\xa0\x80",
         b"a" * 300, "\u0301\u0323".encode() * 100, b"don't I'LL we've 'S",
+    ],
+    "checkpoint": [
+        checkpoint(), checkpoint(adapter=True), checkpoint("tied", index=True), checkpoint("untied", parts=True),
+        checkpoint().rsplit(b"\0", 1)[0] + b"\0=\2\0\0\0\0\0\0\0{}",
     ],
     "rerank": [
         b"Given a query\0what\0a document", b"<|im_end|>\0<|im_start|>system\0</think>yes", b"\0\0", b"{query}\0{document}\0%s $1 \\(doc)",

@@ -69,6 +69,7 @@ extension FuzzTarget {
         case .text: 3000
         case .rerank: 300
         case .records: 3000
+        case .checkpoint: 300
         }
     }
 }

@@ -10,6 +10,13 @@ import Testing
 #else
     import Foundation
 #endif
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 struct FolderTests {
     private let folder: TemporaryFolder
@@ -55,17 +62,57 @@ struct FolderTests {
         ("config.json", "\"attention_bias\": false", "\"attention_bias\": true", "attention_bias is true"),
         ("config.json", "\"rope_type\": \"default\"", "\"rope_type\": \"yarn\"", "positions are scaled (yarn)"),
         ("config.json", "\"hidden_size\": 64", "\"hidden_size\": 128", "its config.json wants [512, 128]"),
-        ("config.json", "\"hidden_size\": 64", "\"hidden_size\": -64", "a size is not between"),
+        ("config.json", "\"hidden_size\": 64", "\"hidden_size\": -64", "hidden_size is -64, wanted 1 to 2097152"),
+        ("config.json", "\"hidden_size\": 64", "\"hidden_size\": 64.5", "has a number that does not fit"),
+        ("config.json", "\"vocab_size\": 512", "\"vocab_size\": 2147483647", "vocab_size is 2147483647"),
+        (
+            "config.json", "\"vocab_size\": 512", "\"vocab_size\": 500",
+            "has shape [512, 64], its config.json wants [500, 64]"
+        ),
+        ("tokenizer.json", "\"id\": 486", "\"id\": 512", "has number 512, but the model has 512 rows"),
+        ("config.json", "\"head_dim\": 32", "\"head_dim\": 0", "head_dim is 0"),
+        ("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 0", "num_hidden_layers is 0"),
+        ("config.json", "embeddings\": 4096", "embeddings\": 0", "max_position_embeddings is 0"),
+        ("config.json", "\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": -1", "epsilon is -1.0, wanted"),
+        ("config.json", "\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 1e999", "config.json: "),
+        ("config.json", "\"rope_theta\": 1000000.0", "\"rope_theta\": 0", "rope.freq_base is 0.0, wanted"),
+        ("config.json", "\"rope_theta\": 1000000.0", "\"other\": 0", "rope_theta is missing"),
+        ("config.json", "\"rope_type\"", "\"partial_rotary_factor\": 0.5, \"rope_type\"", "partial_rotary_factor"),
+        ("config.json", "\"use_sliding_window\": false", "\"use_sliding_window\": true", "use_sliding_window is true"),
+        ("config.json", "[\n    \"full_attention\"", "[\n    \"sliding_attention\"", "has sliding_attention"),
+        ("config.json", "\"use_cache\": true", "\"is_causal\": false", "is_causal is false"),
         ("config.json", "\"hidden_size\": 64", "\"hidden_size\": 99999999999999999999999", "config.json: "),
         ("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "has no tensor layers.2."),
         ("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1", "layers.1."),
         ("config.json", "{", "[", "no JSON"),
         (
             "1_Pooling/config.json", "\"pooling_mode_lasttoken\": true", "\"pooling_mode_lasttoken\": false",
-            "another pooling"
+            "pooling by nothing, wanted lasttoken"
         ),
+        (
+            "1_Pooling/config.json", "\"pooling_mode_mean_tokens\": false", "\"pooling_mode\": \"mean\"",
+            "pooling by mean"
+        ),
+        (
+            "1_Pooling/config.json", "\"pooling_mode_mean_tokens\": false",
+            "\"pooling_mode\": [\"lasttoken\", \"cls\"]",
+            "pooling by lasttoken, cls"
+        ),
+        (
+            "1_Pooling/config.json", "\"pooling_mode_cls_token\": false", "\"pooling_mode_cls_token\": true",
+            "pooling by cls_token, lasttoken"
+        ),
+        ("1_Pooling/config.json", "true", "1", "has another type"),
+        ("config_sentence_transformers.json", "\"query\"", "\"\"", "prompt named \"\""),
+        ("config_sentence_transformers.json", "\"query\"", "\"a\\u0000b\"", "prompt named \"a\\u{0}b\""),
         ("tokenizer.json", "\"NFC\"", "\"NFKC\"", "normalizer is not NFC"),
         ("tokenizer.json", "(?!\\\\S)", "", "does not split text as Qwen3 does"),
+        ("tokenizer.json", "\"Isolated\"", "\"Removed\"", "does not split text as Qwen3 does"),
+        ("tokenizer.json", "\"ignore_merges\": false", "\"ignore_merges\": true", "merges in another way"),
+        ("tokenizer.json", "<|box_end|>", "<|box_start|>", "token 486 is the same as token 485"),
+        ("tokenizer.json", "\"id\": 486", "\"id\": 485", "two tokens have number 485"),
+        ("tokenizer.json", "\"id\": 486", "\"id\": -1", "has number -1"),
+        ("tokenizer.json", "\"id\": 486", "\"id\": 9223372036854775807", "has number 9223372036854775807"),
         ("tokenizer.json", "<|im_end|>", "<|im_over|>", "no token <|im_end|>"),
     ]
 
@@ -76,6 +123,87 @@ struct FolderTests {
         let message = message()
         #expect(message.contains(wanted), "\(message)")
         #expect(try folder.names() == ["tiny-embedding"])
+    }
+
+    private static let poolings = [
+        "{\"pooling_mode\": \"lasttoken\"}", "{\"pooling_mode\": [\"lasttoken\"], \"include_prompt\": true}",
+    ]
+
+    @Test(arguments: poolings) func newSpellingsOfThePoolingAreRead(_ text: String) throws {
+        try folder.write("tiny-embedding/1_Pooling/config.json", text.utf8)
+        try convert()
+        #expect(try GGUFFile(path: folder.file("out.gguf")).metadata.uint32("qwen3.pooling_type") == 3)
+    }
+
+    private static func module(_ type: String, _ path: String) -> String {
+        "{\"idx\": 0, \"name\": \"0\", \"path\": \"\(path)\", \"type\": \"sentence_transformers.models.\(type)\"}"
+    }
+
+    @Test func modulesThatAreNotComputedAreRefused() throws {
+        let usual = [Self.module("Transformer", ""), Self.module("Pooling", "1_Pooling")]
+        let cases = [
+            (usual + [Self.module("Dense", "2_Dense")], "module sentence_transformers.models.Dense"),
+            ([usual[0], Self.module("Pooling", "../1_Pooling")], "its pooling lies in ../1_Pooling"),
+        ]
+        for (modules, wanted) in cases {
+            try folder.write("tiny-embedding/modules.json", "[\(modules.joined(separator: ","))]".utf8)
+            let message = message()
+            #expect(message.contains(wanted), "\(message)")
+        }
+        let fine = (usual + [Self.module("Normalize", "2_Normalize")]).joined(separator: ",")
+        try folder.write("tiny-embedding/modules.json", "[\(fine)]".utf8)
+        try convert()
+    }
+
+    @Test func modulesTellOfAReranker() throws {
+        try FileManager.default.removeItem(atPath: "\(path)/1_Pooling")
+        let modules = [Self.module("Transformer", ""), Self.module("LogitScore", "1_LogitScore")]
+        try folder.write("tiny-embedding/modules.json", "[\(modules.joined(separator: ","))]".utf8)
+        try convert()
+        #expect(try GGUFFile(path: folder.file("out.gguf")).metadata.uint32("qwen3.pooling_type") == 4)
+    }
+
+    @Test(arguments: ["<think>", "</think>", "<|im_start|>", "<|im_end|>", "<|endoftext|>"])
+    func rerankersNeedTheTokensOfTheirPrompt(_ token: String) throws {
+        try replace("\"\(token)\"", with: "\"<other>\"", in: "tokenizer.json")
+        #expect(throws: ConvertError.missingToken(folder: path, token: token)) { try convert(.reranker) }
+    }
+
+    @Test func theFolderMayBeALink() throws {
+        try FileManager.default.removeItem(atPath: "\(path)/1_Pooling")
+        try replace("\"Qwen3Model\"", with: "\"Qwen3ForCausalLM\"", in: "config.json")
+        try FileManager.default.createSymbolicLink(atPath: folder.file("link"), withDestinationPath: path)
+        _ = try Converter.convert(folder: folder.file("link/"), to: folder.file("out.gguf"))
+        #expect(
+            try GGUFFile(path: folder.file("out.gguf")).metadata.string("general.name") == "tiny-embedding")
+        #expect(throws: GGUFError.cannotOpen(path: "", code: 2)) {
+            try Converter.convert(folder: "", to: folder.file("out.gguf"))
+        }
+    }
+
+    @Test func anEmbeddingModelIsNoLanguageModel() throws {
+        #expect(throws: ConvertError.embeddingsAreNotCausal) {
+            try Converter.convert(folder: path, to: folder.file("out.gguf"), causal: true)
+        }
+    }
+
+    private static let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 11422654\n"
+
+    @Test(arguments: ["tokenizer.json", "model.safetensors", "config.json"])
+    func pointersOfGitAreNamed(_ name: String) throws {
+        try folder.write("tiny-embedding/\(name)", Self.pointer.utf8)
+        let message = message()
+        #expect(message.contains(name) && message.contains("git lfs pull"), "\(message)")
+    }
+
+    @Test func hugeFilesAreNotRead() throws {
+        for name in ["config.json", "tokenizer.json"] {
+            let before = try folder.read("tiny-embedding/\(name)")
+            #expect(truncate("\(path)/\(name)", 1 << 40) == 0)  // a hole: it takes no space
+            let message = message()
+            #expect(message.contains("\(name): it has 1099511627776 bytes, wanted at most"), "\(message)")
+            try folder.write("tiny-embedding/\(name)", before)
+        }
     }
 
     @Test func aRoleThatNothingTellsIsAskedFor() throws {
@@ -92,10 +220,17 @@ struct FolderTests {
     }
 
     private static let adapterEdits = [
-        ("\"r\": 4", "\"r\": 8", "its config.json wants [8, "), ("\"r\": 4", "\"r\": 0", "wanted at least 1"),
-        ("\"LORA\"", "\"LOHA\"", "peft_type is LOHA"), ("\"use_dora\": false", "\"use_dora\": true", "use_dora"),
+        ("\"r\": 4", "\"r\": 8", "its adapter_config.json wants [8, "), ("\"r\": 4", "\"r\": 0", "wanted at least 1"),
+        ("\"LORA\"", "\"LOHA\"", "peft_type is LOHA"), ("\"use_dora\": false", "\"use_dora\": true", "use_dora is set"),
         ("\"bias\": \"none\"", "\"bias\": \"all\"", "bias is all"), ("\"r\": 4,", "", "r is missing"),
-        ("\"rank_pattern\": {}", "\"rank_pattern\": {\"q_proj\": 2}", "differ from layer to layer"),
+        ("\"r\": 4", "\"r\": 9223372036854775807", "its adapter_config.json wants [9223372036854775807, "),
+        ("\"rank_pattern\": {}", "\"rank_pattern\": {\"q_proj\": 2}", "rank_pattern is set"),
+        ("\"alpha_pattern\": {}", "\"alpha_pattern\": {\"q_proj\": 2}", "alpha_pattern is set"),
+        ("\"fan_in_fan_out\": false", "\"fan_in_fan_out\": true", "fan_in_fan_out is set"),
+        ("\"use_dora\": false", "\"modules_to_save\": [\"embed_tokens\"]", "modules_to_save is set"),
+        ("\"use_dora\": false", "\"init_lora_weights\": \"pissa_niter_16\"", "init_lora_weights is pissa_niter_16"),
+        ("\"lora_alpha\": 6", "\"lora_alpha\": 1e300", "lora_alpha is 1e+300"),
+        ("\"lora_alpha\": 6", "\"lora_alpha\": \"6\"", "lora_alpha has another type"),
     ]
 
     @Test(arguments: adapterEdits)
@@ -127,19 +262,58 @@ struct FolderTests {
         }
     }
 
+    /// Modules with matrices of rank 1, and what is said of them.
+    private static let strays = [
+        (["model.layers.0.input_layernorm"], "the adapter changes layers.0.input_layernorm"),
+        (["embed_tokens"], "the adapter changes embed_tokens"), (["lm_head"], "the adapter changes lm_head"),
+        (["layers.0.mlp.up_proj", "model.layers.0.mlp.up_proj"], "has layers.0.mlp.up_proj under two names"),
+    ]
+
+    @Test(arguments: strays) func whatIsNotMergedIsRefused(_ modules: [String], _ wanted: String) throws {
+        let adapter = folder.file("adapter")
+        try FileManager.default.createDirectory(atPath: adapter, withIntermediateDirectories: false)
+        try folder.write("adapter/adapter_config.json", "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1}".utf8)
+        #expect(throws: ConvertError.missingFile(folder: adapter, name: "adapter_model.safetensors")) {
+            try Converter.convert(folder: path, adapter: adapter, to: folder.file("out.gguf"))
+        }
+        let names = modules.flatMap { module in ["A", "B"].map { "base_model.model.\(module).lora_\($0).weight" } }
+        let entries = names.enumerated().map { index, name in
+            "\"\(name)\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[\(4 * index),\(4 * index + 4)]}"
+        }
+        try write(
+            "adapter/adapter_model.safetensors", header: "{\(entries.joined(separator: ","))}", data: 4 * names.count)
+        do {
+            _ = try Converter.convert(folder: path, adapter: adapter, to: folder.file("out.gguf"))
+            Issue.record("nothing was thrown")
+        } catch {
+            #expect("\(error)".contains(wanted), "\(error)")
+        }
+    }
+
     // MARK: - Safetensors
 
     private func writeWeights(header: String, data: Int = 0, length: UInt64? = nil) throws {
+        try write("tiny-embedding/model.safetensors", header: header, data: data, length: length)
+    }
+
+    private func write(_ name: String, header: String, data: Int, length: UInt64? = nil) throws {
         var bytes = [UInt8](repeating: 0, count: 8)
         bytes.store(length ?? UInt64(header.utf8.count), at: 0)
-        try folder.write(
-            "tiny-embedding/model.safetensors", bytes + Array(header.utf8) + [UInt8](repeating: 0, count: data))
+        try folder.write(name, bytes + Array(header.utf8) + [UInt8](repeating: 0, count: data))
     }
 
     private static func entry(_ dtype: String = "F32", _ shape: String = "[512,64]", _ offsets: String = "[0,131072]")
         -> String
     {
         "{\"embed_tokens.weight\":{\"dtype\":\"\(dtype)\",\"shape\":\(shape),\"data_offsets\":\(offsets)}}"
+    }
+
+    /// Tensors of bytes in those places.
+    private static func entries(_ places: [Int]...) -> String {
+        let entries = places.enumerated().map {
+            "\"\($0)\":{\"dtype\":\"U8\",\"shape\":[\($1[1] - $1[0])],\"data_offsets\":\($1)}"
+        }
+        return "{\(entries.joined(separator: ","))}"
     }
 
     private static let headers = [
@@ -150,12 +324,16 @@ struct FolderTests {
         (entry("F32", "[9223372036854775807,64]"), "has shape"),
         (entry("F32", "[4611686018427387904,4]"), "has shape"),
         (entry("F32", "[99999999999999999999,64]"), "header"),
-        (entry("F32", "[512,64]", "[0,131073]"), "outside the file"),
-        (entry("F32", "[512,64]", "[-1,131071]"), "outside the file"),
-        (entry("F32", "[512,64]", "[131072,0]"), "outside the file"),
-        (entry("F32", "[512,64]", "[0]"), "outside the file"),
-        (entry("F32", "[512,64]", "[0,9223372036854775807]"), "outside the file"),
-        (entry("F32", "[512,64]", "[0,131068]"), "its shape [512, 64] needs 131072"),
+        (entry("F32", "[512,64]", "[0,131073]"), "its tensors have 131073 bytes, the file has 131072"),
+        (entry("F32", "[512,64]", "[0,131068]"), "its tensors have 131068 bytes"),
+        (entry("F32", "[512,64]", "[-1,131071]"), "lies at [-1, 131071], wanted from 0 on"),
+        (entry("F32", "[512,64]", "[131072,0]"), "lies at [131072, 0], wanted from 0 on"),
+        (entry("F32", "[512,64]", "[0]"), "lies at [0], wanted from 0 on"),
+        (entry("F32", "[512,64]", "[]"), "lies at [], wanted from 0 on"),
+        (entry("F32", "[512,64]", "[0,9223372036854775807]"), "its tensors have 9223372036854775807 bytes"),
+        (entry("F32", "[512,32]", "[0,131072]"), "its shape [512, 32] needs 65536"),
+        (entries([0, 65536], [65536, 131_072], [65536, 131_072]), "lies at [65536, 131072], wanted from 131072 on"),
+        (entries([0, 65536], [65540, 131_072]), "lies at [65540, 131072], wanted from 65536 on"),
         (entry("F32", "[512,64]"), "has no tensor layers.0.input_layernorm.weight"),
         (String(repeating: "[", count: 100_000), "no JSON"),
     ]
@@ -175,6 +353,12 @@ struct FolderTests {
         #expect(message().contains("3 bytes"))
     }
 
+    /// What a reader of JSON makes of a header is many times its size.
+    @Test func hugeHeadersAreNotRead() throws {
+        try writeWeights(header: "{}" + String(repeating: " ", count: SafetensorsFile.headerLimit - 1))
+        #expect(message().contains("its header has 16777217 bytes, wanted at most 16777216"))
+    }
+
     @Test func everyCutIsRefused() throws {
         let bytes = try folder.read("tiny-embedding/model.safetensors")
         for count in [8, 100, 1000, bytes.count / 2, bytes.count - 1] {
@@ -183,7 +367,30 @@ struct FolderTests {
         }
     }
 
+    /// As in the reference, the index counts only without it.
+    @Test func theOneFileComesFirst() throws {
+        try folder.write("tiny-embedding/model.safetensors.index.json", "{\"weight_map\":{}}".utf8)
+        try convert()
+        try FileManager.default.removeItem(atPath: "\(path)/model.safetensors")
+        #expect(message().contains("has no tensor "))
+    }
+
+    @Test func tensorsMissingFromAPartAreNamed() throws {
+        let copy = folder.file("tiny-reranker")
+        try FileManager.default.copyItem(atPath: Fixture.path("checkpoints/tiny-reranker"), toPath: copy)
+        let index = "tiny-reranker/model.safetensors.index.json"
+        let text = String(decoding: try folder.read(index), as: UTF8.self)
+        try folder.write(index, text.replacing("00003-of", with: "00002-of").utf8)
+        do {
+            _ = try Converter.convert(folder: copy, to: folder.file("out.gguf"))
+            Issue.record("nothing was thrown")
+        } catch {
+            #expect("\(error)".contains("has no tensor model.layers."), "\(error)")
+        }
+    }
+
     @Test func partsLieInTheFolder() throws {
+        try FileManager.default.removeItem(atPath: "\(path)/model.safetensors")
         for part in ["../tiny-embedding/model.safetensors", "/etc/passwd", "model.bin"] {
             try folder.write("tiny-embedding/model.safetensors.index.json", "{\"weight_map\":{\"a\":\"\(part)\"}}".utf8)
             #expect(message().contains("it names a part"))
@@ -193,11 +400,12 @@ struct FolderTests {
         #expect(message().contains("has no b.safetensors"))
     }
 
-    @Test func theWeightsAreNotReplaced() throws {
-        let before = try folder.read("tiny-embedding/model.safetensors")
-        #expect(throws: ConvertError.outputIsInput(path: "\(path)/model.safetensors")) {
-            try Converter.convert(folder: path, to: "\(path)/model.safetensors")
+    @Test(arguments: ["model.safetensors", "config.json", "tokenizer.json", "1_Pooling/config.json"])
+    func whatIsReadIsNotReplaced(_ name: String) throws {
+        let before = try folder.read("tiny-embedding/\(name)")
+        #expect(throws: ConvertError.outputIsInput(path: "\(path)/\(name)")) {
+            try Converter.convert(folder: path, to: "\(path)/\(name)")
         }
-        #expect(try folder.read("tiny-embedding/model.safetensors") == before)
+        #expect(try folder.read("tiny-embedding/\(name)") == before)
     }
 }

@@ -133,7 +133,7 @@ struct QuantizerTests {
         }
     }
 
-    @Test(arguments: [Float.nan, .infinity, -.infinity, 1e30])
+    @Test(arguments: [Float.nan, .infinity, -.infinity, 1e30, -1e8])
     func valuesThatNoTypeHoldsAreRefused(_ value: Float) throws {
         var copy = try ModelCopy(of: "tiny-embed-F32", tokenizer: false)
         copy.edit("blk.1.ffn_up.weight") { $0.bytes.store(value.bitPattern, at: 4 * 1000) }
@@ -146,6 +146,18 @@ struct QuantizerTests {
             }
         }
         #expect(try folder.names() == [])
+    }
+
+    /// They are copied, whatever they are.
+    @Test(arguments: [TensorType.f64, .i64, .i8]) func otherTensorsAreCopied(_ type: TensorType) throws {
+        var copy = try ModelCopy(of: "tiny-embed-F32", tokenizer: false)
+        let bytes = (0..<100_000 * type.bytesPerBlock).map { UInt8(truncatingIfNeeded: $0 % 251) }
+        copy.tensors.append(.init(name: "extra", shape: [100_000], type: type, bytes: bytes))
+        _ = try quantize(try copy.open(), .q8_0)
+        let made = try GGUFFile(path: folder.file("out.gguf"))
+        let extra = try #require(made.tensor(named: "extra"))
+        #expect(extra.type == type)
+        #expect(unsafe Array(made.bytes(of: extra)) == bytes)
     }
 
     @Test func typesThatKernelsDoNotReadAreRefused() throws {

@@ -25,6 +25,7 @@ import Testing
         { $0.tensors.reverse() },
         { $0.metadata.reverse() },
         { $0["general.alignment"] = .uint32(64) },
+        { $0["sentence_transformers.prompts.query"] = .string("Instruct: another task\nQuery:") },
     ]
 
     @Test(arguments: harmless.indices) func sameSpaceSameFingerprint(_ index: Int) throws {
@@ -36,6 +37,7 @@ import Testing
         { $0.edit("blk.1.ffn_down.weight") { $0.bytes[$0.bytes.count - 1] ^= 1 } },
         { $0["qwen3.rope.freq_base"] = .float32(3_500_000) },
         { $0["qwen3.attention.layer_norm_rms_epsilon"] = .float32(1e-5) },
+        { $0["sentence_transformers.prompts.query"] = .string("") },
         { copy in
             guard case .array(let array)? = copy.metadata.first(where: { $0.key == "tokenizer.ggml.merges" })?.value,
                 var merges = array.strings?.makeStrings()

@@ -26,6 +26,16 @@ struct WeightCodecTests {
         }
     }
 
+    @Test(arguments: quantized)
+    func blocksAreThoseOfTheDefinition(_ type: TensorType) {
+        let search = BlockSearch(type: type)
+        for (name, values) in Self.cases {
+            let (got, wanted) = (encoded(values, type, .scalar), search.encode(values))
+            let different = zip(got, wanted).enumerated().first { $1.0 != $1.1 }?.offset
+            #expect(different == nil && got.count == wanted.count, "\(name)")
+        }
+    }
+
     @Test(arguments: writable)
     func decodingReadsWhatMatricesRead(_ type: TensorType) throws {
         let blocks = encoded(Self.normal, type)
@@ -54,7 +64,7 @@ struct WeightCodecTests {
 
     @Test(arguments: quantized)
     func errorsAreSmallerThanThoseOfPlainRounding(_ type: TensorType) throws {
-        for (name, values) in Self.cases where name != "tiny" && name != "zero" {
+        for (name, values) in Self.cases where !["tiny", "subnormal", "zero"].contains(name) {
             let error = difference(values, type).squares
             #expect(error <= plainError(values, type), "\(name)")
         }
@@ -90,10 +100,16 @@ struct WeightCodecTests {
         }
     }
 
+    /// The largest scale is 65504: a block beyond that must not come out as some other finite values.
     @Test(arguments: quantized)
     func whatIsTooLargeShows(_ type: TensorType) {
-        let values = [Float](repeating: 1e30, count: 512)
-        #expect(!difference(values, type).isFinite)
+        for large: Float in [1e10, -1e10, 1e18, 1e30] {
+            var values = [Float](repeating: large, count: 512)
+            #expect(!difference(values, type).isFinite, "\(large)")
+            values = Self.cases[0].values
+            values[300] = large
+            #expect(!difference(values, type).isFinite, "one of \(large)")
+        }
     }
 
     @Test func differencesAreThoseOfTheDefinition() {
@@ -126,6 +142,16 @@ struct WeightCodecTests {
             ("constant", [Float](repeating: 0.37, count: 512)), ("zero", [Float](repeating: 0, count: 512)),
             ("few", (0..<512).map { $0 % 37 == 0 ? normal[$0] : 0 }), ("shifted", normal.prefix(2048).map { $0 - 5 }),
             ("large", normal.prefix(2048).map { $0 * 1e5 }), ("tiny", normal.prefix(2048).map { $0 * 1e-6 }),
+            ("subnormal", normal.prefix(512).map { $0 * 1e-38 }),
+            // Student's t with 3 degrees of freedom: tails as heavy as those of trained weights with outliers.
+            (
+                "heavy",
+                (0..<4096).map { i in
+                    let squares = (1...3).reduce(Float(0)) { $0 + normal[i + 4096 * $1] * normal[i + 4096 * $1] }
+                    return 0.02 * normal[i] / (squares / 3).squareRoot()
+                }
+            ),
+            ("mixed", (0..<4096).map { normal[$0] * [1, 1e-3, 1e3, 0, 1e-9, 30, 1e4, 1e-5][$0 / 16 % 8] }),
         ]
     }()
 

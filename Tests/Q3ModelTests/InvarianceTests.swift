@@ -56,26 +56,33 @@ struct InvarianceTests {
         let truth = try await alone(model, [long] + short)
         let thread = try InferenceThread.shared()
         let urgent = Mutex<Task<[[Float]], any Error>?>(nil)
-        let calls = Mutex(0)
-        let ranInTheMiddle = Mutex(false)
+        let hasUrgentRun = Switch()
+        let ranInTheMiddle = Switch()
         let states = try await model.lastHiddenStates(of: [long], isUrgent: false) { _ in
-            let call = calls.withLock { calls in
-                calls += 1
-                return calls
-            }
-            if call == 1 {
-                urgent.withLock {
-                    $0 = Task { try await model.lastHiddenStates(of: short, isUrgent: true, progress: nil) }
+            urgent.withLock { task in
+                guard task == nil else { return }
+                task = Task {
+                    try await model.lastHiddenStates(of: short, isUrgent: true) { _ in
+                        hasUrgentRun.set()
+                    }
                 }
-                while !thread.hasUrgentJobs {}  // until it is handed in
-            } else if call == 2 {
-                ranInTheMiddle.withLock { $0 = !thread.hasUrgentJobs }
+            }
+            if hasUrgentRun.isSet {
+                ranInTheMiddle.set()
+            } else {
+                while !thread.hasUrgentJobs {}  // until it is handed in, or another test's is
             }
         }
         let others = try await #require(urgent.withLock { $0 }).value
-        #expect(ranInTheMiddle.withLock { $0 })
+        #expect(ranInTheMiddle.isSet)
         let same = states.bits == [truth[0]] && others.bits == Array(truth[1...])
         #expect(same)
+    }
+
+    private final class Switch: Sendable {
+        private let value = Atomic(false)
+        var isSet: Bool { value.load(ordering: .relaxed) }
+        func set() { value.store(true, ordering: .relaxed) }
     }
 
     @Test(arguments: Tiny.allCases, Precision.allCases)

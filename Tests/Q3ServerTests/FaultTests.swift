@@ -54,7 +54,7 @@
                 (Fault.Kind.invalid, 400, 422, "Validation"), (.empty, 400, 400, "Empty"),
                 (.tooLong, 400, 422, "Validation"),
                 (.tooMany, 400, 422, "Validation"), (.bodyTooLarge, 413, 413, "Validation"),
-                (.mediaType, 415, 415, "Validation"), (.slowBody, 408, 408, "Validation"),
+                (.mediaType, 415, 415, "Validation"),
                 (.unauthorized, 401, 401, "Validation"), (.forbidden, 403, 403, "Validation"),
                 (.noSuchRoute, 404, 404, "Validation"), (.noSuchModel, 404, 404, "Validation"),
                 (.methodNotAllowed(allow: "POST"), 405, 405, "Validation"), (.wrongTask, 400, 424, "Backend"),

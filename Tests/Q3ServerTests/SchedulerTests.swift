@@ -1,8 +1,8 @@
 // Batches across requests: the same bits for everybody, fair shares, and nothing computed for those who left.
 #if Server
+    import Dispatch
     import Q3Embedding
     import Q3Model
-    import Synchronization
     import TestSupport
     import Testing
 
@@ -94,37 +94,40 @@
             let desk = try Desk { $0.batchTokens = 256 }
             let model = desk.embedder.model
             let scheduler = desk.inference.scheduler
+            let hold = await Hold(model)
+            defer { hold.release() }
             let leaver = Task {
                 try await scheduler.states(of: lists(3, count: 2000), model: model, deadline: far)
             }
+            await scheduler.startsBatches(1)
             let stayer = Task { try await scheduler.states(of: lists(4, count: 9), model: model, deadline: far) }
-            await Task.yield()
             leaver.cancel()
             await #expect(throws: CancellationError.self) { try await leaver.value }
+            hold.release()
             let states = try await stayer.value.states
             for (list, state) in zip(lists(4, count: 9), states) {
                 #expect(try await model.lastHiddenStates(of: [list]) == [state])
             }
         }
 
+        /// The long text is in the model when the short ones come, and they are handed to it all the same.
         @Test func aLongTextLetsOthersPass() async throws {
             let desk = try Desk { $0.batchTokens = 300 }
             let model = desk.embedder.model
             let scheduler = desk.inference.scheduler
             let long = (0..<6000).map { Int32($0 % 499) }
-            let order = Mutex<[String]>([])
-            let first = Task {
-                let states = try await scheduler.states(of: [long], model: model, deadline: far).states
-                order.withLock { $0.append("long") }
-                return states
+            let hold = await Hold(model)
+            defer { hold.release() }
+            let first = Task { try await scheduler.states(of: [long], model: model, deadline: far).states }
+            await scheduler.startsBatches(1)
+            let second = Task {
+                try await scheduler.states(of: lists(4, count: 9), model: model, deadline: far).states
             }
-            while await !scheduler.isComputing { await Task.yield() }
-            let short = try await scheduler.states(of: lists(4, count: 9), model: model, deadline: far).states
-            order.withLock { $0.append("short") }
-            let longStates = try await first.value
-            #expect(order.withLock { $0 } == ["short", "long"])
-            #expect(longStates == (try await model.lastHiddenStates(of: [long])))
-            for (list, state) in zip(lists(4, count: 9), short) {
+            await scheduler.startsBatches(2)
+            hold.release()
+            let alone = try await model.lastHiddenStates(of: [long])
+            #expect(try await first.value == alone)
+            for (list, state) in zip(lists(4, count: 9), try await second.value) {
                 #expect(try await model.lastHiddenStates(of: [list]) == [state])
             }
         }
@@ -144,8 +147,10 @@
             let desk = try Desk { $0.queuedTokenLimit = 10 }
             let model = desk.embedder.model
             let scheduler = desk.inference.scheduler
+            let hold = await Hold(model)
+            defer { hold.release() }
             let first = Task { try await scheduler.states(of: lists(3, count: 3000), model: model, deadline: far) }
-            while await !scheduler.isComputing { await Task.yield() }
+            await scheduler.startsBatches(1)
             do {
                 _ = try await scheduler.states(of: lists(1, count: 3), model: model, deadline: far)
                 Issue.record("let in")
@@ -154,13 +159,39 @@
                 #expect((1...60).contains(seconds))
             }
             first.cancel()
-            _ = try? await first.value
+            await #expect(throws: CancellationError.self) { try await first.value }
         }
 
         @Test func anEmptyRequestNeedsNoBatch() async throws {
             let desk = try Desk()
             let none = try await desk.inference.scheduler.states(of: [], model: desk.embedder.model, deadline: far)
             #expect(none.states.isEmpty)
+        }
+    }
+
+    /// Keeps the thread that computes busy until it is released: what is handed in meanwhile is there to be seen.
+    private final class Hold: Sendable {
+        private let gate = DispatchSemaphore(value: 0)
+
+        init(_ model: Qwen3Model) async {
+            let (begun, begin) = AsyncStream.makeStream(of: Void.self)
+            Task { [gate] in
+                _ = try await model.lastHiddenStates(of: [[1]]) { _ in
+                    begin.yield()
+                    gate.wait()
+                    gate.signal()
+                }
+            }
+            for await _ in begun { break }
+        }
+
+        func release() { gate.signal() }
+    }
+
+    extension BatchScheduler {
+        /// Returns when that many batches are in the model. To be used while a `Hold` keeps them there.
+        fileprivate func startsBatches(_ count: Int) async {
+            while runningBatches < count { try? await Task.sleep(for: .milliseconds(1)) }
         }
     }
 #endif

@@ -111,7 +111,8 @@
             }
         }
 
-        var isComputing: Bool { !running.isEmpty }
+        /// Batches in the model: one, and a second beside a long text.
+        var runningBatches: Int { running.count }
 
         private func admit(_ lists: [[Int32]]) throws(Fault) {
             let waiting = jobs.reduce(0) { $0 + $1.pending.tokenCount }

@@ -167,7 +167,7 @@
         }
 
         func version(_ call: Call) async throws(Fault) -> Response {
-            try Response(json: ["version": Q3ServerVersion.text])
+            try Response(json: ["version": Release.version])
         }
 
         private func describe(_ served: ServedModel) -> OllamaModels.Model {

@@ -300,7 +300,8 @@
             let tokenizer = served.tokenizer
             return try Response(
                 json: body.inputs.texts.map { text in
-                    var tokens = tokenizer.encodeWithOffsets(prompt?.applied(to: text) ?? text).map { piece in
+                    let text = prompt?.applied(to: text, takesInstructions: served.takesInstructions) ?? text
+                    var tokens = tokenizer.encodeWithOffsets(text).map { piece in
                         TEIToken(
                             id: piece.id, text: String(decoding: tokenizer.piece(piece.id), as: UTF8.self),
                             special: tokenizer.isSpecial(piece.id), start: piece.range.lowerBound,
@@ -345,7 +346,7 @@
                         embedding: served.isEmbedder ? .init() : nil, reranker: served.isEmbedder ? nil : .init()),
                     maxConcurrentRequests: options.requestLimit, maxInputLength: served.model.config.contextLength,
                     maxBatchTokens: options.batchTokens, maxBatchRequests: nil, maxClientBatchSize: options.itemLimit,
-                    autoTruncate: options.truncatesByDefault, tokenizationWorkers: 1, version: Q3ServerVersion.text,
+                    autoTruncate: options.truncatesByDefault, tokenizationWorkers: 1, version: Release.version,
                     sha: nil, dockerLabel: nil))
         }
     }

@@ -30,6 +30,7 @@ class Recipe:
     mixed: Type | None = None
     head: str | None = None  # None: embedding; "cls", "tied" or "lm_head": reranker
     sharpness: float = 2  # mean gain of the norms of q and k
+    tail: float | None = None  # degrees of freedom of Student's t; None: normally distributed
 
     def kind_of(self, tensor):
         """The mix of llama.cpp's _M types: token_embd, and attn_v and ffn_down of some layers (here the first)."""
@@ -45,7 +46,11 @@ def write(path, recipe, vocabulary, seed):
     _metadata(w, recipe, vocabulary)
 
     def matrix(name, rows, columns, deviation):
-        values = (rng.standard_normal((rows, columns)) * deviation).astype(np.float32)
+        if recipe.tail:  # of the same variance
+            values = rng.standard_t(recipe.tail, (rows, columns)) * (1 - 2 / recipe.tail) ** 0.5
+        else:
+            values = rng.standard_normal((rows, columns))
+        values = (values * deviation).astype(np.float32)
         kind = recipe.kind_of(name)
         w.add_tensor(name, blocks.quantize(values, kind), raw_dtype=kind)
 

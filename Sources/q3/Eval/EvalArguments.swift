@@ -1,0 +1,59 @@
+// Options of all evaluations, and what they make of a task's data, texts and scores.
+import ArgumentParser
+import Q3Embedding
+import Q3Eval
+
+struct EvalArguments: ParsableArguments {
+    @OptionGroup var model: ModelArguments
+
+    @Option(help: "What the texts are for, in a sentence; '' for no instruction. (default: the task's)")
+    var instruct: String?
+
+    @Option(help: "Values to keep of each vector. (default: all)")
+    var dimensions: Int?
+
+    @Option(help: "Which part of the data to measure on.")
+    var split: String = "test"
+
+    @Flag(help: "Cut texts that are too long for the model, instead of ending.")
+    var truncate = false
+
+    @Option(help: "What to call the task. (default: the name of its data)")
+    var name: String?
+
+    @Option(help: "A language of the texts, as in eng-Latn, for the results; may be repeated.")
+    var language: [String] = []
+
+    @Flag(help: "Print MTEB's layout instead of a table.")
+    var json = false
+
+    @Option(name: .shortAndLong, help: "Write MTEB's layout to this file, which appears when it is complete.")
+    var output: String?
+
+    func validate() throws {
+        if json, output != nil { throw ValidationError("give --json or --output, not both") }
+        if split.contains("/") || split.isEmpty {
+            throw ValidationError("--split is the name of a file without ending")
+        }
+    }
+
+    /// The instruction asked for, or else the task's; nil for none, and for models that take none.
+    func instruction(_ task: TaskInstruction, for embedder: Embedder) throws -> TaskInstruction? {
+        guard let instruct else { return embedder.takesInstructions ? task : nil }
+        guard embedder.takesInstructions || instruct.isEmpty else {
+            throw Failure(.usage, "this model takes no instructions; leave out --instruct")
+        }
+        return instruct.isEmpty ? nil : TaskInstruction(instruct, isSymmetric: task.isSymmetric)
+    }
+
+    func openEmbedder() throws -> Embedder {
+        try opening(model.model, copying: model.noMmap) { try Embedder(file: $0, options: model.options) }
+    }
+
+    /// What names the data: the last part of its path, without an ending.
+    func taskName(of data: String) -> String {
+        if let name { return name }
+        let last = data.split(separator: "/").last { $0 != "." } ?? Substring(data)
+        return [".jsonl", ".tsv"].first { last.hasSuffix($0) }.map { String(last.dropLast($0.count)) } ?? String(last)
+    }
+}
