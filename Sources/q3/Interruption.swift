@@ -64,11 +64,11 @@ enum Interruption {
             end()
         }
         let status = received == SIGTERM ? ExitStatus.terminated.rawValue : ExitStatus.interrupted.rawValue
-        if let message = lastWords.withLock({ $0 }) { Terminal.say(message) }
         for _ in 0..<100 {
             // The lock is kept to the end: no thread makes another file meanwhile.
             unfinishedFile.withLockIfAvailable { path in
                 if let path { unsafe unlink(path) }
+                if let message = lastWords.withLock({ $0 }) { Terminal.say(message) }
                 _exit(status)
             }
             usleep(10_000)
