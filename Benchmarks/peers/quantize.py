@@ -3,15 +3,17 @@
 
     Benchmarks/peers/run --help        # once: sets up the virtual environment
     PYTHONPATH=Benchmarks/peers:Tests/Fixtures Benchmarks/peers/.venv/bin/python Benchmarks/peers/quantize.py \\
-        --q3 .build/release/q3 [--models FOLDER] [--types Q8_0 Q4_K_M ...] [--weights normal heavy] [--rounds N]
+        --q3 .build/release/q3 [--models FOLDER] [--types Q8_0 Q4_K_M ...] [--weights whole normal heavy] [--rounds N]
 
-`normal` is the 0.6B-shaped file that the other comparisons use. The weights of `heavy`, a model of eight such layers, follow Student's
-t-distribution with 3 degrees of freedom: tails as trained weights have them. RMSE is over every eighth row of all matrices whose type
+`whole` is the 0.6B-shaped file that the other comparisons use, with normally distributed weights. `normal` and `heavy` are models of
+eight such layers; the weights of `heavy` follow Student's t-distribution with 3 degrees of freedom: tails as trained weights have them.
+RMSE is over every eighth row of all matrices whose type
 changes, with the largest single error beside it. Vectors of the original and of both files are computed by
 `q3 embed --precision exact`, so that only the weights differ: 1 - cosine to the original's, mean and largest of the texts.
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import statistics
@@ -30,10 +32,9 @@ from models import Files, QUANTIZED, SHAPE, TRAINED_TOKENS
 import quality
 
 EVERY = 8  # rows of a matrix that errors are taken from, one of so many
-SEVERAL = [" ".join(quality.TEXTS[:count]) for count in (3, 6, 12, 24)]
-TEXTS = quality.TEXTS + SEVERAL
-HEAVY = model.Recipe("peers-heavy", model.Shape(8, *list(vars(SHAPE).values())[1:]), Type.F16, FileType.MOSTLY_F16,
-                     sharpness=1, tail=3)
+SEVERAL = [" ".join(quality.TEXTS[:count]) for count in (3, 6, 12)]
+TEXTS = quality.TEXTS[::2] + SEVERAL
+TAILS = {"normal": None, "heavy": 3}
 
 # A process of its own, so that its peak of memory is the quantizer's.
 QUANTIZE = """
@@ -122,14 +123,16 @@ def main():
     parser.add_argument("--q3", required=True)
     parser.add_argument("--models", default=pathlib.Path(__file__).resolve().parent / "models")
     parser.add_argument("--types", nargs="+", default=list(QUANTIZED), choices=QUANTIZED)
-    parser.add_argument("--weights", nargs="+", default=["normal", "heavy"], choices=["normal", "heavy"])
+    parser.add_argument("--weights", nargs="+", default=list(TAILS), choices=["whole", *TAILS])
     parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
     files, rows = Files(options.models), []
     for name in options.weights:
-        path = files.path("F16") if name == "normal" else files.folder / "heavy-F16.gguf"
+        path = files.path("F16") if name == "whole" else files.folder / f"{name}-F16.gguf"
         if not path.exists():
-            model.write(path, HEAVY, Vocabulary(texts.corpus(), TRAINED_TOKENS), seed=13)
+            recipe = model.Recipe(f"peers-{name}", dataclasses.replace(SHAPE, layers=8), Type.F16, FileType.MOSTLY_F16,
+                                  sharpness=1, tail=TAILS[name])
+            model.write(path, recipe, Vocabulary(texts.corpus(), TRAINED_TOKENS), seed=13)
         with tempfile.TemporaryDirectory(dir=files.folder) as folder:
             rows += compare(options.q3, str(path), options.types, options.rounds, folder)
     table(rows)
