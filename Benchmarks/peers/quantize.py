@@ -3,10 +3,11 @@
 
     Benchmarks/peers/run --help        # once: sets up the virtual environment
     PYTHONPATH=Benchmarks/peers:Tests/Fixtures Benchmarks/peers/.venv/bin/python Benchmarks/peers/quantize.py \\
-        --q3 .build/release/q3 [--models FOLDER] [--types Q8_0 Q4_K_M ...] [--weights normal heavy] [--rounds N]
+        --q3 .build/release/q3 [--models FOLDER] [--types Q8_0 Q4_K_M ...] [--weights whole normal heavy] [--rounds N] [--seeds N]
 
-`normal` is the 0.6B-shaped file that the other comparisons use. The weights of `heavy`, a model of eight such layers, follow Student's
-t-distribution with 3 degrees of freedom: tails as trained weights have them. RMSE is over every eighth row of all matrices whose type
+`whole` is the 0.6B-shaped file that the other comparisons use, with normally distributed weights. `normal` and `heavy` are several small
+models of four layers, because what one model's errors do to its vectors is a matter of luck; the weights of `heavy` follow Student's
+t-distribution with 3 degrees of freedom: tails as trained weights have them. Figures are means over the models. RMSE is over every eighth row of all matrices whose type
 changes, with the largest single error beside it. Vectors of the original and of both files are computed by
 `q3 embed --precision exact`, so that only the weights differ: 1 - cosine to the original's, mean and largest of the texts.
 """
@@ -26,14 +27,14 @@ from gguf import GGMLQuantizationType as Type, LlamaFileType as FileType
 
 from generator import model, texts
 from generator.tokenizer import Vocabulary
-from models import Files, QUANTIZED, SHAPE, TRAINED_TOKENS
+from models import Files, QUANTIZED, TRAINED_TOKENS
 import quality
 
 EVERY = 8  # rows of a matrix that errors are taken from, one of so many
-SEVERAL = [" ".join(quality.TEXTS[:count]) for count in (3, 6, 12, 24)]
-TEXTS = quality.TEXTS + SEVERAL
-HEAVY = model.Recipe("peers-heavy", model.Shape(8, *list(vars(SHAPE).values())[1:]), Type.F16, FileType.MOSTLY_F16,
-                     sharpness=1, tail=3)
+SEVERAL = [" ".join(quality.TEXTS[:count]) for count in (3, 6, 12)]
+TEXTS = quality.TEXTS[::2] + SEVERAL
+TAILS = {"normal": None, "heavy": 3}
+SMALL = model.Shape(layers=4, hidden=512, heads=8, kv_heads=4, head_dim=64, feed_forward=1536)
 
 # A process of its own, so that its peak of memory is the quantizer's.
 QUANTIZE = """
@@ -106,6 +107,23 @@ def compare(q3, original, kinds, rounds, folder):
     return rows
 
 
+def small(name, seeds, folder):
+    vocabulary = Vocabulary(texts.corpus(), TRAINED_TOKENS)
+    recipe = model.Recipe(f"peers-{name}", SMALL, Type.F16, FileType.MOSTLY_F16, sharpness=1, tail=TAILS[name])
+    paths = [pathlib.Path(folder) / f"{name}-{seed}.gguf" for seed in range(seeds)]
+    for seed, path in enumerate(paths):
+        model.write(path, recipe, vocabulary, seed=seed)
+    return paths
+
+
+def averaged(name, rows):
+    mean = lambda value: statistics.mean(map(value, rows))
+    return {"file": name, "type": rows[0]["type"], "by": rows[0]["by"], "rmse": mean(lambda r: r["rmse"]),
+            "largest": max(r["largest"] for r in rows),
+            "cosine": {"mean": mean(lambda r: r["cosine"]["mean"]), "maximum": max(r["cosine"]["maximum"] for r in rows)},
+            "seconds": mean(lambda r: r["seconds"]), "megabytes": max(r["megabytes"] for r in rows)}
+
+
 def table(rows):
     print("\n| weights, type | RMSE q3 | llama.cpp | largest error q3 | llama.cpp | 1 - cosine q3 | llama.cpp | seconds q3 | llama.cpp "
           "| peak memory q3 | llama.cpp |\n|---|" + "--:|" * 10)
@@ -122,16 +140,16 @@ def main():
     parser.add_argument("--q3", required=True)
     parser.add_argument("--models", default=pathlib.Path(__file__).resolve().parent / "models")
     parser.add_argument("--types", nargs="+", default=list(QUANTIZED), choices=QUANTIZED)
-    parser.add_argument("--weights", nargs="+", default=["normal", "heavy"], choices=["normal", "heavy"])
+    parser.add_argument("--weights", nargs="+", default=list(TAILS), choices=["whole", *TAILS])
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=8)
     options = parser.parse_args()
     files, rows = Files(options.models), []
     for name in options.weights:
-        path = files.path("F16") if name == "normal" else files.folder / "heavy-F16.gguf"
-        if not path.exists():
-            model.write(path, HEAVY, Vocabulary(texts.corpus(), TRAINED_TOKENS), seed=13)
         with tempfile.TemporaryDirectory(dir=files.folder) as folder:
-            rows += compare(options.q3, str(path), options.types, options.rounds, folder)
+            models = [files.path("F16")] if name == "whole" else small(name, options.seeds, folder)
+            results = [compare(options.q3, str(path), options.types, options.rounds, folder) for path in models]
+            rows += [averaged(name, same) for same in zip(*results)]
     table(rows)
     worse = [f"{a['file']} {a['type']}" for a, b in zip(rows[::2], rows[1::2])
              if a["rmse"] > b["rmse"] or a["cosine"]["mean"] > b["cosine"]["mean"]]

@@ -34,7 +34,7 @@ final class SafetensorsFile: Sendable {
     private let dataStart: Int
 
     /// A hundred times the header of the largest Qwen3 model; reading JSON takes many times its size.
-    static let headerLimit = 1 << 24
+    static let headerLimit = 1 << 22
 
     init(path: String) throws {
         mapping = try MappedFile(path: path, copying: false)

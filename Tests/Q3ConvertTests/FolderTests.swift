@@ -206,6 +206,31 @@ struct FolderTests {
         }
     }
 
+    private static let lines = [
+        ("merges.txt", nil, "has no merges.txt"), ("tokenizer_config.json", nil, "has no tokenizer_config.json"),
+        ("merges.txt", "#version: 0.2\na\n", "a is no merge of two tokens"),
+        ("merges.txt", "#version: 0.2\na b c\n", "a b c is no merge of two tokens"),
+        ("merges.txt", "#version: 0.2\na <|im_end|>\n", "merge 0: its part \"<|im_end|>\" is not a token"),
+        ("merges.txt", "#version: 0.2\n\u{1F600} a\n", "merge 0"),
+        ("vocab.json", "{\"a\": \"b\"}", "a has another type"),
+        ("vocab.json", "{\"yes\": 0, \"no\": 1}", "no token stands for byte 0x0"),
+        ("tokenizer_config.json", "{}", "has no token <|endoftext|>"),
+    ]
+
+    @Test(arguments: lines) func aTokenizerInPartsIsChecked(_ name: String, _ text: String?, _ wanted: String) throws {
+        let copy = folder.file("tiny-reranker")
+        try FileManager.default.copyItem(atPath: Fixture.path("checkpoints/tiny-reranker-untied"), toPath: copy)
+        try FileManager.default.removeItem(atPath: "\(copy)/\(name)")
+        if let text { try folder.write("tiny-reranker/\(name)", text.utf8) }
+        do {
+            _ = try Converter.convert(folder: copy, to: folder.file("out.gguf"))
+            Issue.record("nothing was thrown")
+        } catch {
+            #expect("\(error)".contains(wanted), "\(error)")
+        }
+        #expect(try folder.names() == ["tiny-embedding", "tiny-reranker"])
+    }
+
     @Test func aRoleThatNothingTellsIsAskedFor() throws {
         try FileManager.default.moveItem(atPath: path, toPath: folder.file("model"))
         try FileManager.default.removeItem(atPath: folder.file("model/1_Pooling"))
@@ -355,8 +380,9 @@ struct FolderTests {
 
     /// What a reader of JSON makes of a header is many times its size.
     @Test func hugeHeadersAreNotRead() throws {
-        try writeWeights(header: "{}" + String(repeating: " ", count: SafetensorsFile.headerLimit - 1))
-        #expect(message().contains("its header has 16777217 bytes, wanted at most 16777216"))
+        let limit = SafetensorsFile.headerLimit
+        try writeWeights(header: "{}" + String(repeating: " ", count: limit - 1))
+        #expect(message().contains("its header has \(limit + 1) bytes, wanted at most \(limit)"))
     }
 
     @Test func everyCutIsRefused() throws {
