@@ -20,8 +20,9 @@ build: setup
 demo: build
 	@q3="$$(swift build -c release --show-bin-path)/q3"; \
 	set -x; \
-	"$$q3" embed --model $(FIXTURES)/tiny-embed-Q8_0.gguf --dimensions 8 --format jsonl \
-	    "The capital of China is Beijing." "Gravity pulls bodies towards each other."; \
+	"$$q3" search "draw diagrams of a network" --input Benchmarks/packages/corpus.jsonl --truncate --top-n 5; \
+	"$$q3" eval retrieval Benchmarks/packages --truncate; \
+	"$$q3" embed --dimensions 8 "The capital of China is Beijing." "Gravity pulls bodies towards each other."; \
 	"$$q3" rerank --model $(FIXTURES)/tiny-causal-Q8_0.gguf --query "What is the capital of China?" \
 	    "The capital of China is Beijing." "Gravity pulls bodies towards each other."
 
