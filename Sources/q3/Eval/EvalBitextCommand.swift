@@ -8,7 +8,7 @@ struct EvalBitextCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bitext",
         abstract: "Measures translations found: F1, precision, recall and accuracy.",
-        usage: "q3 eval bitext DATA --model FILE [OPTION ...]",
+        usage: "q3 eval bitext DATA [--model FILE] [OPTION ...]",
         discussion: """
             DATA is a .jsonl file of {"sentence1", "sentence2"}, a .tsv file with these
             columns, or a folder with SPLIT.jsonl or SPLIT.tsv. For each sentence1 the

@@ -22,7 +22,7 @@ struct EvalClassificationCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "classification",
         abstract: "Measures classes: a logistic probe and a vote of neighbours.",
-        usage: "q3 eval classification FOLDER --model FILE [OPTION ...]",
+        usage: "q3 eval classification FOLDER [--model FILE] [OPTION ...]",
         discussion: """
             FOLDER has train.jsonl and test.jsonl (SPLIT.jsonl) with {"text", "label"} in
             a line, or .tsv files with these columns.

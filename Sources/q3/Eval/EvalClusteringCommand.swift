@@ -8,7 +8,7 @@ struct EvalClusteringCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "clustering",
         abstract: "Measures clusters: the V-measure of k-means.",
-        usage: "q3 eval clustering DATA --model FILE [OPTION ...]",
+        usage: "q3 eval clustering DATA [--model FILE] [OPTION ...]",
         discussion: """
             DATA is a .jsonl file of {"text", "label"}, a .tsv file with these columns, or
             a folder with SPLIT.jsonl or SPLIT.tsv.

@@ -5,7 +5,7 @@ struct EvalCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "eval",
         abstract: "Measures how good a model is on labelled data.",
-        usage: "q3 eval TASK DATA --model FILE [OPTION ...]",
+        usage: "q3 eval TASK DATA [--model FILE] [OPTION ...]",
         discussion: """
             The measures are those of MTEB, with its definitions and samples. Results are
             a table, or with --json or --output a file in the layout of MTEB's results.

@@ -9,7 +9,7 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retrieval",
         abstract: "Measures search: nDCG, MAP, recall, precision, MRR and hit rate.",
-        usage: "q3 eval retrieval FOLDER --model FILE [--reranker FILE] [OPTION ...]",
+        usage: "q3 eval retrieval FOLDER [--model FILE] [--reranker FILE] [OPTION ...]",
         discussion: """
             FOLDER has BEIR's layout: corpus.jsonl ({"_id", "title"?, "text"}),
             queries.jsonl ({"_id", "text"}) and qrels/SPLIT.tsv (query-id, corpus-id and
@@ -22,6 +22,7 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
             nfcorpus, ...) have the instructions of those.
 
             EXAMPLES
+              q3 eval retrieval Benchmarks/packages --truncate
               q3 eval retrieval scifact -m embedding.gguf
               q3 eval retrieval scifact -m embedding.gguf --reranker reranker.gguf
               q3 eval retrieval packages -m embedding.gguf -o packages.json \\
@@ -36,7 +37,7 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
     @Flag(help: "Leave the document with the query's own id out of its results, as for ArguAna and Quora.")
     var ignoreIdenticalIds = false
 
-    @Option(help: "Rerank with the model in this GGUF file.")
+    @Option(name: .shortAndLong, help: "Rerank with this model: a GGUF file, or a name from 'q3 list'.")
     var reranker: String?
 
     @Option(help: "How many documents of each query to rerank.")
@@ -55,7 +56,7 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
 
     func run() async throws {
         let files = ["corpus.jsonl", "queries.jsonl", "qrels/\(arguments.split).tsv"].map { "\(folder)/\($0)" }
-        var report = try EvalReport(arguments, data: folder, inputs: files + [reranker].compactMap(\.self))
+        var report = try EvalReport(arguments, data: folder, inputs: files + [reranker].compactMap { try? modelPath($0) })
         let data = try BEIRFolder(folder, split: arguments.split)
         let embedder = try arguments.openEmbedder()
         let judge = try reranker.map { path in

@@ -8,7 +8,7 @@ struct EvalSTSCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sts",
         abstract: "Measures similarity: Spearman and Pearson with people's scores.",
-        usage: "q3 eval sts DATA --model FILE [OPTION ...]",
+        usage: "q3 eval sts DATA [--model FILE] [OPTION ...]",
         discussion: """
             DATA is a .jsonl file of {"sentence1", "sentence2", "score"}, a .tsv file with
             these columns, or a folder with SPLIT.jsonl or SPLIT.tsv. A line with the
