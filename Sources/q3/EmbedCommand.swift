@@ -11,7 +11,8 @@ struct EmbedCommand: AsyncParsableCommand {
         discussion: """
             Documents are embedded as they are; queries need --query or --instruct, which
             put the instruction before them that the model was trained with. An empty line
-            is an empty text and has a vector too.
+            is an empty text and has a vector too. Without --model the built-in q3-mini is
+            used, which is small and English and takes queries as they are.
 
             A jsonl line is {"index", "id"?, "tokens", "truncated", "embedding"}, in the
             order of the input; json is a list of the same objects. npy and raw hold the
@@ -23,6 +24,7 @@ struct EmbedCommand: AsyncParsableCommand {
             one run are comparable, and they are held in memory until its end.
 
             EXAMPLES
+              q3 embed "Beijing is the capital of China." "Bread."
               q3 embed -m embedding.gguf "Beijing is the capital of China." "Bread."
               q3 embed -m embedding.gguf --query "capital of China"
               q3 embed -m embedding.gguf -i chunks.jsonl -o vectors.jsonl

@@ -38,6 +38,7 @@
                 requests that are in and end; a second one ends at once.
 
                 EXAMPLES
+                  q3 serve
                   q3 serve -m embedding.gguf -m reranker.gguf
                   q3 serve -m embedding.gguf --hostname 0.0.0.0 --api-key-file keys.txt
                   q3 serve -m embedding.gguf --unix-socket /run/q3.sock
