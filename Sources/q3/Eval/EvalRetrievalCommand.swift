@@ -56,7 +56,8 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
 
     func run() async throws {
         let files = ["corpus.jsonl", "queries.jsonl", "qrels/\(arguments.split).tsv"].map { "\(folder)/\($0)" }
-        var report = try EvalReport(arguments, data: folder, inputs: files + [reranker].compactMap { try? modelPath($0) })
+        var report = try EvalReport(
+            arguments, data: folder, inputs: files + [reranker].compactMap { try? modelPath($0) })
         let data = try BEIRFolder(folder, split: arguments.split)
         let embedder = try arguments.openEmbedder()
         let judge = try reranker.map { path in
