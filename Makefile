@@ -26,12 +26,15 @@ demo: build
 	"$$q3" rerank --model $(FIXTURES)/tiny-causal-Q8_0.gguf --query "What is the capital of China?" \
 	    "The capital of China is Beijing." "Gravity pulls bodies towards each other."
 
+# What went wrong, once more at the end of a long log.
+failures = grep -aE 'Fatal error|recorded an issue|error:' .build/test.log | tail -n 50 >&2
+
 # `swift test` also succeeds when it finds no test, so the count is looked at.
 some_tests_ran = grep -qE 'Test run with [1-9][0-9]* tests? .*passed' .build/$1.log || { echo "error: no test was run" >&2; exit 1; }
 
 test: setup
 	@mkdir -p .build
-	swift test --disable-xctest 2>&1 | tee .build/test.log
+	swift test --disable-xctest 2>&1 | tee .build/test.log || { $(failures); exit 1; }
 	@$(call some_tests_ran,test)
 
 # The clients that people already have, from PyPI, against the server.

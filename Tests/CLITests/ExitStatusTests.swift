@@ -108,7 +108,7 @@ import Testing
     }
 
     @Test(arguments: [(SIGINT, 130), (SIGTERM, 143)] as [(CInt, CInt)])
-    func signalsEndARunAndItsUnfinishedFile(_ signal: CInt, _ status: CInt) async throws {
+    func signalsEndARunAndItsUnfinishedFile(_ signal: CInt, _ status: CInt) throws {
         let folder = try TemporaryFolder()
         // Nothing ever comes through the pipe, so the run waits for its input.
         let (pipe, end) = try Tool.pipe(in: folder)
@@ -116,7 +116,7 @@ import Testing
         let process = try Tool.start(
             ["tokenize", "-m", Self.model, "-o", folder.file("out")], input: pipe, output: folder.file("stdout"),
             messages: folder.file("stderr"))
-        try await Tool.until { try folder.names().contains { $0.hasSuffix(".part") } }
+        try Tool.until { try folder.names().contains { $0.hasSuffix(".part") } }
         kill(process, signal)
         #expect(Tool.wait(for: process) == status)
         #expect(try folder.names() == ["pipe", "stderr", "stdout"])
@@ -124,14 +124,14 @@ import Testing
     }
 
     /// Answers come for what was written, before the pipe is closed.
-    @Test func aSlowWriterIsAnswered() async throws {
+    @Test func aSlowWriterIsAnswered() throws {
         let folder = try TemporaryFolder()
         let (pipe, end) = try Tool.pipe(in: folder)
         let process = try Tool.start(
             ["tokenize", "-m", Self.model, "--format", "jsonl"], input: pipe, output: folder.file("stdout"),
             messages: folder.file("stderr"))
         #expect(unsafe write(end, "one\n", 4) == 4)
-        try await Tool.until { try !folder.read("stdout").isEmpty }
+        try Tool.until { try !folder.read("stdout").isEmpty }
         #expect(try folder.read("stdout").starts(with: "{\"index\":0".utf8))
         close(end)
         #expect(Tool.wait(for: process) == 0)

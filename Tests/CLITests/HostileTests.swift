@@ -17,7 +17,7 @@ struct HostileTests {
     /// q3 embed on a copy of a model: one line is answered, then `change` happens, then a second line comes.
     private func embed(
         _ options: [String] = [], change: (_ model: String, _ process: pid_t) -> Void
-    ) async throws -> (status: CInt, lines: [String], messages: String) {
+    ) throws -> (status: CInt, lines: [String], messages: String) {
         let folder = try TemporaryFolder()
         let model = try folder.write("model.gguf", Self.bytes())
         let (pipe, end) = try Tool.pipe(in: folder)
@@ -25,7 +25,7 @@ struct HostileTests {
             ["embed", "-m", model, "--dimensions", "2"] + options, input: pipe, output: folder.file("stdout"),
             messages: folder.file("stderr"))
         #expect(unsafe write(end, "one\n", 4) == 4)
-        try await Tool.until { try !folder.read("stdout").isEmpty }
+        try Tool.until { try !folder.read("stdout").isEmpty }
         change(model, process)
         #expect(unsafe write(end, "two\n", 4) == 4)
         close(end)
@@ -75,10 +75,10 @@ struct HostileTests {
 
     /// A mapped model that may have other bytes gives no further vector; one that cannot have them goes on as if nothing
     /// had happened, and so does a model in memory whatever is done to its file.
-    @Test(arguments: changes) private func aModelChangesUnderARun(_ change: Change) async throws {
-        let whole = try await embed { _, _ in }
+    @Test(arguments: changes) private func aModelChangesUnderARun(_ change: Change) throws {
+        let whole = try embed { _, _ in }
         #expect(whole.status == 0 && whole.lines.count == 2)
-        let mapped = try await embed { model, _ in #expect(change.apply(model)) }
+        let mapped = try embed { model, _ in #expect(change.apply(model)) }
         if change.harmsTheMap {
             #expect(mapped.status == 74)
             #expect(mapped.lines == [whole.lines[0]])
@@ -88,15 +88,15 @@ struct HostileTests {
             #expect(mapped.status == 0)
             #expect(mapped.lines == whole.lines)
         }
-        let copied = try await embed(["--no-mmap"]) { model, _ in #expect(change.apply(model)) }
+        let copied = try embed(["--no-mmap"]) { model, _ in #expect(change.apply(model)) }
         #expect(copied.status == 0)
         #expect(copied.lines == whole.lines)
     }
 
     /// A writer who sets the time back is not noticed in a map, which is why `--no-mmap` exists.
-    @Test func aModelInMemoryIsSafeFromAForgedTime() async throws {
-        let whole = try await embed { _, _ in }
-        let forged = try await embed(["--no-mmap"]) { model, _ in
+    @Test func aModelInMemoryIsSafeFromAForgedTime() throws {
+        let whole = try embed { _, _ in }
+        let forged = try embed(["--no-mmap"]) { model, _ in
             var status = stat()
             #expect(unsafe stat(model, &status) == 0)
             #expect(Self.overwrite(model))
@@ -112,8 +112,8 @@ struct HostileTests {
     }
 
     /// The cut that comes after the last look at the file's size.
-    @Test func aLostPageEndsTheRunWithAWord() async throws {
-        let run = try await embed { _, process in kill(process, SIGBUS) }
+    @Test func aLostPageEndsTheRunWithAWord() throws {
+        let run = try embed { _, process in kill(process, SIGBUS) }
         #expect(run.status == 74)
         #expect(run.messages.hasPrefix("q3: error: a file that q3 reads was cut"))
         #expect(run.messages.split(separator: "\n").count == 1)

@@ -69,7 +69,7 @@ import Testing
         // MARK: - Signals
 
         /// SIGINT at any moment from the start of the process on: the same status, and no part of the output.
-        @Test func interruptionWhileLoading() async throws {
+        @Test func interruptionWhileLoading() throws {
             let folder = try TemporaryFolder()
             let (pipe, end) = try Tool.pipe(in: folder)
             defer { close(end) }
@@ -77,7 +77,7 @@ import Testing
                 let process = try Tool.start(
                     ["embed", "-m", Self.model, "-o", folder.file("out")], input: pipe, output: folder.file("stdout"),
                     messages: folder.file("stderr"))
-                try await Task.sleep(for: .milliseconds(step * 4))
+                usleep(useconds_t(step * 4000))
                 kill(process, SIGINT)
                 #expect(Tool.wait(for: process) == 130, "after \(step * 4) ms")
                 #expect(try folder.names() == ["pipe", "stderr", "stdout"])
@@ -88,7 +88,7 @@ import Testing
         // MARK: - The file and other processes
 
         /// Two processes share the pages of the file and write to none.
-        @Test func twoProcessesShareTheModel() async throws {
+        @Test func twoProcessesShareTheModel() throws {
             let folder = try TemporaryFolder()
             try ModelCopy(of: "tiny-embed-Q8_0").write(to: folder.file("model.gguf"))
             var processes: [(id: pid_t, end: CInt)] = []
@@ -105,7 +105,7 @@ import Testing
                 #expect(unsafe write(end, "text\n", 5) == 5)
             }
             for name in ["one", "two"] {
-                try await Tool.until { try !folder.read("\(name).out").isEmpty }
+                try Tool.until { try !folder.read("\(name).out").isEmpty }
             }
             for process in processes {
                 let pages = try Self.pages(of: process.id, mapping: "model.gguf")

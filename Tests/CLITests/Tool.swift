@@ -91,9 +91,10 @@ enum Tool {
         return (path, end)
     }
 
-    /// Waits for something that another process does, for a minute at least.
-    static func until(_ condition: () throws -> Bool) async throws {
-        for _ in 0..<6000 where try !condition() { try await Task.sleep(for: .milliseconds(10)) }
+    /// Waits for something that another process does, for a minute at least. It keeps its thread: a task that slept could be
+    /// woken minutes later, behind all other tests.
+    static func until(_ condition: () throws -> Bool) throws {
+        for _ in 0..<6000 where try !condition() { usleep(10_000) }
         try #require(try condition())
     }
 

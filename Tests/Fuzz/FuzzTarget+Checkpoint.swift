@@ -22,17 +22,12 @@ extension FuzzTarget {
         "adapter/adapter_model.safetensors", "model.safetensors.index.json", "model.safetensors",
     ]
 
-    private static let folder = Result {
-        let folder = try TemporaryFolder()
-        for name in ["in", "in/1_Pooling", "in/adapter", "out"] {
-            try FileManager.default.createDirectory(atPath: folder.file(name), withIntermediateDirectories: false)
-        }
-        return folder
-    }
-
     /// Whatever is accepted opens as a model, and nothing is left of what is not.
-    static func convert(_ bytes: [UInt8]) throws {
-        let folder = try folder.get()
+    static func convert(_ bytes: [UInt8], _ scratch: ScratchFile) throws {
+        let folder = scratch.folder
+        for name in ["in/1_Pooling", "in/adapter", "out"] {
+            try FileManager.default.createDirectory(atPath: folder.file(name), withIntermediateDirectories: true)
+        }
         let contents = bytes.split(separator: 0, maxSplits: parts.count - 1, omittingEmptySubsequences: false)
         let hasIndex = contents.count > 10 && !contents[10].isEmpty
         for (index, name) in parts.enumerated() {

@@ -23,7 +23,7 @@ enum FuzzTarget: String, CaseIterable {
     /// A Hugging Face folder.
     case checkpoint
 
-    /// Runs the target; `scratch` becomes the file of those that read one.
+    /// Runs the target; `scratch` becomes the file of those that read one, and its folder holds those of others.
     func run(_ bytes: [UInt8], _ scratch: ScratchFile) throws {
         switch self {
         case .gguf: Self.readModel(bytes, scratch)
@@ -31,7 +31,7 @@ enum FuzzTarget: String, CaseIterable {
         case .text: try Self.tokenize(bytes)
         case .rerank: try Self.prompt(bytes)
         case .records: try Self.readRecords(bytes, scratch)
-        case .checkpoint: try Self.convert(bytes)
+        case .checkpoint: try Self.convert(bytes, scratch)
         }
     }
 

@@ -11,7 +11,8 @@
 /// One file whose content is replaced in place, which is a hundred times as fast as new files.
 public final class ScratchFile {
     public let path: String
-    private let folder: TemporaryFolder
+    /// The folder that it lies in, for what stands beside it.
+    public let folder: TemporaryFolder
     private let descriptor: CInt
 
     public init() throws {
