@@ -8,7 +8,10 @@ Hugging Face folder, WORK/q3-mini. The rate of learning rises, stays, and falls 
 The teacher's vectors are rotated so that their first components vary most (PCA without centering: cosines stay), and the first 256 are
 the student's targets. So the first 64 or 128 of a student's vector are a vector too. Losses, each at 64, 128 and 256 dimensions:
 the cosine to the target; the choice of a package's description by its one line among all of the batch, both as it is and as the
-teacher would distribute it.
+teacher would distribute it. In every fourth step a few words of the description take the one line's place.
+
+Texts lose words at random. Without that the student learned its texts by heart: on packages that it was trained on its nDCG@10 was
+0.95, on others 0.85.
 """
 
 import argparse
@@ -77,13 +80,13 @@ def make_model(tokenizer, teacher, rotation):
 
 
 class Texts:
-    """Token lists and targets of the texts whose vectors exist, and the packages that they make."""
+    """Words and targets of the texts whose vectors exist, and the packages that they make."""
 
     def __init__(self, work, tokenizer):
-        self.work = work
+        self.work, self.tokenizer = work, tokenizer
         rows = [json.loads(line) for line in open(work / "texts.jsonl")]
-        end = tokenizer.token_to_id("<|endoftext|>")
-        self.lists = [encoding.ids + [end] for encoding in tokenizer.encode_batch([row["text"] for row in rows])]
+        self.end = tokenizer.token_to_id("<|endoftext|>")
+        self.words = [row["text"].split() for row in rows]
         self.pairs = {}
         for i, row in enumerate(rows):
             self.pairs.setdefault(row["pair"], {})[row["kind"]] = i
@@ -104,6 +107,38 @@ class Texts:
             (pair["short"], pair["long"]) for number, pair in self.pairs.items()
             if number % parts == part and len(pair) == 2 and self.have[pair["short"]] and self.have[pair["long"]]
         ]
+
+
+    def lists(self, words):
+        return [encoding.ids + [self.end] for encoding in self.tokenizer.encode_batch([" ".join(text) for text in words])]
+
+    def titles(self, batch, random):
+        """Token lists of the packages' one-line descriptions, and of their long ones. No text comes twice in the same form, or the
+        student learns the training texts by heart: words are lost, and some long texts begin or end later."""
+        shorts, longs = [], []
+        for short, long in batch:
+            words = self.words[long]
+            if random.random() < 0.3:
+                words = words[: max(12, int(len(words) * random.uniform(0.4, 1)))]
+            shorts.append(worn(self.words[short], 0.1, random))
+            longs.append(worn(words, 0.15, random))
+        return self.lists(shorts), self.lists(longs)
+
+    def excerpts(self, batch, random):
+        """The same with a few words of the long description for the one-line one; most often the long one lacks them then."""
+        shorts, longs = [], []
+        for _, long in batch:
+            words = self.words[long]
+            count = min(int(random.integers(4, 13)), max(1, len(words) // 3))
+            first = int(random.integers(0, len(words) - count + 1))
+            shorts.append(words[first : first + count])
+            longs.append(worn(words if random.random() < 0.3 else words[:first] + words[first + count :], 0.15, random))
+        return self.lists(shorts), self.lists(longs)
+
+
+def worn(words, share, random):
+    """The words without about that share of them."""
+    return [word for word, number in zip(words, random.random(len(words))) if number >= share] or words
 
 
 def last_states(model, tokens, ends):
@@ -174,19 +209,24 @@ def embed(model, lists, part=1024):
 
 
 def losses(short, long, short_target, long_target):
-    """Students [batch, WIDTH] against targets: (distance, choice, distribution), each the mean over the prefixes."""
-    distance = choice = distribution = 0
+    """Students [batch, WIDTH] against targets: (distance, choice, distribution), each the mean over the prefixes. Without targets of
+    the short texts there is no distribution."""
+    distance = choice = distribution = torch.zeros(())
+    has_targets = short_target is not None
     answers = torch.arange(len(short))
     # Packages that are nearly the same are no wrong answers.
     twins = (F.normalize(long_target, dim=-1) @ F.normalize(long_target, dim=-1).T > 0.85).fill_diagonal_(False)
     for size in PREFIXES:
-        s, l, st, lt = (F.normalize(x[:, :size], dim=-1) for x in (short, long, short_target, long_target))
-        distance += (1 - (s * st).sum(-1)).mean() + (1 - (l * lt).sum(-1)).mean()
+        s, l, lt = (F.normalize(x[:, :size], dim=-1) for x in (short, long, long_target))
+        distance = distance + (1 - (l * lt).sum(-1)).mean()
         scores = (s @ l.T / TEMPERATURE).masked_fill(twins, -1e4)
-        wanted = (st @ lt.T / TEMPERATURE).masked_fill(twins, -1e4)
-        choice += F.cross_entropy(scores, answers) + F.cross_entropy(scores.T, answers)
-        for a, b in ((scores, wanted), (scores.T, wanted.T)):
-            distribution += F.kl_div(a.log_softmax(-1), b.log_softmax(-1), reduction="batchmean", log_target=True)
+        choice = choice + F.cross_entropy(scores, answers) + F.cross_entropy(scores.T, answers)
+        if has_targets:
+            st = F.normalize(short_target[:, :size], dim=-1)
+            distance = distance + (1 - (s * st).sum(-1)).mean()
+            wanted = (st @ lt.T / TEMPERATURE).masked_fill(twins, -1e4)
+            for a, b in ((scores, wanted), (scores.T, wanted.T)):
+                distribution = distribution + F.kl_div(a.log_softmax(-1), b.log_softmax(-1), reduction="batchmean", log_target=True)
     return [loss / (2 * len(PREFIXES)) for loss in (distance, choice, distribution)]
 
 
@@ -251,14 +291,13 @@ def main():
             queue = neighbours_together(queue, texts.targets[torch.tensor([long for _, long in queue])].numpy(), random)
             print(f"process {rank}: {len(queue)} packages", flush=True)
         batch, queue = queue[: options.batch], queue[options.batch:]
-        rows = [short for short, _ in batch] + [long for _, long in batch]
-        lists = [texts.lists[i] for i in rows]
+        are_titles = step % 4 != 3
+        shorts, longs = (texts.titles if are_titles else texts.excerpts)(batch, random)
         for group in optimizer.param_groups:
             group["lr"] = options.rate * min(1, (step + 1) / 20, left * 2)
-        output = embed(model, lists)
-        target = texts.targets[torch.tensor(rows)]
-        n = len(batch)
-        distance, choice, distribution = losses(output[:n], output[n:], target[:n], target[n:])
+        short, long = embed(model, shorts + longs).split(len(batch))
+        short_target, long_target = (texts.targets[torch.tensor(rows)] for rows in zip(*batch))
+        distance, choice, distribution = losses(short, long, short_target if are_titles else None, long_target)
         optimizer.zero_grad()
         (4 * distance + choice + 0.5 * distribution).backward()
         gradient = torch.cat([p.grad.flatten() for p in model.parameters()])
@@ -269,8 +308,9 @@ def main():
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         step += 1
-        tokens += ranks * sum(map(len, lists))
-        sums += [distance.item(), choice.item(), distribution.item(), 1]
+        tokens += ranks * sum(map(len, shorts + longs))
+        if are_titles:
+            sums += [distance.item(), choice.item(), distribution.item(), 1]
         log = {"steps": step, "packages": step * ranks * options.batch, "tokens": tokens, "minutes": (time.time() - started) / 60}
         if rank == 0 and step % 10 == 0:
             print(f"step {step}, {log['minutes']:.1f} min, {tokens / (time.time() - started):.0f} tokens/s, rate {group['lr']:.1e}, "

@@ -177,7 +177,7 @@ extension ISA: ExpressibleByArgument {
 
 extension BenchCase {
     fileprivate func fits(context: Int) -> Bool {
-        if case .tokens(let count) = self { count <= context } else { true }
+        (tokenLists(vocabularySize: 1) ?? []).allSatisfy { $0.count <= context }
     }
 }
 
