@@ -14,8 +14,11 @@ setup:
 	@command -v swift >/dev/null || { echo "error: swift is not on the PATH; install Swift 6.3" >&2; exit 1; }
 	@[ "$$(uname)" != Linux ] || bash scripts/setup-linux.sh
 
+# Other traits than the default ones, with commas between them.
+TRAITS ?=
+
 build: setup
-	swift build -c release --product q3
+	swift build -c release --product q3 $(if $(TRAITS),--disable-default-traits --traits $(TRAITS))
 
 demo: build
 	@q3="$$(swift build -c release --show-bin-path)/q3"; \
