@@ -9,11 +9,14 @@
 models of four layers, because what one model's errors do to its vectors is a matter of luck; the weights of `heavy` follow Student's
 t-distribution with 3 degrees of freedom: tails as trained weights have them. Figures are means over the models. RMSE is over every eighth row of all matrices whose type
 changes, with the largest single error beside it. Vectors of the original and of both files are computed by
-`q3 embed --precision exact`, so that only the weights differ: 1 - cosine to the original's, mean and largest of the texts.
+`q3 embed --precision exact`, so that only the weights differ: 1 - cosine to the original's, mean and largest of the texts. A few
+texts of a few models make most of those means, so several models are also compared one by one: the geometric mean of q3's
+1 - cosine through llama.cpp's, times or divided by its standard error. More than two of those above 1 counts as further off.
 """
 
 import argparse
 import json
+import math
 import pathlib
 import statistics
 import subprocess
@@ -121,7 +124,15 @@ def averaged(name, rows):
     return {"file": name, "type": rows[0]["type"], "by": rows[0]["by"], "rmse": mean(lambda r: r["rmse"]),
             "largest": max(r["largest"] for r in rows),
             "cosine": {"mean": mean(lambda r: r["cosine"]["mean"]), "maximum": max(r["cosine"]["maximum"] for r in rows)},
+            "cosines": [r["cosine"]["mean"] for r in rows],
             "seconds": mean(lambda r: r["seconds"]), "megabytes": max(r["megabytes"] for r in rows)}
+
+
+def ratio(ours, theirs):
+    """Geometric mean over the models of ours through theirs; its standard error as a factor, without bound for a single model."""
+    logs = [math.log(a / b) for a, b in zip(ours["cosines"], theirs["cosines"])]
+    error = statistics.stdev(logs) / len(logs) ** 0.5 if len(logs) > 1 else math.inf
+    return math.exp(statistics.mean(logs)), math.exp(error)
 
 
 def table(rows):
@@ -133,6 +144,14 @@ def table(rows):
         print(f"| {ours['file']}, {ours['type']} | {both(lambda r: format(r['rmse'], '.3e'))} | "
               f"{both(lambda r: format(r['largest'], '.2e'))} | {both(lambda r: pair(r['cosine']))} | "
               f"{both(lambda r: format(r['seconds'], '.1f'))} | {both(lambda r: format(r['megabytes'], '.0f') + ' MB')} |")
+
+
+def model_by_model(rows):
+    print("\n| weights, type | q3 / llama.cpp | standard error | q3 nearer in |\n|---|" + "--:|" * 3)
+    for ours, theirs in zip(rows[::2], rows[1::2]):
+        mean, error = ratio(ours, theirs)
+        nearer = sum(a < b for a, b in zip(ours["cosines"], theirs["cosines"]))
+        print(f"| {ours['file']}, {ours['type']} | {mean:.2f} | x {error:.2f} | {nearer} of {len(ours['cosines'])} |")
 
 
 def main():
@@ -151,8 +170,13 @@ def main():
             results = [compare(options.q3, str(path), options.types, options.rounds, folder) for path in models]
             rows += [averaged(name, same) for same in zip(*results)]
     table(rows)
-    worse = [f"{a['file']} {a['type']}" for a, b in zip(rows[::2], rows[1::2])
-             if a["rmse"] > b["rmse"] or a["cosine"]["mean"] > b["cosine"]["mean"]]
+    model_by_model(rows)
+
+    def is_worse(ours, theirs):
+        mean, error = ratio(ours, theirs)
+        return ours["rmse"] > theirs["rmse"] or mean > error**2
+
+    worse = [f"{a['file']} {a['type']}" for a, b in zip(rows[::2], rows[1::2]) if is_worse(a, b)]
     if worse:
         raise SystemExit("further off than llama.cpp: " + ", ".join(worse))
 
