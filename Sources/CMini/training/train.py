@@ -108,13 +108,12 @@ class Texts:
             if number % parts == part and len(pair) == 2 and self.have[pair["short"]] and self.have[pair["long"]]
         ]
 
-
     def lists(self, words):
         return [encoding.ids + [self.end] for encoding in self.tokenizer.encode_batch([" ".join(text) for text in words])]
 
     def titles(self, batch, random):
         """Token lists of the packages' one-line descriptions, and of their long ones. No text comes twice in the same form, or the
-        student learns the training texts by heart: words are lost, and some long texts begin or end later."""
+        student learns the training texts by heart: words are lost, and some long texts end early."""
         shorts, longs = [], []
         for short, long in batch:
             words = self.words[long]
