@@ -42,7 +42,7 @@ test: setup
 
 # The clients that people already have, from PyPI, against the server.
 test-clients: build
-	Tests/Clients/run all
+	Tests/EndToEnd/Clients/run all
 
 # In a reader of files no arithmetic may wrap unseen, nothing may be forced, and nothing may end the process.
 UNCHECKED := &[+*-]|try!|as!|fatalError|precondition|assert\(|[])[:alnum:]]!([^=]|$$)

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 FIXTURES = ROOT / "Tests" / "Fixtures"
 EMBEDDER = FIXTURES / "tiny-embed-Q8_0.gguf"
 RERANKER = FIXTURES / "tiny-causal-Q8_0.gguf"

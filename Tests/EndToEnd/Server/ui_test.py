@@ -2,7 +2,7 @@
 """The pages /ui and /docs in headless Chromium: mouse, keyboard, a narrow window, dark colours.
 
     apt-get install chromium chromium-driver && pip install selenium==4.51.0
-    python3 Tests/Server/ui_test.py [--screenshots FOLDER]        or        pytest Tests/Server/ui_test.py
+    python3 Tests/EndToEnd/Server/ui_test.py [--screenshots FOLDER]        or        pytest Tests/EndToEnd/Server/ui_test.py
 
 Q3 is the path of q3. The pages must show what `q3 embed` and `q3 rerank` print, and load nothing from anywhere else.
 """

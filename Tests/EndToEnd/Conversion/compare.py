@@ -2,7 +2,7 @@
 """Models of transformers through `q3 convert`, beside transformers itself and llama.cpp on the same files.
 
     pip install torch transformers peft gguf tokenizers llama-cpp-python     (run with 2.15.0, 5.23.0, 0.21.2, 0.19.0, 0.23.3, 0.3.36)
-    python3 Tests/Conversion/compare.py --q3 .build/release/q3
+    python3 Tests/EndToEnd/Conversion/compare.py --q3 .build/release/q3
 
 Random models of a few million weights are saved with `save_pretrained`: an embedding model, a tied and an untied reranker, each in F32,
 F16 and BF16, and a LoRA adapter of PEFT. Ends with status 1 where
@@ -24,7 +24,7 @@ import tempfile
 import unicodedata
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "Fixtures"))
+sys.path.insert(0, str(HERE.parents[1] / "Fixtures"))
 
 import gguf
 import llama_cpp as llama

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Loads `q3 serve` on loopback and checks every answer against the vector that the command line prints.
 
-    python3 Tests/Server/load.py [--model FILE] [--clients 1,8,64] [--seconds 10] [--words 30]
-    python3 Tests/Server/load.py --soak --seconds 600
+    python3 Tests/EndToEnd/Server/load.py [--model FILE] [--clients 1,8,64] [--seconds 10] [--words 30]
+    python3 Tests/EndToEnd/Server/load.py --soak --seconds 600
 
 The first form prints embeddings and tokens per second and latencies for each number of clients. The second mixes sizes,
 routes, mistakes and clients that leave, and fails if an answer is wrong or if memory, files or threads of the server

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a hostile or broken client, network or host can do to `q3 serve`, over raw sockets and signals, on loopback only.
 
-    python3 Tests/Server/hostile.py [PART OF A NAME ...]        or        pytest Tests/Server/hostile.py
+    python3 Tests/EndToEnd/Server/hostile.py [PART OF A NAME ...]        or        pytest Tests/EndToEnd/Server/hostile.py
 
 Q3 is the path of q3. Only the standard library; each test has a time limit. Nothing is asserted about speed: waits are
 long enough for a busy machine.

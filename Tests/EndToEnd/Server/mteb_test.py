@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares `q3 eval` with MTEB itself, which asks `q3 serve` through Benchmarks/mteb_q3.py.
 
-    python3 Tests/Server/mteb_test.py [--model FILE] [--reranker FILE] [--beir FOLDER]
+    python3 Tests/EndToEnd/Server/mteb_test.py [--model FILE] [--reranker FILE] [--beir FOLDER]
 
 Needs `pip install mteb`; nothing is downloaded. Without --beir a small folder is made. Q3 is the path of q3, built with
 the server. Every result of `q3 eval` must load as MTEB's own and agree with it in five decimals; k-means starts
@@ -19,7 +19,7 @@ import tempfile
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 HERE = pathlib.Path(__file__).resolve()
-sys.path[:0] = [str(HERE.parent), str(HERE.parents[2] / "Benchmarks")]
+sys.path[:0] = [str(HERE.parent), str(HERE.parents[3] / "Benchmarks")]
 
 import mteb  # noqa: E402
 import mteb_q3  # noqa: E402

@@ -2,7 +2,7 @@
 """Two replicas behind nginx with deploy/nginx.conf, restarted in turn under load: no answer is lost or mixed.
 
 apt-get install nginx-light
-python3 Tests/Server/nginx_test.py        or        pytest Tests/Server/nginx_test.py
+python3 Tests/EndToEnd/Server/nginx_test.py        or        pytest Tests/EndToEnd/Server/nginx_test.py
 """
 
 import concurrent.futures

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a hostile or broken hub, network, folder or neighbour can do to `q3 pull` (D01 to D15), on loopback only.
 
-    python3 Tests/Pull/hostile_test.py [PART OF A NAME ...]
+    python3 Tests/EndToEnd/Pull/hostile_test.py [PART OF A NAME ...]
 
 Q3 is the path of q3. Only the standard library; certificates are made by openssl.
 """
