@@ -96,7 +96,7 @@ let package = Package(
                 server("ServiceLifecycle", "swift-service-lifecycle"), server("Tracing", "swift-distributed-tracing"),
             ], swiftSettings: swift),
         .target(name: "Q3Input", swiftSettings: swift),
-        .target(name: "Q3Eval", swiftSettings: swift),
+        .target(name: "Q3Eval", dependencies: ["Q3Embedding"], swiftSettings: swift),
         .target(name: "CCatalog"),  // models.txt, as bytes in the program
         .target(name: "Q3Catalog", dependencies: ["CCatalog", "Q3GGUF", "Q3Kernels"], swiftSettings: swift),
         .target(
@@ -157,7 +157,7 @@ let package = Package(
                 "q3", "Q3GGUF", "Q3Input", "Q3Server", "TestSupport", server("Logging", "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
-        .testTarget(name: "Q3EvalTests", dependencies: ["Q3Eval", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "Q3EvalTests", dependencies: ["Q3Embedding", "Q3Eval", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "TestSupport"], swiftSettings: swift
         ),

@@ -6,14 +6,21 @@ public struct Embedding: Sendable, Equatable {
     public let vector: [Float]
     /// Tokens that the model read, with the closing `<|endoftext|>`.
     public let tokenCount: Int
-    /// Whether the end of the text was cut away to fit the context.
-    public let truncated: Bool
+    /// Whether the end of the text was cut off to fit the context.
+    public let isTruncated: Bool
 
-    init(hiddenState: [Float], dimensions: Int, tokenCount: Int, truncated: Bool) throws(EmbeddingError) {
+    init(hiddenState: [Float], dimensions: Int, tokenCount: Int, isTruncated: Bool) throws(EmbeddingError) {
         self.vector = try Self.normalized(hiddenState, dimensions: dimensions)
         self.tokenCount = tokenCount
-        self.truncated = truncated
+        self.isTruncated = isTruncated
     }
+
+    /// The dot product with an embedding of the same dimensions (a precondition): the cosine of the angle between the two
+    /// texts, -1...1, because both vectors have unit length.
+    public func dot(_ other: Embedding) -> Float { Similarity.dot(vector, other.vector) }
+
+    /// The cosine, computed with the lengths of both vectors; differs from `dot` by rounding only.
+    public func cosine(to other: Embedding) -> Float { Similarity.cosine(vector, other.vector) }
 
     /// The first `dimensions` values, scaled to unit length: cut first, as the model was trained, then normalize.
     ///
@@ -27,5 +34,26 @@ public struct Embedding: Sendable, Equatable {
         guard squares > 0 else { throw .zeroNorm }
         let scale = 1 / squares.squareRoot()
         return kept.map { Float(Double($0) * scale) }
+    }
+}
+
+/// The keys are those of a line of `q3 embed`, so that such a line decodes to an embedding.
+extension Embedding: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case vector = "embedding"
+        case tokenCount = "tokens"
+        case isTruncated = "truncated"
+    }
+
+    /// Throws `DecodingError` for a vector that is empty or holds a value that is not a finite number.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        vector = try values.decode([Float].self, forKey: .vector)
+        guard !vector.isEmpty, vector.allSatisfy(\.isFinite) else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .vector, in: values, debugDescription: "expected a vector of finite numbers")
+        }
+        tokenCount = try values.decode(Int.self, forKey: .tokenCount)
+        isTruncated = try values.decode(Bool.self, forKey: .isTruncated)
     }
 }

@@ -1,7 +1,7 @@
 // The six element types that a vector can be stored in, each exactly as sentence-transformers' quantize_embeddings.
 
 /// How the values of a vector are stored.
-public enum EmbeddingType: String, Sendable, CaseIterable {
+public enum EmbeddingType: String, Sendable, CaseIterable, Codable {
     case f32
     /// IEEE half precision, rounded to nearest even.
     case f16
@@ -86,7 +86,7 @@ public enum EncodedVector: Sendable, Equatable {
 ///
 /// Vectors are comparable only when they were stored with the same ranges: take them once, from many vectors of the
 /// kind to be indexed, and keep them with the index.
-public struct EmbeddingRanges: Sendable, Equatable {
+public struct EmbeddingRanges: Sendable, Equatable, Codable {
     /// [dimensions]
     public private(set) var minimum: [Float]
     /// [dimensions]
@@ -116,6 +116,16 @@ public struct EmbeddingRanges: Sendable, Equatable {
         }
         self.minimum = minimum
         self.maximum = maximum
+    }
+
+    private enum CodingKeys: CodingKey { case minimum, maximum }
+
+    /// Throws `EmbeddingError.sizeMismatch` for lists of different sizes, and `DecodingError`.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        try self.init(
+            minimum: values.decode([Float].self, forKey: .minimum),
+            maximum: values.decode([Float].self, forKey: .maximum))
     }
 }
 

@@ -7,12 +7,12 @@ public import Q3Model
 /// It covers everything that the direction of a vector depends on: the weights (name, shape, type and every byte), the
 /// constants of the architecture, the vocabulary and its merges, the prompt, pooling and normalization rules of this
 /// package, the precision, and the version of the kernels' arithmetic. It does not cover what leaves the space the same:
-/// the file's name and other metadata, the longest input, threads and batches. Keep beside it what is chosen per index:
-/// the dimensions and the type of the stored values.
+/// the file's name and other metadata, the longest input, threads and batches. Store it with an index, beside what is
+/// chosen per index: the dimensions and the type of the stored values. It is `Codable` as its sixteen digits.
 ///
 /// Computing it reads the whole file once, at the speed of memory when the file is cached. It tells models apart; it
-/// is no protection against somebody who makes a file to collide.
-public struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
+/// does not protect against a file that was made to collide.
+public struct Fingerprint: Sendable, Hashable, LosslessStringConvertible {
     public let value: UInt64
 
     /// To be raised with any change that gives another vector for the same text, beyond rounding.
@@ -20,7 +20,7 @@ public struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
     private static let rules = "nfc, text literal, one <|endoftext|>, last token, output norm, cut, l2"
 
     /// Computes the fingerprint of a model. Throws `GGUFError`: for metadata of the tokenizer that is missing or of another
-    /// type, and `changed` when the file was written meanwhile.
+    /// type, and `changed` when the file was written during the call.
     public init(of model: Qwen3Model) throws {
         var hash = SpaceHash()
         hash.combine(Self.rulesVersion)
@@ -55,6 +55,31 @@ public struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
     public var description: String {
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// Reads a fingerprint back from its description; nil for anything but sixteen hexadecimal digits.
+    public init?(_ description: String) {
+        guard description.utf8.count == 16, description.utf8.allSatisfy({ $0 != UInt8(ascii: "+") }),
+            let value = UInt64(description, radix: 16)
+        else { return nil }
+        self.value = value
+    }
+}
+
+extension Fingerprint: Codable {
+    /// Throws `DecodingError` for anything but a string of sixteen hexadecimal digits.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        guard let fingerprint = Fingerprint(try container.decode(String.self)) else {
+            throw DecodingError.dataCorruptedError(
+                in: container, debugDescription: "expected a fingerprint of sixteen hexadecimal digits")
+        }
+        self = fingerprint
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
     }
 }
 

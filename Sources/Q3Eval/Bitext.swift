@@ -1,4 +1,5 @@
 // Which sentence of the other language is the translation: the nearest one, or so we hope.
+import Q3Embedding
 
 package enum Bitext {
     /// Scores of taking the nearest row of `right` for each row of `left`; row i belongs to row i. As MTEB does, each row

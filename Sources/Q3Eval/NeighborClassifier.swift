@@ -1,4 +1,5 @@
 // Classes by vote of the nearest vectors.
+import Q3Embedding
 
 package enum NeighborClassifier {
     /// The class of each row of `test`: that of most of the `neighborCount` training rows with the largest cosine, which for

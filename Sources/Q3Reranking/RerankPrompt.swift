@@ -1,4 +1,5 @@
 // From a pair of texts to token ids, so that no text can ever act as a control token.
+package import Q3Model
 package import Q3Tokenizer
 
 /// The prompt of one style for one vocabulary.
@@ -20,32 +21,27 @@ package struct RerankPrompt: Sendable {
         suffix = tokenizer.encode(style.suffix, parseSpecial: true)
     }
 
-    package struct Input {
-        package let ids: [Int32]
-        package let truncated: Bool
-    }
-
     /// The ids of a whole prompt of at most `limit` tokens.
     ///
     /// The user's text is built once and encoded as one string, because merges across "<Query>: " and the query must be
     /// the reference's; added tokens of any kind inside it stay letters. Only the document is ever cut, from its end.
     package func input(
-        for pair: RerankPair, tokenizer: Tokenizer, limit: Int, truncate: Bool
-    ) throws(RerankError) -> Input {
+        for pair: RerankPair, tokenizer: Tokenizer, limit: Int, truncates: Bool
+    ) throws(RerankError) -> ModelInput {
         let head = style.middle(instruction: pair.instruction ?? style.defaultInstruction, query: pair.query)
         let room = max(0, limit - prefix.count - suffix.count)
         // To cut a document, no more of it need be read; to refuse one, all of it is counted.
-        let middle = tokenizer.encode(head + pair.document, atLeast: truncate ? room + 1 : .max)
+        let middle = tokenizer.encode(head + pair.document, atLeast: truncates ? room + 1 : .max)
         if middle.count <= room {
-            return Input(ids: prefix + middle + suffix, truncated: false)
+            return ModelInput(ids: prefix + middle + suffix, isTruncated: false)
         }
         let headCount = tokenizer.encode(head).count
         guard headCount < room else {
             throw .queryTooLong(tokenCount: prefix.count + headCount + suffix.count, limit: limit)
         }
-        guard truncate else {
+        guard truncates else {
             throw .tooLong(tokenCount: prefix.count + middle.count + suffix.count, limit: limit)
         }
-        return Input(ids: prefix + middle.prefix(room) + suffix, truncated: true)
+        return ModelInput(ids: prefix + middle.prefix(room) + suffix, isTruncated: true)
     }
 }

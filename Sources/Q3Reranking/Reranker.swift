@@ -9,12 +9,12 @@ public struct RerankOptions: Sendable, Equatable {
     /// What counts as relevant, in a sentence; nil takes the style's default.
     public var instruction: String?
     /// Whether a document too long for the context loses its end; otherwise it is an error.
-    public var truncate: Bool
+    public var truncates: Bool
 
-    public init(style: PromptStyle = .card, instruction: String? = nil, truncate: Bool = false) {
+    public init(style: PromptStyle = .card, instruction: String? = nil, truncates: Bool = false) {
         self.style = style
         self.instruction = instruction
-        self.truncate = truncate
+        self.truncates = truncates
     }
 }
 
@@ -42,8 +42,14 @@ public struct RerankScore: Sendable, Equatable {
     public let margin: Float
     /// Tokens of the whole prompt.
     public let tokenCount: Int
-    /// Whether the end of the document was cut away to fit the context.
-    public let truncated: Bool
+    /// Whether the end of the document was cut off to fit the context.
+    public let isTruncated: Bool
+
+    /// The score of a document that so many others precede.
+    func moved(by count: Int) -> RerankScore {
+        RerankScore(
+            index: index + count, score: score, margin: margin, tokenCount: tokenCount, isTruncated: isTruncated)
+    }
 }
 
 /// A Qwen3-Reranker model, from any of the three kinds of file: converted with a classifier, or a causal language model
@@ -65,7 +71,7 @@ public final class Reranker: Sendable {
 
     /// Opens a GGUF file.
     ///
-    /// Throws `GGUFError`, `TokenizerError` or `ModelError` for a file that cannot be read or is no Qwen3 model, and
+    /// Throws `GGUFError`, `TokenizerError` or `ModelError` for a file that cannot be read or is not a Qwen3 model, and
     /// `RerankError` for a Qwen3 model that gives no scores.
     public convenience init(path: String, options: ModelOptions = ModelOptions()) throws {
         try self.init(file: GGUFFile(path: path), options: options)
@@ -101,19 +107,21 @@ public final class Reranker: Sendable {
     ///
     /// Throws `RerankError.pair` for the first document that has no score; `results` gives the others all the same.
     public func rerank(
-        _ query: String, documents: [String], options: RerankOptions = RerankOptions()
+        _ query: String, documents: [String], options: RerankOptions = RerankOptions(),
+        progress: (@Sendable (Progress) -> Void)? = nil
     ) async throws -> [RerankScore] {
-        try await score(documents.map { RerankPair(query: query, document: $0) }, options: options)
-            .sorted { $0.margin > $1.margin }
+        let pairs = documents.map { RerankPair(query: query, document: $0) }
+        return try await score(pairs, options: options, progress: progress).sorted { $0.margin > $1.margin }
     }
 
     /// Scores of all pairs, in their order.
     ///
     /// Throws `RerankError.pair` for the first pair that has no score; `results` gives the others all the same.
     public func score(
-        _ pairs: [RerankPair], options: RerankOptions = RerankOptions()
+        _ pairs: [RerankPair], options: RerankOptions = RerankOptions(),
+        progress: (@Sendable (Progress) -> Void)? = nil
     ) async throws -> [RerankScore] {
-        try await results(for: pairs, options: options).enumerated().map { index, result in
+        try await results(for: pairs, options: options, progress: progress).enumerated().map { index, result in
             do throws(RerankError) {
                 return try result.get()
             } catch {
@@ -124,30 +132,16 @@ public final class Reranker: Sendable {
 
     /// The score of each pair or why it has none, in the order of the pairs.
     ///
-    /// `progress` gets the counts of tokens read so far and of all. Throws for what concerns the whole call: `CancellationError`, or
-    /// a file that changed underneath.
+    /// Throws for what concerns the whole call: `CancellationError`, or a file that changed underneath (`GGUFError`).
     public func results(
         for pairs: [RerankPair], options: RerankOptions = RerankOptions(),
-        progress: (@Sendable (_ tokensDone: Int, _ tokenCount: Int) -> Void)? = nil
+        progress: (@Sendable (Progress) -> Void)? = nil
     ) async throws -> [Result<RerankScore, RerankError>] {
         let inputs = pairs.map { pair in
             Result { () throws(RerankError) in try input(for: pair, options: options) }
         }
-        let lists = inputs.compactMap { try? $0.get().ids }
-        let tokenCount = lists.reduce(0) { $0 + $1.count }
-        var states = try await model.lastHiddenStates(of: lists) { progress?($0, tokenCount) }
-        precondition(states.count == lists.count, "one hidden state per pair")
-        // One pair's NaN reaches others through the rows that they share; alone, each keeps what is its own.
-        for index in lists.indices where lists.count > 1 && !states[index].allSatisfy(\.isFinite) {
-            states[index] = try await model.lastHiddenStates(of: [lists[index]])[0]
-        }
-        var next = states.startIndex
-        return inputs.enumerated().map { index, result in
-            Result { () throws(RerankError) in
-                let input = try result.get()
-                defer { next += 1 }
-                return try score(of: states[next], for: input, index: index)
-            }
+        return try await model.results(of: inputs, progress: progress) { index, input, state throws(RerankError) in
+            try score(of: state, for: input, index: index)
         }
     }
 
@@ -159,16 +153,16 @@ public final class Reranker: Sendable {
 
     /// What the head reads from the hidden state of a prompt's last token.
     package func score(
-        of hiddenState: [Float], for input: RerankPrompt.Input, index: Int
+        of hiddenState: [Float], for input: ModelInput, index: Int
     ) throws(RerankError) -> RerankScore {
         let margin = try head.margin(hiddenState)
         return RerankScore(
             index: index, score: probability(ofMargin: margin), margin: margin, tokenCount: input.ids.count,
-            truncated: input.truncated)
+            isTruncated: input.isTruncated)
     }
 
     /// The prompt of a pair.
-    package func input(for pair: RerankPair, options: RerankOptions) throws(RerankError) -> RerankPrompt.Input {
+    package func input(for pair: RerankPair, options: RerankOptions) throws(RerankError) -> ModelInput {
         let prompt =
             switch options.style {
             case .card: cardPrompt
@@ -176,6 +170,6 @@ public final class Reranker: Sendable {
             }
         var pair = pair
         pair.instruction = pair.instruction ?? options.instruction
-        return try prompt.input(for: pair, tokenizer: tokenizer, limit: tokenLimit, truncate: options.truncate)
+        return try prompt.input(for: pair, tokenizer: tokenizer, limit: tokenLimit, truncates: options.truncates)
     }
 }

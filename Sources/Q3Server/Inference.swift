@@ -104,11 +104,11 @@
 
         private func tokenize(
             _ request: EmbeddingRequest, embedder: Embedder, timing: inout Timing
-        ) throws(Fault) -> [Embedder.Input] {
+        ) throws(Fault) -> [ModelInput] {
             try checkCount(request.items.count, field: request.field)
             let start = ContinuousClock.now
             let prompt = request.prompt ?? options.defaultPrompt
-            var inputs: [Embedder.Input] = []
+            var inputs: [ModelInput] = []
             for (index, item) in request.items.enumerated() {
                 let path = request.items.count == 1 ? request.field : "\(request.field)[\(index)]"
                 do {
@@ -169,7 +169,7 @@
             try checkCount(pairs.count, field: field)
             var timing = Timing()
             let start = ContinuousClock.now
-            var inputs: [RerankPrompt.Input] = []
+            var inputs: [ModelInput] = []
             for (index, pair) in pairs.enumerated() {
                 do {
                     inputs.append(try reranker.input(for: pair, options: options))

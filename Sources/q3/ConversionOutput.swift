@@ -20,7 +20,7 @@ enum ConversionOutput {
         let seconds = elapsed / .seconds(1)
         let fraction = Double(done) / Double(max(total, 1))
         let rate = Int(Double(done) / seconds / 1e6)
-        let left = Progress.time(seconds / max(fraction, 0.001) - seconds)
+        let left = RunProgress.time(seconds / max(fraction, 0.001) - seconds)
         return "\(done / 1_000_000) of \(total / 1_000_000) MB, \(rate) MB/s, \(Int(fraction * 100)) %, \(left) left"
     }
 

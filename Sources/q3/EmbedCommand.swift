@@ -81,14 +81,14 @@ struct EmbedCommand: AsyncParsableCommand {
         let columnCount = try type.elementCount(dimensions: kept)
         var writer = try VectorWriter(format: format, type: type, columnCount: columnCount, output: file)
         var rejections = Rejections(strict: input.strict || format.isPositional || source.isArguments)
-        let progress = Progress()
+        let progress = RunProgress()
         var held: [VectorRow] = []
 
         while let window = try records.nextWindow(rejecting: { try rejections.add($0, $1) }) {
             let results = try await embedder.results(
                 for: window.records.map(\.content), as: prompt,
-                options: EmbeddingOptions(dimensions: kept, truncate: truncate, parseSpecial: parseSpecial),
-                progress: { progress.show(tokensDone: $0, of: $1, in: window.span) })
+                options: EmbeddingOptions(dimensions: kept, truncates: truncate, parsesSpecialTokens: parseSpecial),
+                progress: { progress.show($0, in: window.span) })
             var rows: [VectorRow] = []
             for (record, result) in zip(window.records, results) {
                 switch result {

@@ -1,4 +1,5 @@
 // A line on stderr that shows how far a long run is; nothing for short ones, nor where no person looks.
+import Q3Model
 import Synchronization
 
 /// A line on stderr, redrawn at most five times a second once a run has taken two seconds.
@@ -25,7 +26,7 @@ final class ProgressLine: Sendable {
 }
 
 /// Rate and time left of a run over records.
-final class Progress: Sendable {
+final class RunProgress: Sendable {
     private struct State {
         /// Tokens and records of finished windows.
         var tokensDone = 0
@@ -36,14 +37,13 @@ final class Progress: Sendable {
     private let line = ProgressLine()
 
     /// Draws the state within a window; `span` is the part of the whole input that the window is, nil if unknown.
-    func show(tokensDone: Int, of tokenCount: Int, in span: ClosedRange<Double>?) {
-        let fraction = span.map { span in
-            span.lowerBound + (span.upperBound - span.lowerBound) * Double(tokensDone) / Double(max(tokenCount, 1))
-        }
+    func show(_ progress: Progress, in span: ClosedRange<Double>?) {
+        let fraction = span.map { $0.lowerBound + ($0.upperBound - $0.lowerBound) * progress.fraction }
         line.show { elapsed in
             let done = state.withLock { $0 }
             return Self.line(
-                records: done.recordsDone, tokens: done.tokensDone + tokensDone, elapsed: elapsed, fraction: fraction)
+                records: done.recordsDone, tokens: done.tokensDone + progress.completed, elapsed: elapsed,
+                fraction: fraction)
         }
     }
 

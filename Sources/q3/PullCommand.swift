@@ -112,7 +112,7 @@
         /// "512 of 640 MB, 32 MB/s, 80 %, 0:04 left"; the rate is of what came now.
         static func line(done: Int, before: Int, of total: Int, elapsed: Duration) -> String {
             let rate = Double(done - before) / (elapsed / .seconds(1))
-            let left = Progress.time(Double(total - done) / max(rate, 1))
+            let left = RunProgress.time(Double(total - done) / max(rate, 1))
             let percent = Int(Double(done) / Double(max(total, 1)) * 100)
             let megabytes = "\(done / 1_000_000) of \(total / 1_000_000) MB"
             return "\(megabytes), \(Int(rate / 1e5) / 10).\(Int(rate / 1e5) % 10) MB/s, \(percent) %, \(left) left"

@@ -81,15 +81,15 @@ struct RerankCommand: AsyncParsableCommand {
         let reranker = try opening(model, copying: computing.noMmap) {
             try Reranker(file: $0, options: computing.options)
         }
-        let options = RerankOptions(style: promptStyle, instruction: instruct, truncate: truncate)
+        let options = RerankOptions(style: promptStyle, instruction: instruct, truncates: truncate)
         var rejections = Rejections(strict: input.strict || source.isArguments)
-        let progress = Progress()
+        let progress = RunProgress()
         var ranking: [ScoreRow] = []
 
         while let window = try records.nextWindow(rejecting: { try rejections.add($0, $1) }) {
             let results = try await reranker.results(
                 for: window.records.map(\.content), options: options,
-                progress: { progress.show(tokensDone: $0, of: $1, in: window.span) })
+                progress: { progress.show($0, in: window.span) })
             var rows: [ScoreRow] = []
             var tokenCount = 0
             for (record, result) in zip(window.records, results) {

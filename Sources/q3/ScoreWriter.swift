@@ -55,7 +55,7 @@ struct ScoreWriter {
         text.append("{\"index\":\(row.index)")
         text.append(idField: row.id)
         text.append(",\"score\":\(score)")
-        if row.score.truncated { text.append(",\"truncated\":true") }
+        if row.score.isTruncated { text.append(",\"truncated\":true") }
         text.append("}")
     }
 }

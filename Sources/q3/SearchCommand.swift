@@ -80,17 +80,17 @@ struct SearchCommand: AsyncParsableCommand {
         let judge = try reranker.map { path in
             try opening(path, copying: model.noMmap) { try Reranker(file: $0, options: model.options) }
         }
-        let options = EmbeddingOptions(dimensions: dimensions, truncate: truncate)
+        let options = EmbeddingOptions(dimensions: dimensions, truncates: truncate)
         let target = try await embedder.embed(
             [query], as: .query(task: instruct ?? Prompt.defaultTask), options: options)[0].vector
         var best = BestHits(limit: judge == nil ? topN : candidates)
         var rejections = Rejections(strict: input.strict)
-        let progress = Progress()
+        let progress = RunProgress()
 
         while let window = try records.nextWindow(rejecting: { try rejections.add($0, $1) }) {
             let results = try await embedder.results(
                 for: window.records.map(\.content), options: options,
-                progress: { progress.show(tokensDone: $0, of: $1, in: window.span) })
+                progress: { progress.show($0, in: window.span) })
             var tokenCount = 0
             for (record, result) in zip(window.records, results) {
                 switch result {
@@ -115,7 +115,7 @@ struct SearchCommand: AsyncParsableCommand {
     ) async throws -> [SearchHit] {
         let results = try await judge.results(
             for: hits.map { RerankPair(query: query, document: $0.record.content) },
-            options: RerankOptions(instruction: instruct, truncate: truncate))
+            options: RerankOptions(instruction: instruct, truncates: truncate))
         var judged: [(hit: SearchHit, margin: Float)] = []
         for (var hit, result) in zip(hits, results) {
             switch result {

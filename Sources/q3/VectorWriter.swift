@@ -79,7 +79,7 @@ struct VectorWriter {
     private static func append(_ row: VectorRow, _ vector: EncodedVector, to text: inout JSONText) {
         text.append("{\"index\":\(row.record.index)")
         text.append(idField: row.record.id)
-        text.append(",\"tokens\":\(row.embedding.tokenCount),\"truncated\":\(row.embedding.truncated)")
+        text.append(",\"tokens\":\(row.embedding.tokenCount),\"truncated\":\(row.embedding.isTruncated)")
         text.append(",\"embedding\":[")
         append(vector, to: &text, separator: ",")
         text.append("]}")

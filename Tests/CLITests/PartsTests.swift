@@ -53,14 +53,14 @@ import Testing
     ]
 
     @Test(arguments: times) func timesAreShort(_ test: (seconds: Double, text: String)) {
-        #expect(Progress.time(test.seconds) == test.text)
+        #expect(RunProgress.time(test.seconds) == test.text)
     }
 
     @Test func progressNamesRateAndTimeLeft() {
-        let line = Progress.line(records: 10, tokens: 5000, elapsed: .seconds(20), fraction: 0.25)
+        let line = RunProgress.line(records: 10, tokens: 5000, elapsed: .seconds(20), fraction: 0.25)
         #expect(line == "10 done, 5000 tokens, 250 tokens/s, 25 %, 1:00 left")
         #expect(
-            Progress.line(records: 1, tokens: 10, elapsed: .seconds(4), fraction: nil)
+            RunProgress.line(records: 1, tokens: 10, elapsed: .seconds(4), fraction: nil)
                 == "1 done, 10 tokens, 2 tokens/s")
     }
 }

@@ -111,7 +111,7 @@ enum FuzzTarget: String, CaseIterable {
         for style in PromptStyle.allCases {
             let prompt = try RerankPrompt(style: style, tokenizer: tokenizer)
             for limit in [256, 1 << 20] {
-                guard let ids = try? prompt.input(for: pair, tokenizer: tokenizer, limit: limit, truncate: true).ids
+                guard let ids = try? prompt.input(for: pair, tokenizer: tokenizer, limit: limit, truncates: true).ids
                 else {
                     continue
                 }

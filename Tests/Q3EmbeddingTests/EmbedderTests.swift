@@ -7,6 +7,12 @@ import Testing
 
 @testable import Q3Embedding
 
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
 @Suite struct EmbedderTests {
     private static let models = [
         "tiny-embed-F32", "tiny-embed-F16", "tiny-embed-BF16", "tiny-embed-Q8_0", "tiny-embed-Q4_0", "tiny-embed-Q5_0",
@@ -35,7 +41,7 @@ import Testing
         var distances: [Float] = []
         for (item, embedding) in zip(items, embeddings) {
             #expect(embedding.tokenCount == item.ids.count, "\(item.name)")
-            #expect(!embedding.truncated)
+            #expect(!embedding.isTruncated)
             distances.append(1 - Similarity.cosine(embedding.vector, item.embedding))
         }
         distances.sort()
@@ -59,7 +65,8 @@ import Testing
         for piece in ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>", "<tool_call>"] {
             let literal = try embedder.input(for: "a\(piece)b", options: EmbeddingOptions()).get().ids
             #expect(literal.dropLast().allSatisfy { $0 < firstAdded }, "\(piece)")
-            let parsed = try embedder.input(for: "a\(piece)b", options: EmbeddingOptions(parseSpecial: true)).get().ids
+            let parsed = try embedder.input(for: "a\(piece)b", options: EmbeddingOptions(parsesSpecialTokens: true))
+                .get().ids
             #expect(parsed.dropLast().contains { $0 >= firstAdded }, "\(piece)")
         }
     }
@@ -68,7 +75,7 @@ import Testing
     func exactlyOneEndOfTextCloses(_ text: String) throws {
         let embedder = try embedder()
         let end = try #require(embedder.tokenizer.endOfTextID)
-        let ids = try embedder.input(for: text, options: EmbeddingOptions(parseSpecial: true)).get().ids
+        let ids = try embedder.input(for: text, options: EmbeddingOptions(parsesSpecialTokens: true)).get().ids
         #expect(ids.last == end)
         #expect(ids.dropLast().last != end)
     }
@@ -88,9 +95,9 @@ import Testing
         let embedder = try shortEmbedder(contextLength: 8)
         let text = "1234567<|endoftext|><|endoftext|>89"
         for parseSpecial in [false, true] {
-            let options = EmbeddingOptions(truncate: true, parseSpecial: parseSpecial)
+            let options = EmbeddingOptions(truncates: true, parsesSpecialTokens: parseSpecial)
             let input = try embedder.input(for: text, options: options).get()
-            #expect(input.truncated && input.ids.count == 8)
+            #expect(input.isTruncated && input.ids.count == 8)
         }
     }
 
@@ -149,12 +156,12 @@ import Testing
     @Test func truncationCutsTheEndAndKeepsEndOfText() async throws {
         let embedder = try shortEmbedder(contextLength: 8)
         let text = "a b c d e f g h i j k l m n o p"
-        let options = EmbeddingOptions(truncate: true)
+        let options = EmbeddingOptions(truncates: true)
         let input = try embedder.input(for: text, options: options).get()
         let end = try #require(embedder.tokenizer.endOfTextID)
         #expect(input.ids == embedder.tokenizer.encode(text).prefix(7) + [end])
         let embedding = try await embedder.embed([text], options: options)[0]
-        #expect(embedding.truncated)
+        #expect(embedding.isTruncated)
         #expect(embedding.tokenCount == 8)
     }
 
@@ -162,8 +169,8 @@ import Testing
         let embedder = try shortEmbedder(contextLength: 8)
         // Digits are tokens of their own: seven and the end of text fill the context.
         let results = try await embedder.results(
-            for: ["1234567", "12345678"], options: EmbeddingOptions(truncate: true))
-        #expect(try results.map { try $0.get().truncated } == [false, true])
+            for: ["1234567", "12345678"], options: EmbeddingOptions(truncates: true))
+        #expect(try results.map { try $0.get().isTruncated } == [false, true])
         #expect(try results.map { try $0.get().tokenCount } == [8, 8])
     }
 
@@ -189,6 +196,25 @@ import Testing
         #expect(throws: EmbeddingError.zeroNorm) { try results[0].get() }
     }
 
+    @Test func `one text is embedded as in a list`() async throws {
+        let embedder = try embedder()
+        let embedding = try await embedder.embed("one", as: .query())
+        #expect(try await embedder.embed(["two", "one"], as: .query())[1] == embedding)
+        let short = try shortEmbedder(contextLength: 4)
+        await #expect(throws: EmbeddingError.tooLong(tokenCount: 6, limit: 4)) { try await short.embed("12345") }
+    }
+
+    @Test func `an embedding is read back from JSON and from a line of q3 embed`() async throws {
+        let embedding = try await embedder().embed("one")
+        let json = try JSONEncoder().encode(embedding)
+        #expect(try JSONDecoder().decode(Embedding.self, from: json) == embedding)
+        let vector = "\"embedding\":\(embedding.vector)"
+        let line = "{\"index\":0,\"tokens\":\(embedding.tokenCount),\"truncated\":false,\(vector)}"
+        #expect(try JSONDecoder().decode(Embedding.self, from: Data(line.utf8)) == embedding)
+        let empty = "{\"tokens\":1,\"truncated\":false,\"embedding\":[]}"
+        #expect(throws: DecodingError.self) { try JSONDecoder().decode(Embedding.self, from: Data(empty.utf8)) }
+    }
+
     @Test func nothingGivesNothing() async throws {
         #expect(try await embedder().embed([]).isEmpty)
     }
@@ -196,7 +222,7 @@ import Testing
     @Test func progressEndsAtAllTokens() async throws {
         let last = Last()
         let texts = ["a", "b c d", ""]
-        let results = try await embedder().results(for: texts, progress: { last.set($0, $1) })
+        let results = try await embedder().results(for: texts, progress: { last.set($0.completed, $0.total) })
         let count = try results.reduce(0) { $0 + (try $1.get().tokenCount) }
         #expect(last.value == [count, count])
     }

@@ -2,6 +2,12 @@
 import Q3Embedding
 import Testing
 
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
 @Suite struct EmbeddingTypeTests {
     private static let vectors: [[Float]] = [
         [0.5, -0.25, 0.125, 0, -1, 1, 0.75, -0.5],
@@ -82,5 +88,14 @@ import Testing
 
     @Test(arguments: bytes) func bytesAreLittleEndian(_ test: (vector: EncodedVector, bytes: [UInt8])) {
         #expect(test.vector.bytes == test.bytes)
+    }
+
+    @Test func `ranges are read back from JSON, of one size only`() throws {
+        let ranges = try EmbeddingRanges(minimum: [-1, 0.1], maximum: [1, 0.3])
+        #expect(try JSONDecoder().decode(EmbeddingRanges.self, from: JSONEncoder().encode(ranges)) == ranges)
+        let uneven = Data("{\"minimum\":[0],\"maximum\":[1,2]}".utf8)
+        #expect(throws: EmbeddingError.sizeMismatch(expected: 1, got: 2)) {
+            try JSONDecoder().decode(EmbeddingRanges.self, from: uneven)
+        }
     }
 }

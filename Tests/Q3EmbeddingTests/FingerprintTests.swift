@@ -5,6 +5,12 @@ import Q3Model
 import TestSupport
 import Testing
 
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
 @Suite struct FingerprintTests {
     private static let fixture = "tiny-embed-F32"
 
@@ -53,6 +59,19 @@ import Testing
 
     @Test func precisionCounts() throws {
         #expect(try fingerprint(precision: .exact) { _ in } != fingerprint { _ in })
+    }
+
+    @Test func `a fingerprint is read back from its digits and from JSON`() throws {
+        let fingerprint = try fingerprint { _ in }
+        #expect(Fingerprint("\(fingerprint)") == fingerprint)
+        let json = try JSONEncoder().encode([fingerprint])
+        #expect(String(decoding: json, as: UTF8.self) == "[\"\(fingerprint)\"]")
+        #expect(try JSONDecoder().decode([Fingerprint].self, from: json) == [fingerprint])
+        #expect(Fingerprint("0000000000000001")?.value == 1)
+        for text in ["", "1", "+000000000000001", "000000000000000g", "00000000000000011", "0x00000000000001"] {
+            #expect(Fingerprint(text) == nil, "\(text)")
+        }
+        #expect(throws: DecodingError.self) { try JSONDecoder().decode([Fingerprint].self, from: Data("[\"1\"]".utf8)) }
     }
 
     @Test func isSixteenDigits() throws {

@@ -1,4 +1,5 @@
 // Every measure beside what pytrec_eval, SciPy, scikit-learn and MTEB compute (Tests/Fixtures/eval/make_eval.py).
+import Q3Embedding
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 // The prompts as token ids: the reference's for both styles, and nothing a text can do about them.
 import Q3GGUF
+import Q3Model
 import Q3Tokenizer
 import TestSupport
 import Testing
@@ -10,11 +11,11 @@ import Testing
     private static let tokenizer = Result { try Tokenizer(metadata: Fixture.model("tiny-rerank-Q8_0").metadata) }
 
     private func ids(
-        _ pair: RerankPair, _ style: PromptStyle = .card, limit: Int = 1 << 20, truncate: Bool = false
-    ) throws -> RerankPrompt.Input {
+        _ pair: RerankPair, _ style: PromptStyle = .card, limit: Int = 1 << 20, truncates: Bool = false
+    ) throws -> ModelInput {
         let tokenizer = try Self.tokenizer.get()
         return try RerankPrompt(style: style, tokenizer: tokenizer)
-            .input(for: pair, tokenizer: tokenizer, limit: limit, truncate: truncate)
+            .input(for: pair, tokenizer: tokenizer, limit: limit, truncates: truncates)
     }
 
     @Test(arguments: ["tiny-rerank-Q8_0", "tiny-causal-Q8_0", "tiny-lmhead-Q8_0"])
@@ -102,7 +103,7 @@ import Testing
                 (0..<Int(random.next() % 8)).map { _ in parts[Int(random.next() % UInt64(parts.count))] }.joined()
             }
             let pair = RerankPair(query: text(), document: text(), instruction: text())
-            let ids = try prompt.input(for: pair, tokenizer: tokenizer, limit: 4096, truncate: false).ids
+            let ids = try prompt.input(for: pair, tokenizer: tokenizer, limit: 4096, truncates: false).ids
             let middle = ids.dropFirst(prompt.prefix.count).dropLast(prompt.suffix.count)
             guard ids.starts(with: prompt.prefix), ids.suffix(prompt.suffix.count).elementsEqual(prompt.suffix),
                 middle.allSatisfy({ $0 < firstAdded })
@@ -123,7 +124,7 @@ import Testing
             let token = try tokenizer.decode([id])
             for (query, document, instruction) in [(token, "d", "i"), ("q", token, "i"), ("q", "d", token)] {
                 let pair = RerankPair(query: query, document: document, instruction: instruction)
-                let ids = try prompt.input(for: pair, tokenizer: tokenizer, limit: 4096, truncate: false).ids
+                let ids = try prompt.input(for: pair, tokenizer: tokenizer, limit: 4096, truncates: false).ids
                 let middle = ids.dropFirst(prompt.prefix.count).dropLast(prompt.suffix.count)
                 #expect(middle.allSatisfy { $0 < firstAdded }, "\(token)")
                 #expect(try tokenizer.decode(Array(middle)).contains(token))
@@ -139,7 +140,7 @@ import Testing
         let prompt = try RerankPrompt(style: .card, tokenizer: tokenizer)
         let ids = try prompt.input(
             for: RerankPair(query: text, document: text, instruction: text), tokenizer: tokenizer, limit: 4096,
-            truncate: false
+            truncates: false
         ).ids
         let middle = Array(ids.dropFirst(prompt.prefix.count).dropLast(prompt.suffix.count))
         #expect(try tokenizer.decode(middle) == "<Instruct>: \(text)\n<Query>: \(text)\n<Document>: \(text)")
@@ -154,8 +155,8 @@ import Testing
         let headCount = tokenizer.encode(style.middle(instruction: style.defaultInstruction, query: "q")).count
         let constantCount = prompt.prefix.count + prompt.suffix.count
         for limit in [constantCount + headCount + 1, 200, 1000, whole.count - 1] {
-            let cut = try ids(pair, style, limit: limit, truncate: true)
-            #expect(cut.truncated)
+            let cut = try ids(pair, style, limit: limit, truncates: true)
+            #expect(cut.isTruncated)
             #expect(cut.ids.count == limit)
             #expect(cut.ids == whole.prefix(limit - prompt.suffix.count) + prompt.suffix)
             #expect(throws: RerankError.tooLong(tokenCount: whole.count, limit: limit)) {
@@ -163,18 +164,18 @@ import Testing
             }
         }
         let fitting = try ids(pair, style, limit: whole.count)
-        #expect(!fitting.truncated)
+        #expect(!fitting.isTruncated)
         #expect(fitting.ids == whole)
     }
 
     @Test func aQueryThatFillsTheContextIsAnError() throws {
         let long = String(repeating: "a long query ", count: 100)
         let count = try ids(RerankPair(query: long, document: "")).ids.count
-        for truncate in [false, true] {
+        for truncates in [false, true] {
             #expect(throws: RerankError.queryTooLong(tokenCount: count, limit: 300)) {
-                try ids(RerankPair(query: long, document: "short"), limit: 300, truncate: truncate)
+                try ids(RerankPair(query: long, document: "short"), limit: 300, truncates: truncates)
             }
         }
-        #expect(throws: RerankError.self) { try ids(RerankPair(query: "", document: ""), limit: 5, truncate: true) }
+        #expect(throws: RerankError.self) { try ids(RerankPair(query: "", document: ""), limit: 5, truncates: true) }
     }
 }

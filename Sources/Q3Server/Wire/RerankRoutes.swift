@@ -168,7 +168,7 @@
                 documents.map { RerankPair(query: body.query, document: $0) }, model: body.model,
                 options: RerankOptions(
                     instruction: body.instruction ?? body.instruct,
-                    truncate: truncates ?? inference.options.truncatesByDefault),
+                    truncates: truncates ?? inference.options.truncatesByDefault),
                 work: .rerank, field: "documents", for: call)
         }
 
@@ -207,7 +207,7 @@
                 }, model: body.model,
                 options: RerankOptions(
                     instruction: body.instruction,
-                    truncate: body.truncatePromptTokens != nil || inference.options.truncatesByDefault),
+                    truncates: body.truncatePromptTokens != nil || inference.options.truncatesByDefault),
                 work: .rerank, field: "text_2", for: call)
             return try Response(
                 json: ScoreResults(

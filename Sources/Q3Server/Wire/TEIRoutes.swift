@@ -223,7 +223,7 @@
             let cut = try cut(body.truncate, body.truncationDirection)
             let scores = try await inference.score(
                 body.texts.map { RerankPair(query: body.query, document: $0) }, model: nil,
-                options: RerankOptions(instruction: body.instruction, truncate: cut != nil), work: .rerank,
+                options: RerankOptions(instruction: body.instruction, truncates: cut != nil), work: .rerank,
                 field: "texts",
                 for: call)
             // Equal scores come with the later text first, as there.
@@ -262,7 +262,8 @@
             }
             let scores = try await inference.score(
                 pairs, model: nil,
-                options: RerankOptions(truncate: body.truncate ?? inference.options.truncatesByDefault), work: .predict,
+                options: RerankOptions(truncates: body.truncate ?? inference.options.truncatesByDefault),
+                work: .predict,
                 field: "inputs", for: call)
             let predictions = scores.scores.map {
                 [TEIPrediction(score: body.rawScores == true ? $0.margin : $0.score, label: "yes")]

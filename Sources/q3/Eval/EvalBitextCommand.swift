@@ -39,7 +39,7 @@ struct EvalBitextCommand: AsyncParsableCommand {
             },
             tsv: { fields throws(BadRecord) in Pair(first: fields[0], second: fields[1]) })
         let embedder = try arguments.openEmbedder()
-        let progress = Progress()
+        let progress = RunProgress()
         var texts = try TextVectors(arguments, embedder: embedder, progress: progress, textCount: 2 * pairs.count)
         let instruction = try arguments.instruction(.bitext, for: embedder)
         let first = try await texts.vectors(of: pairs.map(\.content.first), as: instruction) { pairs[$0].name }

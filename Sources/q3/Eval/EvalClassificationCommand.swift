@@ -80,7 +80,7 @@ struct EvalClassificationCommand: AsyncParsableCommand {
         }
 
         let embedder = try arguments.openEmbedder()
-        let progress = Progress()
+        let progress = RunProgress()
         var texts = try TextVectors(
             arguments, embedder: embedder, progress: progress, textCount: train.count + test.count)
         let instruction = try arguments.instruction(.classification, for: embedder)

@@ -42,7 +42,7 @@ struct EvalClusteringCommand: AsyncParsableCommand {
         let numbers = Dictionary(uniqueKeysWithValues: zip(names, 0...))
         let labels = records.map { numbers[$0.content.label] ?? 0 }
         let embedder = try arguments.openEmbedder()
-        let progress = Progress()
+        let progress = RunProgress()
         var texts = try TextVectors(arguments, embedder: embedder, progress: progress, textCount: records.count)
         let instruction = try arguments.instruction(.clustering, for: embedder)
         let vectors = try await texts.vectors(of: records.map(\.content.text), as: instruction) { records[$0].name }

@@ -65,7 +65,7 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
                 try Reranker(file: $0, options: arguments.model.options)
             }
         }
-        let progress = Progress()
+        let progress = RunProgress()
         var texts = try TextVectors(
             arguments, embedder: embedder, progress: progress, textCount: data.queries.count + data.documentIDs.count)
         let instruction = try arguments.instruction(.retrieval(dataset: arguments.taskName(of: folder)), for: embedder)
@@ -120,10 +120,10 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
     /// Each query's first documents in the order of the reranker's scores, before the others.
     private func rerank(
         _ rankings: [[Hit]], with judge: Reranker, _ documents: [String], _ data: BEIRFolder, _ instruction: String?,
-        _ progress: Progress
+        _ progress: RunProgress
     ) async throws -> [[Hit]] {
         let options = RerankOptions(
-            style: promptStyle, instruction: rerankInstruct ?? instruction, truncate: arguments.truncate)
+            style: promptStyle, instruction: rerankInstruct ?? instruction, truncates: arguments.truncate)
         let tieRanks = data.tieRanks
         var reranked: [[Hit]] = []
         for (index, hits) in rankings.enumerated() {
@@ -133,7 +133,7 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
             let query = data.queries[index]
             let results = try await judge.results(
                 for: candidates.map { RerankPair(query: query.text, document: documents[$0.index]) }, options: options,
-                progress: { progress.show(tokensDone: $0, of: $1, in: span) })
+                progress: { progress.show($0, in: span) })
             var scored: [Hit] = []
             var tokenCount = 0
             for (hit, result) in zip(candidates, results) {

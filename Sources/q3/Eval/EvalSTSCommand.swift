@@ -44,7 +44,7 @@ struct EvalSTSCommand: AsyncParsableCommand {
                 Pair(first: fields[0], second: fields[1], score: try number(fields[2], "score"))
             })
         let embedder = try arguments.openEmbedder()
-        let progress = Progress()
+        let progress = RunProgress()
         var texts = try TextVectors(arguments, embedder: embedder, progress: progress, textCount: 2 * pairs.count)
         let instruction = try arguments.instruction(.sts, for: embedder)
         let first = try await texts.vectors(of: pairs.map(\.content.first), as: instruction) { pairs[$0].name }

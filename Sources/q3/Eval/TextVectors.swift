@@ -12,17 +12,17 @@ struct TextVectors {
 
     private let embedder: Embedder
     private let options: EmbeddingOptions
-    private let progress: Progress
+    private let progress: RunProgress
     /// Texts of the whole evaluation.
     private let textCount: Int
     private var doneCount = 0
 
-    init(_ arguments: EvalArguments, embedder: Embedder, progress: Progress, textCount: Int) throws {
+    init(_ arguments: EvalArguments, embedder: Embedder, progress: RunProgress, textCount: Int) throws {
         self.embedder = embedder
         self.progress = progress
         self.textCount = textCount
         dimensions = try embedder.dimensions(requested: arguments.dimensions)
-        options = EmbeddingOptions(dimensions: dimensions, truncate: arguments.truncate)
+        options = EmbeddingOptions(dimensions: dimensions, truncates: arguments.truncate)
     }
 
     /// Vectors of all texts. `place` names the text of that index where it is wrong.
@@ -45,14 +45,14 @@ struct TextVectors {
         let span = Double(doneCount) / total...Double(doneCount + texts.count) / total
         let results = try await embedder.results(
             for: texts, as: instruction.map { .query(task: $0.text) } ?? .document, options: options,
-            progress: { [progress] in progress.show(tokensDone: $0, of: $1, in: span) })
+            progress: { [progress] in progress.show($0, in: span) })
         var tokenCount = 0
         for (index, result) in results.enumerated() {
             switch result {
             case .success(let embedding):
                 vectors.append(embedding.vector)
                 tokenCount += embedding.tokenCount
-                if embedding.truncated { truncatedCount += 1 }
+                if embedding.isTruncated { truncatedCount += 1 }
             case .failure(let error): throw Failure(error.exitStatus, "\(place(index)): \(error)")
             }
         }
