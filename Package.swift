@@ -91,7 +91,7 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["TLS"])),
                 server("HTTPTypes", "swift-http-types"), server("Logging", "swift-log"),
                 server("CoreMetrics", "swift-metrics"), server("Metrics", "swift-metrics"),
-                server("NIOCore", "swift-nio"), server("NIOHTTP1", "swift-nio"),
+                server("NIOCore", "swift-nio"), server("NIOHTTP1", "swift-nio"), server("NIOPosix", "swift-nio"),
                 server("NIOHTTPTypesHTTP1", "swift-nio-extras"), server("NIOHTTPTypes", "swift-nio-extras"),
                 server("ServiceLifecycle", "swift-service-lifecycle"), server("Tracing", "swift-distributed-tracing"),
             ], swiftSettings: swift),
@@ -114,6 +114,7 @@ let package = Package(
                 "Q3Reranking", "Q3Server", "Q3Tokenizer",
                 .target(name: "Q3Mini", condition: .when(traits: ["Mini"])),
                 server("Logging", "swift-log"), server("Metrics", "swift-metrics"),
+                server("ServiceLifecycle", "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
         .testTarget(

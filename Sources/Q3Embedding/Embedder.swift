@@ -145,8 +145,10 @@ public final class Embedder: Sendable {
     }
 
     /// The given ids closed by exactly one `<|endoftext|>` whatever the file says about adding it: older files do not ask
-    /// for it, and a text read with `parsesSpecialTokens` may bring its own. Without `truncate` too many ids are an error.
-    package func input(for ids: [Int32], truncate: Cut?) throws(EmbeddingError) -> ModelInput {
+    /// for it, and a text read with `parsesSpecialTokens` may bring its own. Without `truncate` too many ids are an error;
+    /// `limit` is that of the model, or less.
+    package func input(for ids: [Int32], truncate: Cut?, limit: Int? = nil) throws(EmbeddingError) -> ModelInput {
+        let tokenLimit = limit ?? tokenLimit
         var ids = ids
         while ids.last == endOfText { ids.removeLast() }
         let excess = ids.count - (tokenLimit - 1)

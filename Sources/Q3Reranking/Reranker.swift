@@ -161,8 +161,10 @@ public final class Reranker: Sendable {
             isTruncated: input.isTruncated)
     }
 
-    /// The prompt of a pair.
-    package func input(for pair: RerankPair, options: RerankOptions) throws(RerankError) -> ModelInput {
+    /// The prompt of a pair, of at most `limit` tokens where the model takes more.
+    package func input(
+        for pair: RerankPair, options: RerankOptions, limit: Int? = nil
+    ) throws(RerankError) -> ModelInput {
         let prompt =
             switch options.style {
             case .card: cardPrompt
@@ -170,6 +172,7 @@ public final class Reranker: Sendable {
             }
         var pair = pair
         pair.instruction = pair.instruction ?? options.instruction
-        return try prompt.input(for: pair, tokenizer: tokenizer, limit: tokenLimit, truncates: options.truncates)
+        return try prompt.input(
+            for: pair, tokenizer: tokenizer, limit: min(limit ?? .max, tokenLimit), truncates: options.truncates)
     }
 }

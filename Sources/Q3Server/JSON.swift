@@ -1,151 +1,242 @@
 // Bodies to values and back, with errors that name the field.
 #if Server
-    #if canImport(FoundationEssentials)
-        import FoundationEssentials
-    #else
-        import Foundation
-    #endif
+import NIOCore
 
-    enum JSON {
-        /// Deeper bodies are refused before they are parsed.
-        static let depthLimit = 64
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
 
-        static var encoder: JSONEncoder {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
-            encoder.keyEncodingStrategy = .convertToSnakeCase
-            return encoder
+/// A request's body, checked byte by byte and then decoded once.
+struct JSONBody: Sendable {
+    /// Deeper bodies are refused before they are parsed.
+    static let depthLimit = 64
+
+    private let data: Data
+    /// Those of the fields that were looked for which the body has; `inputs.sentences` is one inside of an object.
+    let fields: Set<String>
+
+    /// The body of a request that has none.
+    init() { (data, fields) = (Data(), []) }
+
+    /// Refuses what the parser would let through or guess at: other encodings, raw control characters, bottomless nesting.
+    /// Half an emoji (a surrogate without its pair) becomes U+FFFD.
+    init(checking data: Data, lookingFor wanted: [String] = []) throws(APIError) {
+        guard !data.isEmpty else { throw APIError(.invalid, "the body is empty; expected a JSON object") }
+        do throws(UTF8.ValidationError) {
+            _ = try UTF8Span(validating: data.span)
+        } catch {
+            throw APIError(.invalid, "the body is not UTF-8 at its byte \(error.byteOffsets.lowerBound)")
         }
-
-        /// Reads a request's body. Unknown fields are ignored and `null` is the same as leaving a field out, since clients
-        /// send both. Throws a `Fault` that names the first field that is wrong.
-        static func decode<Body: Decodable>(_ type: Body.Type, from data: Data) throws(Fault) -> Body {
-            try checkShape(of: data)
-            let decoder = JSONDecoder()
-            decoder.keyDecodingStrategy = .convertFromSnakeCase
-            do {
-                return try decoder.decode(type, from: data)
-            } catch let fault as Fault {
-                throw fault
-            } catch let error as DecodingError {
-                throw Fault(error)
-            } catch {
-                throw Fault(.invalid, "the body is not JSON")
-            }
+        if data.starts(with: [0xEF, 0xBB, 0xBF]) {
+            throw APIError(.invalid, "the body begins with a byte order mark, which JSON does not allow")
         }
+        var scan = JSONScan(wanted: Set(wanted))
+        try scan.run(over: data.span)
+        fields = scan.fields
+        var data = data
+        for offset in scan.loneSurrogates { data.replaceSubrange(offset..<offset + 4, with: Data("fffd".utf8)) }
+        self.data = data
+    }
 
-        /// What the parser would let through or guess at: other encodings, raw control characters, bottomless nesting.
-        private static func checkShape(of data: Data) throws(Fault) {
-            guard !data.isEmpty else { throw Fault(.invalid, "the body is empty; a JSON object is wanted") }
-            do throws(UTF8.ValidationError) {
-                _ = try UTF8Span(validating: data.span)
-            } catch {
-                throw Fault(.invalid, "the body is not UTF-8 at its byte \(error.byteOffsets.lowerBound)")
-            }
-            if data.starts(with: [0xEF, 0xBB, 0xBF]) {
-                throw Fault(.invalid, "the body begins with a byte order mark, which JSON does not allow")
-            }
-            var (depth, inText, escaped, afterComma) = (0, false, false, false)
-            let bytes = data.span
-            for offset in bytes.indices {
-                let byte = bytes[offset]
-                if byte < 0x20, inText || !(byte == 0x09 || byte == 0x0A || byte == 0x0D) {
-                    throw Fault(
-                        .invalid, "the body has a raw control character at its byte \(offset), to be written as \\u00.."
-                    )
+    /// Unknown fields are ignored and `null` is the same as leaving a field out, since clients send both. The error names
+    /// the first field that is wrong.
+    func decode<Body: Decodable>(_ type: Body.Type) throws(APIError) -> Body {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        do {
+            return try decoder.decode(type, from: data)
+        } catch let error as APIError {
+            throw error
+        } catch let error as DecodingError {
+            throw APIError(error)
+        } catch {
+            throw APIError(.invalid, "the body is not JSON")
+        }
+    }
+}
+
+/// One pass over the bytes of a body.
+private struct JSONScan {
+    let wanted: Set<String>
+    private(set) var fields: Set<String> = []
+    /// Where the four digits of `\ud83d` and the like stand that have no other half.
+    private(set) var loneSurrogates: [Int] = []
+    /// Whether each open bracket is that of an object, the innermost in the lowest bit.
+    private var objects: UInt64 = 0
+    private var depth = 0
+    /// The field of the whole body that the scan is in.
+    private var outerField = ""
+
+    init(wanted: Set<String>) { self.wanted = wanted }
+
+    mutating func run(over bytes: Span<UInt8>) throws(APIError) {
+        var offset = 0
+        var last: UInt8 = 0
+        while offset < bytes.count {
+            let byte = bytes[offset]
+            guard byte >= 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D else { throw controlCharacter(offset) }
+            switch byte {
+            case UInt8(ascii: "\""):
+                let end = try endOfText(bytes, from: offset + 1)
+                // A field's name follows a bracket or a comma, and a value a colon.
+                if depth <= 2, !wanted.isEmpty, objects & 1 == 1, last != UInt8(ascii: ":") {
+                    note(String(copying: unsafe UTF8Span(unchecked: bytes.extracting(offset + 1..<end))))
                 }
-                if inText {
-                    if escaped {
-                        escaped = false
-                    } else if byte == UInt8(ascii: "\\") {
-                        escaped = true
-                    } else if byte == UInt8(ascii: "\"") {
-                        inText = false
-                    }
-                    continue
+                offset = end
+            case UInt8(ascii: "["), UInt8(ascii: "{"):
+                depth += 1
+                objects = objects << 1 | (byte == UInt8(ascii: "{") ? 1 : 0)
+                if depth > JSONBody.depthLimit {
+                    throw APIError(.invalid, "the body is nested more than \(JSONBody.depthLimit) levels deep")
                 }
+            case UInt8(ascii: "]"), UInt8(ascii: "}"):
                 // The parser lets a comma before a closing bracket pass.
-                if afterComma, byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}") {
-                    throw Fault(.invalid, "the body is not JSON: nothing follows the comma before byte \(offset)")
+                if last == UInt8(ascii: ",") {
+                    throw APIError(.invalid, "the body is not JSON: nothing follows the comma before byte \(offset)")
                 }
-                if byte > 0x20 { afterComma = byte == UInt8(ascii: ",") }
-                switch byte {
-                case UInt8(ascii: "\""): inText = true
-                case UInt8(ascii: "["), UInt8(ascii: "{"):
-                    depth += 1
-                    if depth > depthLimit {
-                        throw Fault(.invalid, "the body is nested more than \(depthLimit) levels deep")
-                    }
-                case UInt8(ascii: "]"), UInt8(ascii: "}"): depth -= 1
-                default: break
-                }
+                depth -= 1
+                objects >>= 1
+            default: break
+            }
+            if byte > 0x20 { last = byte }
+            offset += 1
+        }
+    }
+
+    /// Remembers a field's name if it is one that is looked for. Names with escapes are not.
+    private mutating func note(_ name: String) {
+        if depth == 1 { outerField = name }
+        let path = depth == 1 ? name : "\(outerField).\(name)"
+        if wanted.contains(path) { fields.insert(path) }
+    }
+
+    /// The offset of a text's closing quote, or the end of all.
+    private mutating func endOfText(_ bytes: Span<UInt8>, from start: Int) throws(APIError) -> Int {
+        var offset = start
+        while offset < bytes.count, bytes[offset] != UInt8(ascii: "\"") {
+            if bytes[offset] < 0x20 { throw controlCharacter(offset) }
+            guard bytes[offset] == UInt8(ascii: "\\") else {
+                offset += 1
+                continue
+            }
+            guard let unit = Self.escapedUnit(bytes, at: offset) else {
+                offset += 2
+                continue
+            }
+            if unit & 0xFC00 == 0xD800, let low = Self.escapedUnit(bytes, at: offset + 6), low & 0xFC00 == 0xDC00 {
+                offset += 12
+                continue
+            }
+            if unit & 0xF800 == 0xD800 { loneSurrogates.append(offset + 2) }
+            offset += 6
+        }
+        return min(offset, bytes.count)
+    }
+
+    /// The number in `\u0041` if that is what stands there.
+    private static func escapedUnit(_ bytes: Span<UInt8>, at offset: Int) -> UInt16? {
+        guard offset + 6 <= bytes.count, bytes[offset] == UInt8(ascii: "\\"), bytes[offset + 1] == UInt8(ascii: "u")
+        else { return nil }
+        var unit: UInt16 = 0
+        for place in offset + 2..<offset + 6 {
+            guard let digit = Character(UnicodeScalar(bytes[place])).hexDigitValue else { return nil }
+            unit = unit << 4 | UInt16(digit)
+        }
+        return unit
+    }
+
+    private func controlCharacter(_ offset: Int) -> APIError {
+        APIError(.invalid, "the body has a raw control character at its byte \(offset), to be written as \\u00..")
+    }
+}
+
+enum JSON {
+    static func bytes(of body: some Encodable) throws -> ByteBuffer {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        return ByteBuffer(bytes: try encoder.encode(body))
+    }
+
+    /// A string as it is written in JSON.
+    static func text(_ string: String) -> String {
+        var text = "\""
+        for scalar in string.unicodeScalars {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case _ where scalar.value < 0x20:
+                text += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text + "\""
+    }
+}
+
+/// A field that is written as `null` where it has no value, instead of being left out.
+@propertyWrapper struct Null<Value: Encodable & Sendable>: Encodable, Sendable {
+    var wrappedValue: Value?
+
+    init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
+
+    func encode(to encoder: any Encoder) throws {
+        var value = encoder.singleValueContainer()
+        if let wrappedValue { try value.encode(wrappedValue) } else { try value.encodeNil() }
+    }
+}
+
+extension APIError {
+    fileprivate init(_ error: DecodingError) {
+        switch error {
+        case .keyNotFound(let key, let context):
+            let path = (context.codingPath + [key]).field
+            self = .invalid(path, "\"\(path)\" is missing")
+        case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
+            let path = context.codingPath.field
+            let expected = expectedName(of: type)
+            self =
+                path.isEmpty
+                ? APIError(.invalid, "the body is not \(expected)")
+                : .invalid(path, "\"\(path)\" must be \(expected)")
+        case .dataCorrupted(let context) where !context.codingPath.isEmpty:
+            let path = context.codingPath.field
+            self = .invalid(path, "\"\(path)\": \(context.debugDescription)")
+        default:
+            self.init(.invalid, "the body is not JSON")
+        }
+    }
+}
+
+private func expectedName(of type: Any.Type) -> String {
+    switch type {
+    case is String.Type: "a string"
+    case is Bool.Type: "true or false"
+    case is Int.Type, is Int32.Type: "a whole number"
+    case is [String: Any].Type: "an object"
+    case is [Any].Type: "a list"
+    default: "of another type"
+    }
+}
+
+extension [any CodingKey] {
+    /// The path as clients write it: `input[3]`, `parameters.prompt_name`.
+    var field: String {
+        reduce(into: "") { path, key in
+            if let index = key.intValue {
+                path += "[\(index)]"
+            } else {
+                path += path.isEmpty ? key.stringValue.snakeCased : ".\(key.stringValue.snakeCased)"
             }
         }
     }
+}
 
-    /// A field that is written as `null` where it has no value, instead of being left out.
-    @propertyWrapper struct Null<Value: Encodable>: Encodable {
-        var wrappedValue: Value?
-
-        init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
-
-        func encode(to encoder: any Encoder) throws {
-            var value = encoder.singleValueContainer()
-            if let wrappedValue { try value.encode(wrappedValue) } else { try value.encodeNil() }
-        }
+extension String {
+    fileprivate var snakeCased: String {
+        reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : "\($1)" }
     }
-
-    func secondsSince1970() -> Int { Int(Date().timeIntervalSince1970) }
-
-    extension Fault {
-        fileprivate init(_ error: DecodingError) {
-            switch error {
-            case .keyNotFound(let key, let context):
-                let path = (context.codingPath + [key]).field
-                self = .invalid(path, "\"\(path)\" is missing")
-            case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
-                let path = context.codingPath.field
-                let wanted = wantedName(of: type)
-                self =
-                    path.isEmpty
-                    ? Fault(.invalid, "the body is not \(wanted)")
-                    : .invalid(path, "\"\(path)\" must be \(wanted)")
-            case .dataCorrupted(let context) where !context.codingPath.isEmpty:
-                let path = context.codingPath.field
-                self = .invalid(path, "\"\(path)\": \(context.debugDescription)")
-            default:
-                self.init(.invalid, "the body is not JSON")
-            }
-        }
-    }
-
-    private func wantedName(of type: Any.Type) -> String {
-        switch type {
-        case is String.Type: "a string"
-        case is Bool.Type: "true or false"
-        case is Int.Type, is Int32.Type: "a whole number"
-        case is [String: Any].Type: "an object"
-        case is [Any].Type: "a list"
-        default: "of another type"
-        }
-    }
-
-    extension [any CodingKey] {
-        /// The path as clients write it: `input[3]`, `parameters.prompt_name`.
-        fileprivate var field: String {
-            reduce(into: "") { path, key in
-                if let index = key.intValue {
-                    path += "[\(index)]"
-                } else {
-                    path += path.isEmpty ? key.stringValue.snakeCased : ".\(key.stringValue.snakeCased)"
-                }
-            }
-        }
-    }
-
-    extension String {
-        fileprivate var snakeCased: String {
-            reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : "\($1)" }
-        }
-    }
+}
 #endif

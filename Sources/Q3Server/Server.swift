@@ -1,145 +1,147 @@
-// q3 as an HTTP server: models in, requests answered, until somebody asks it to end.
+// q3 as an HTTP server: models in, requests answered, until it is asked to end.
 #if Server
-    import Hummingbird
-    import HummingbirdCore
-    public import Logging
-    import NIOCore
-    import ServiceLifecycle
+import Hummingbird
+import HummingbirdCore
+public import Logging
+import NIOCore
+public import ServiceLifecycle
 
-    /// Why a server did not listen, or ended by itself.
-    public enum ServerError: Error, Sendable, Equatable {
-        /// The system's error number.
-        case cannotListen(place: String, errno: CInt)
-        case unknownHost(String)
-        /// Another server answers on the socket file, or the file is no socket.
-        case socketFileInUse(path: String)
-        /// HTTPS was asked for and cannot be spoken.
-        case tls(String)
-        /// A model's file was changed while it was served.
-        case modelChanged
+/// Why a server did not listen, or ended by itself.
+public enum ServerError: Error, Sendable, Equatable {
+    /// The system's error number.
+    case cannotListen(place: String, errno: CInt)
+    case unknownHost(String)
+    /// Another server answers on the socket file, or the file is not a socket.
+    case socketFileInUse(path: String)
+    /// HTTPS was asked for and cannot be spoken.
+    case tls(String)
+    /// A model's file was changed while it was served.
+    case modelChanged
+}
+
+/// An HTTP server for embedding and reranking models.
+///
+///     let server = Server(models: models, logger: logger)
+///     try await ServiceGroup(services: [server], gracefulShutdownSignals: [.sigterm], logger: logger).run()
+///
+/// Runs once. A graceful shutdown finishes the requests that are in, for at most `ServerOptions.shutdownTimeout`.
+public struct Server: Service {
+    private let options: ServerOptions
+    private let logger: Logger
+    private let backend: Backend
+    private let registry: PrometheusRegistry
+    private let onListening: @Sendable (_ port: Int?) async -> Void
+
+    /// - Parameters:
+    ///   - registry: What `/metrics` shows; give it to swift-metrics as well for what other libraries report.
+    ///   - onListening: Gets the port, which the system chooses if it was given as 0; nil for a socket file.
+    public init(
+        models: [ServedModel], options: ServerOptions = ServerOptions(),
+        registry: PrometheusRegistry = Server.makeRegistry(), logger: Logger,
+        onListening: @escaping @Sendable (_ port: Int?) async -> Void = { _ in }
+    ) {
+        self.options = options
+        self.logger = logger
+        self.registry = registry
+        self.onListening = onListening
+        let metrics = ServerMetrics(factory: registry)
+        metrics.information(about: models)
+        backend = Backend(models, options: options, metrics: metrics)
     }
 
-    /// An HTTP server for embedding and reranking models, to be run once.
-    public struct Server: Sendable {
-        private let options: ServerOptions
-        private let logger: Logger
-        private let shelf: Shelf
-        private let inference: Inference
-        private let registry: PrometheusRegistry
+    /// A registry that knows what the server's metrics mean.
+    public static func makeRegistry() -> PrometheusRegistry {
+        PrometheusRegistry(descriptions: ServerMetrics.descriptions)
+    }
 
-        /// - Parameter registry: What `/metrics` shows; give it to swift-metrics as well for what other libraries report.
-        public init(options: ServerOptions, registry: PrometheusRegistry = Server.makeRegistry(), logger: Logger) {
-            self.options = options
-            self.logger = logger
-            self.registry = registry
-            inference = Inference(options: options, registry: registry)
-            shelf = inference.shelf
-        }
-
-        /// A registry with the histogram bounds of Text Embeddings Inference.
-        public static func makeRegistry() -> PrometheusRegistry {
-            PrometheusRegistry(buckets: ServerMetrics.buckets(of:))
-        }
-
-        /// Listens at once, answers once `load` has returned the models, and returns when the last request is answered after
-        /// `shutdown` was asked for. Throws what `load` throws, and `ServerError`.
-        public func run(
-            load: @escaping @Sendable () async throws -> [ServedModel],
-            shutdown: AsyncStream<Void>,
-            onListening: @escaping @Sendable (_ port: Int?) async -> Void = { _ in }
-        ) async throws {
-            if case .unixSocket(let path) = options.address { try SocketFile.claim(path) }
-            var services = ServiceGroupConfiguration(
-                services: [
-                    try application(onListening: onListening), Loading(shelf: shelf, logger: logger, load: load),
-                ], logger: logger)
-            services.maximumGracefulShutdownDuration = options.shutdownTimeout
-            let group = ServiceGroup(configuration: services)
-            let (shelf, logger) = (shelf, logger)
-            let end = { @Sendable (reason: String) async in
-                logger.info("ending: no more requests are taken", metadata: ["reason": .string(reason)])
-                shelf.drain()
+    /// Answers requests until a graceful shutdown or cancellation. Throws `ServerError`.
+    public func run() async throws {
+        if case .unixSocket(let path) = options.address { try SocketFile.claim(path) }
+        var configuration = ServiceGroupConfiguration(services: [try application()], logger: logger)
+        configuration.maximumGracefulShutdownDuration = options.shutdownTimeout
+        let group = ServiceGroup(configuration: configuration)
+        let (models, logger) = (backend.models, logger)
+        let watcher = Task {
+            for await _ in models.changes {
+                logger.error("ending: a model file changed")
                 await group.triggerGracefulShutdown()
             }
-            let watchers = [
-                Task { for await _ in shutdown { return await end("asked for") } },
-                Task { for await _ in shelf.changes { return await end("a model file changed") } },
-            ]
-            defer { watchers.forEach { $0.cancel() } }
-            do {
+        }
+        defer { watcher.cancel() }
+        do {
+            try await withGracefulShutdownHandler {
                 try await group.run()
-            } catch let error as IOError {
-                throw ServerError.cannotListen(place: options.address.description, errno: error.errnoCode)
-            } catch let error as SocketAddressError.UnknownHost {
-                throw ServerError.unknownHost(error.host)
+            } onGracefulShutdown: {
+                logger.info("ending: no more requests are taken")
+                models.drain()
             }
-            if shelf.isChanged { throw ServerError.modelChanged }
+        } catch let error as IOError {
+            throw ServerError.cannotListen(place: options.address.description, errno: error.errnoCode)
+        } catch let error as SocketAddressError.UnknownHost {
+            throw ServerError.unknownHost(error.host)
         }
-
-        private func application(
-            onListening: @escaping @Sendable (Int?) async -> Void
-        ) throws(ServerError) -> some Service {
-            Application(
-                responder: Self.router(inference: inference, registry: registry).buildResponder(),
-                server: try .secured(channels, by: options.tls), configuration: configuration,
-                onServerRunning: { [options] channel in
-                    if case .unixSocket(let path) = options.address { SocketFile.keepPrivate(path) }
-                    await onListening(channel.localAddress?.port)
-                }, logger: logger)
-        }
-
-        static func router(inference: Inference, registry: PrometheusRegistry) -> Router<ServerContext> {
-            // Middleware must stand before routes, so the table is made with a router of its own.
-            let table = Routes(inference: inference, registry: registry).add(to: Router(context: ServerContext.self))
-            let router = Router(context: ServerContext.self)
-            router.add(
-                middleware: FrontDoor(
-                    gate: Gate(options: inference.options), metrics: inference.metrics, routes: table))
-            router.add(middleware: TracingMiddleware())
-            _ = Routes(inference: inference, registry: registry).add(to: router)
-            return router
-        }
-
-        private var channels: HTTP1Channel.Configuration {
-            let limits = ConnectionGuard.Limits(
-                header: .init(options.headerTimeout), body: .init(options.bodyTimeout),
-                idle: .init(options.idleTimeout),
-                answer: .init(options.idleTimeout))
-            return .init(
-                additionalChannelHandlers: [ConnectionGuard(limits: limits)],
-                httpDecoderConfiguration: .init(
-                    maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 200))
-        }
-
-        private var configuration: ApplicationConfiguration {
-            let address: BindAddress =
-                switch options.address {
-                case .host(let name, let port): .hostname(name, port: port)
-                case .unixSocket(let path): .unixDomainSocket(path: path)
-                }
-            return .init(
-                address: address, backlog: 1024,
-                availableConnectionsDelegate: .maximum(options.connectionLimit, logger: logger))
-        }
+        if models.isChanged { throw ServerError.modelChanged }
     }
 
-    /// Loads the models while the server already tells that it is not ready.
-    private struct Loading: Service {
-        let shelf: Shelf
-        let logger: Logger
-        let load: @Sendable () async throws -> [ServedModel]
-
-        func run() async throws {
-            let start = ContinuousClock.now
-            let models = try await load()
-            shelf.fill(models)
-            logger.info(
-                "ready",
-                metadata: [
-                    "models": .array(models.map { .string($0.name) }),
-                    "ms": .stringConvertible((ContinuousClock.now - start).milliseconds),
-                ])
-            try await gracefulShutdown()
-        }
+    private func application() throws(ServerError) -> some Service {
+        let router = Self.router(Self.families(backend, registry: registry), backend: backend, registry: registry)
+        let channels = channels
+        return Application(
+            responder: router.buildResponder(),
+            server: try HTTPServerBuilder { responder in
+                GuardedChannel(http1: HTTP1Channel(responder: responder, configuration: channels))
+            }.secured(by: options.tls),
+            configuration: configuration,
+            onServerRunning: { [options, onListening] channel in
+                if case .unixSocket(let path) = options.address { SocketFile.keepPrivate(path) }
+                await onListening(channel.localAddress?.port)
+            }, logger: logger)
     }
+
+    static func families(_ backend: Backend, registry: PrometheusRegistry) -> [APIFamily] {
+        [
+            .openAI(backend), .reranking(backend), .textEmbeddingsInference(backend), .cohere(backend),
+            .ollama(backend), .llamaServer(backend), .pages(backend, registry: registry),
+        ]
+    }
+
+    static func router(
+        _ families: [APIFamily], backend: Backend, registry: PrometheusRegistry
+    ) -> Router<ServerContext> {
+        let (options, metrics) = (backend.options, ServerMetrics(factory: registry))
+        let table = RouteTable(families)
+        let origins = AllowedOrigins(options)
+        let router = Router(context: ServerContext.self)
+        router.add(middleware: RequestID())
+        router.add(middleware: AccessLog(metrics: metrics))
+        router.add(middleware: CORSHeaders(origins: origins))
+        router.add(middleware: ErrorResponses(table: table, metrics: metrics))
+        router.add(middleware: AccessControl(options: options, table: table))
+        router.add(middleware: Preflight(origins: origins))
+        router.add(middleware: TracingMiddleware())
+        table.add(to: router, runner: RequestRunner(options: options, metrics: metrics))
+        return router
+    }
+
+    private var channels: HTTP1Channel.Configuration {
+        let limits = ConnectionGuard.Limits(
+            header: .init(options.headerTimeout), body: .init(options.bodyTimeout), idle: .init(options.idleTimeout),
+            answer: .init(options.idleTimeout))
+        return .init(
+            additionalChannelHandlers: [ConnectionGuard(limits: limits)],
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 200))
+    }
+
+    private var configuration: ApplicationConfiguration {
+        let address: BindAddress =
+            switch options.address {
+            case .host(let name, let port): .hostname(name, port: port)
+            case .unixSocket(let path): .unixDomainSocket(path: path)
+            }
+        return .init(
+            address: address, backlog: 1024,
+            availableConnectionsDelegate: .maximum(options.connectionLimit, logger: logger))
+    }
+}
 #endif

@@ -1,71 +1,81 @@
 // Everything that the command line decides about the server.
 #if Server
-    /// How much a server takes on, whom it answers and how.
-    public struct ServerOptions: Sendable {
-        /// Where to listen.
-        public enum Address: Sendable, Equatable {
-            case host(String, port: Int)
-            case unixSocket(path: String)
+import HummingbirdCore
 
-            var description: String {
-                switch self {
-                case .host(let name, let port): "\(name):\(port)"
-                case .unixSocket(let path): path
-                }
+/// How much a server takes on, whom it answers and how.
+public struct ServerOptions: Sendable {
+    /// Where to listen.
+    public enum Address: Sendable, Equatable {
+        case host(String, port: Int)
+        case unixSocket(path: String)
+
+        var description: String {
+            switch self {
+            case .host(let name, let port): "\(name):\(port)"
+            case .unixSocket(let path): path
             }
         }
-
-        /// PEM files of a certificate chain and its key.
-        public struct TLSFiles: Sendable, Equatable {
-            public var certificates: String
-            public var key: String
-
-            public init(certificates: String, key: String) {
-                self.certificates = certificates
-                self.key = key
-            }
-        }
-
-        public var address = Address.host("127.0.0.1", port: 8080)
-        /// Keys of which a client must give one; none lets everybody in.
-        public var apiKeys: [String] = []
-        /// Host names besides this machine's own that clients may call the server by; see `HostCheck`.
-        public var allowedHosts: [String] = []
-        /// Origins whose pages may call the server from a browser.
-        public var allowedOrigins: [String] = []
-        /// nil serves plain HTTP.
-        public var tls: TLSFiles?
-        /// Whether a model name that is not served is an error instead of meaning the model there is.
-        public var strictModelNames = false
-
-        /// Bytes of a request's body.
-        public var bodyLimit = 32 << 20
-        /// Texts of one request.
-        public var itemLimit = 2048
-        /// Requests that wait or run at once; more are told to come back.
-        public var requestLimit = 512
-        /// Tokens that may wait; a request that finds the queue empty is always let in.
-        public var queuedTokenLimit = 1 << 20
-        /// Most tokens computed together, which is also how long a newcomer may have to wait.
-        public var batchTokens = 2048
-        /// Connections at once.
-        public var connectionLimit = 4096
-
-        /// Time for a request's header, for a quiet connection, for a whole body, and for the answer.
-        public var headerTimeout = Duration.seconds(10)
-        public var idleTimeout = Duration.seconds(60)
-        public var bodyTimeout = Duration.seconds(30)
-        public var requestTimeout = Duration.seconds(600)
-        /// How long requests may take to finish once the server is asked to end.
-        public var shutdownTimeout = Duration.seconds(20)
-
-        /// Whether texts longer than the model takes are cut on routes that do not say, as Text Embeddings Inference does.
-        public var truncatesByDefault = true
-        /// Put before every text that comes without a prompt of its own.
-        public var defaultPrompt: TextPrompt = .document
-        /// Whether `document` in the results of a reranking is a string instead of an object with a `text`.
-        public var documentsAsStrings = false
-
-        public init() {}
     }
+
+    /// PEM files of a certificate chain and its key.
+    public struct TLSFiles: Sendable, Equatable {
+        public var certificates: String
+        public var key: String
+
+        public init(certificates: String, key: String) {
+            self.certificates = certificates
+            self.key = key
+        }
+    }
+
+    public var address = Address.host("127.0.0.1", port: 8080)
+    /// Keys of which a client must give one; none lets everybody in.
+    public var apiKeys: [String] = []
+    /// Host names besides this machine's own that clients may call the server by; see `HostCheck`.
+    public var allowedHosts: [String] = []
+    /// Origins whose pages may call the server from a browser.
+    public var allowedOrigins: [String] = []
+    /// nil serves plain HTTP.
+    public var tls: TLSFiles?
+    /// Whether a model name that is not served is an error instead of meaning the model there is.
+    public var strictModelNames = false
+
+    /// Bytes of a request's body.
+    public var bodyLimit = 32 << 20
+    /// Texts of one request.
+    public var itemLimit = 2048
+    /// Requests that wait or run at once; more are told to come back.
+    public var requestLimit = 512
+    /// Tokens that may wait; a request that finds the queue empty is always let in.
+    public var queuedTokenLimit = 1 << 20
+    /// Most tokens computed together, which is also how long a newcomer may have to wait.
+    public var batchTokens = 2048
+    /// Connections at once.
+    public var connectionLimit = 4096
+
+    /// Time for a request's header, for a quiet connection, for a whole body, and for the answer.
+    public var headerTimeout = Duration.seconds(10)
+    public var idleTimeout = Duration.seconds(60)
+    public var bodyTimeout = Duration.seconds(30)
+    public var requestTimeout = Duration.seconds(600)
+    /// How long requests may take to finish once the server is asked to end.
+    public var shutdownTimeout = Duration.seconds(20)
+
+    /// Whether texts longer than the model takes are cut on routes that do not say, as Text Embeddings Inference does.
+    public var truncatesByDefault = true
+    /// Put before every text that comes without a prompt of its own.
+    public var defaultPrompt: TextPrompt = .document
+    /// Whether `document` in the results of a reranking is a string instead of an object with a `text`.
+    public var documentsAsStrings = false
+
+    public init() {}
+}
+
+extension ServerOptions {
+    /// Throws what would keep a server with these options from listening, as far as that can be known beforehand.
+    public func check() throws(ServerError) {
+        if case .unixSocket(let path) = address { try SocketFile.claim(path) }
+        _ = try HTTPServerBuilder.http1().secured(by: tls)
+    }
+}
 #endif

@@ -8,6 +8,7 @@
     import Q3Model
     import Q3Reranking
     import Q3Server
+    import ServiceLifecycle
 
     #if canImport(Glibc)
         import Glibc
@@ -145,18 +146,18 @@
             try MemoryLimit.checkForServer()
             let registry = Server.makeRegistry()
             MetricsSystem.bootstrap(registry)
-            let server = Server(options: settings.options, registry: registry, logger: logger)
-            let (signals, end) = AsyncStream<Void>.makeStream()
-            Interruption.onFirstSignal { end.yield() }
-            let models = settings.models
-            let modelOptions = settings.modelOptions
-            let copying = computing.noMmap
             do {
-                try await server.run(
-                    load: { try await Self.load(models, options: modelOptions, copying: copying) }, shutdown: signals
+                try settings.options.check()
+                let models = try await Self.load(
+                    settings.models, options: settings.modelOptions, copying: computing.noMmap)
+                let server = Server(
+                    models: models, options: settings.options, registry: registry, logger: logger
                 ) { port in
                     Terminal.say("q3 listens on \(settings.place(port: port))")
                 }
+                let group = ServiceGroup(services: [server], logger: logger)
+                Interruption.onFirstSignal { Task { await group.triggerGracefulShutdown() } }
+                try await group.run()
             } catch {
                 throw ServeSettings.failure(error)
             }

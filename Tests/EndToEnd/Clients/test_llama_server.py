@@ -76,7 +76,7 @@ def test_vllm_rerank(post, ranking):
         ("/rerank", {"documents": ["d"]}),
         ("/rerank", {"query": "q", "documents": []}),
         ("/rerank", {"query": "q", "documents": ["d", 7]}),
-        ("/tokenize", {}),
+        ("/tokenize", {"content": 7}),
         ("/embedding", {"content": {"a": 1}}),
         ("/v1/embeddings", {"input": None}),
     ],

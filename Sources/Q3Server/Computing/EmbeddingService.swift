@@ -1,0 +1,123 @@
+// From the texts of a request to vectors: prompt, tokens, computation, length.
+#if Server
+import Q3Embedding
+import Q3Model
+import Q3Tokenizer
+
+struct EmbeddingService: Sendable {
+    let models: ModelRegistry
+    let computation: Computation
+    let defaultPrompt: TextPrompt
+
+    /// Texts to embed, and how.
+    struct Work {
+        var model: String?
+        var items: [TextOrTokens]
+        /// The field that the texts came in, for messages.
+        var field = "input"
+        var prompt: TextPrompt?
+        var dimensions: Int?
+        /// Which end of a text that is too long is lost; nil makes it an error.
+        var cut: Embedder.Cut?
+        /// Tokens of a text, where the request takes fewer than the model.
+        var tokenLimit: Int?
+        var norm = VectorNorm.unitLength
+        /// Whether an empty text has a vector, which is that of the lone `<|endoftext|>`.
+        var allowsEmpty = false
+    }
+
+    struct Vectors: Sendable {
+        let served: ServedModel
+        let vectors: [[Float]]
+        let timing: Timing
+    }
+
+    /// A vector for each text, or the error of the first that has none.
+    func embed(_ work: Work, for request: APIRequest) async throws(APIError) -> Vectors {
+        let (served, embedder) = try models.embedder(work.model)
+        let kept: Int
+        do { kept = try embedder.dimensions(requested: work.dimensions) } catch { throw APIError(error) }
+        if case .query(_?) = work.prompt, !embedder.takesInstructions {
+            throw .invalid("instruction", "model \(served.name) takes no instructions; leave the instruction out")
+        }
+        var (job, inputs) = try await tokenize(work, embedder: embedder, for: request)
+        let states = try await computation.states(of: inputs.map(\.ids), model: served.model, for: &job)
+        var vectors: [[Float]] = []
+        for (index, state) in states.enumerated() {
+            do {
+                // Also finds what is not a number where the vector itself is not asked for at unit length.
+                let unit = try Embedding.normalized(state, dimensions: kept)
+                vectors.append(work.norm.applied(to: Array(state.prefix(kept)), unit: unit))
+            } catch {
+                throw APIError(error, at: "\(work.field)[\(index)]")
+            }
+        }
+        return Vectors(served: served, vectors: vectors, timing: job.timing)
+    }
+
+    /// The final hidden state of every token, not normalized: [texts][tokens][hiddenSize].
+    ///
+    /// Each prefix of a text is computed as a text of its own, which costs nothing twice: they share all their rows.
+    func embedTokens(_ work: Work, for request: APIRequest) async throws(APIError) -> (
+        states: [[[Float]]], timing: Timing
+    ) {
+        let (served, embedder) = try models.embedder(work.model)
+        var (job, inputs) = try await tokenize(work, embedder: embedder, for: request)
+        for (index, input) in inputs.enumerated() where input.ids.count > Self.tokenStatesLimit {
+            throw .tooLong(input.ids.count, limit: Self.tokenStatesLimit, param: "\(work.field)[\(index)]")
+        }
+        let prefixes = inputs.flatMap { input in (1...input.ids.count).map { Array(input.ids.prefix($0)) } }
+        let states = try await computation.states(of: prefixes, model: served.model, for: &job)
+        var rest = states[...]
+        return (
+            inputs.map { input in
+                defer { rest = rest.dropFirst(input.ids.count) }
+                return Array(rest.prefix(input.ids.count))
+            }, job.timing
+        )
+    }
+
+    /// Tokens of a text whose tokens' states are all asked for: its prefixes hold as many ids as the square of its length.
+    private static let tokenStatesLimit = 4096
+
+    private func tokenize(
+        _ work: Work, embedder: Embedder, for request: APIRequest
+    ) async throws(APIError) -> (Computation.Job, [ModelInput]) {
+        var job = try computation.job(.embed, for: request, field: work.field, itemCount: work.items.count)
+        let prompt = work.prompt ?? defaultPrompt
+        let limit = min(work.tokenLimit ?? .max, embedder.tokenLimit)
+        let inputs = try await computation.tokenize(&job) { index, room in
+            let ids = try ids(
+                of: work.items[index], prompt: prompt, work: work, embedder: embedder,
+                // To cut a text at its end, no more of it need be read.
+                atLeast: work.cut == .end ? limit : max(room, limit) + 1)
+            return try embedder.input(for: ids, truncate: work.cut, limit: limit)
+        }
+        job.timing.characters = work.items.reduce(0) { $0 + $1.characterCount }
+        return (job, inputs)
+    }
+
+    private func ids(
+        of item: TextOrTokens, prompt: TextPrompt, work: Work, embedder: Embedder, atLeast count: Int
+    ) throws -> [Int32] {
+        switch item {
+        case .text(let text):
+            guard work.allowsEmpty || !text.isEmpty else {
+                throw APIError(.empty, "`\(work.field)` cannot be empty")
+            }
+            return embedder.tokenizer.encode(
+                prompt.applied(to: text, takesInstructions: embedder.takesInstructions), parseSpecial: false,
+                atLeast: count)
+        case .tokens(let tokens):
+            guard !tokens.isEmpty else { throw APIError(.empty, "`\(work.field)` cannot be empty") }
+            let size = embedder.tokenizer.vocabularySize
+            if let place = tokens.firstIndex(where: { !(0..<size).contains(Int($0)) }) {
+                throw APIError(
+                    .invalid, "token id \(tokens[place]) at place \(place) is outside the vocabulary of \(size)")
+            }
+            let before = prompt.applied(to: "", takesInstructions: embedder.takesInstructions)
+            return before.isEmpty ? tokens : embedder.tokenizer.encode(before) + tokens
+        }
+    }
+}
+#endif

@@ -1,0 +1,356 @@
+// Text Embeddings Inference's own routes, and the root to which Hugging Face's client posts.
+#if Server
+import Hummingbird
+import NIOCore
+import Q3Embedding
+import Q3Model
+import Q3Reranking
+import Q3Tokenizer
+
+extension APIFamily {
+    static func textEmbeddingsInference(_ backend: Backend) -> APIFamily {
+        let api = TextEmbeddingsInference(backend: backend)
+        // The root has the routes of all kinds of models.
+        let roots = ["/", "/v1", "/invocations"]
+        func post(
+            _ paths: [String], when condition: BodyCondition = BodyCondition(), to handler: @escaping Route.Handler
+        )
+            -> Route
+        {
+            Route(methods: [.post], paths: paths, condition: condition, handler: handler)
+        }
+        return APIFamily(
+            errors: .textEmbeddingsInference, headers: \.headers,
+            routes: [
+                post(roots, when: .has("query", "texts"), to: api.rerank),
+                post(roots, when: .has("inputs.source_sentence"), to: api.similarity),
+                post(roots, to: api.embedOrPredict),
+                post(
+                    ["/rerank", "/v1/rerank", "/reranking", "/v1/reranking"], when: .has("texts", butNot: "documents"),
+                    to: api.rerank),
+                .post("/embed", to: api.embed),
+                .post("/embed_all", to: api.embedAll),
+                .post("/embed_sparse") { _ throws(APIError) in
+                    throw APIError(.wrongTask, "model is not a SPLADE model: it gives dense vectors only, see /embed")
+                },
+                .post("/predict", to: api.predict),
+                .post("/similarity", to: api.similarity),
+                .post("/tokenize", to: api.tokenize),
+                .post("/decode", to: api.decode),
+                .get("/info", to: api.info),
+            ])
+    }
+}
+
+private struct TEIEmbedRequest: Decodable {
+    var inputs: Inputs
+    var truncate: Flag?
+    var truncationDirection: Truncation?
+    var promptName: String?
+    var normalize: Flag?
+    var dimensions: Whole?
+    /// Sent by huggingface_hub.
+    var encodingFormat: String?
+}
+
+private struct TEIRerankRequest: Decodable {
+    var query: String
+    var texts: [String]
+    var truncate: Flag?
+    var truncationDirection: Truncation?
+    var rawScores: Flag?
+    var returnText: Flag?
+    /// Not TEI's, but sent to it by clients that expect it to be honoured.
+    var topN: Whole?
+    var instruction: String?
+}
+
+private struct TEIRank: Encodable {
+    let index: Int
+    let score: Float
+    let text: String?
+}
+
+private struct TEIPredictRequest: Decodable {
+    /// A text, a pair of them, or a list of either in lists.
+    enum Pairs: Decodable {
+        case single([String])
+        case batch([[String]])
+
+        init(from decoder: any Decoder) throws {
+            let value = try decoder.singleValueContainer()
+            if let text = try? value.decode(String.self) {
+                self = .single([text])
+            } else if let pair = try? value.decode([String].self) {
+                self = .single(pair)
+            } else {
+                self = .batch(try value.decode([[String]].self))
+            }
+        }
+    }
+
+    var inputs: Pairs
+    var truncate: Flag?
+    var truncationDirection: Truncation?
+    var rawScores: Flag?
+}
+
+private struct TEIPrediction: Encodable {
+    let score: Float
+    let label: String
+}
+
+private struct TEISimilarityRequest: Decodable {
+    struct Inputs: Decodable {
+        var sourceSentence: String
+        var sentences: [String]
+    }
+    struct Parameters: Decodable {
+        var truncate: Flag?
+        var truncationDirection: Truncation?
+        var promptName: String?
+    }
+
+    var inputs: Inputs
+    var parameters: Parameters?
+}
+
+private struct TEITokenizeRequest: Decodable {
+    var inputs: OneOrMany
+    var addSpecialTokens: Flag?
+    var promptName: String?
+}
+
+private struct TEIDecodeRequest: Decodable {
+    struct IDs: Decodable {
+        let lists: [[Int32]]
+
+        init(from decoder: any Decoder) throws {
+            let value = try decoder.singleValueContainer()
+            if let ids = try? value.decode([Int32].self) {
+                lists = [ids]
+            } else {
+                lists = try value.decode([[Int32]].self)
+            }
+        }
+    }
+
+    var ids: IDs
+    var skipSpecialTokens: Flag?
+}
+
+private struct TEIInfo: Encodable {
+    struct ModelType: Encodable {
+        struct Embedding: Encodable { let pooling = "last_token" }
+        struct Reranker: Encodable {
+            let id2label = ["0": "yes"]
+            let label2id = ["yes": 0]
+        }
+        let embedding: Embedding?
+        let reranker: Reranker?
+    }
+
+    let modelId: String
+    @Null var modelSha: String?
+    let modelDtype: String
+    let servedModelName: String
+    let modelType: ModelType
+    let maxConcurrentRequests: Int
+    let maxInputLength: Int
+    let maxBatchTokens: Int
+    @Null var maxBatchRequests: Int?
+    let maxClientBatchSize: Int
+    let autoTruncate: Bool
+    let tokenizationWorkers: Int
+    let version: String
+    @Null var sha: String?
+    @Null var dockerLabel: String?
+}
+
+private struct TextEmbeddingsInference: Sendable {
+    let backend: Backend
+
+    /// `inputs` alone asks a reranker for predictions and any other model for vectors.
+    func embedOrPredict(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        let hasEmbedder = try backend.models.all().contains(where: \.isEmbedder)
+        return hasEmbedder ? try await embed(request) : try await predict(request)
+    }
+
+    private func work(_ body: TEIEmbedRequest) throws(APIError) -> EmbeddingService.Work {
+        .init(
+            items: body.inputs.items, field: "inputs",
+            prompt: try TextPrompt(named: body.promptName, field: "prompt_name"),
+            dimensions: body.dimensions?.value, cut: cut(body.truncate, body.truncationDirection),
+            norm: body.normalize?.value == false ? .none : .unitLength)
+    }
+
+    private func cut(_ truncate: Flag?, _ direction: Truncation?) -> Embedder.Cut? {
+        truncate?.value ?? backend.options.truncatesByDefault ? direction?.cut ?? .end : nil
+    }
+
+    func embed(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        let body = try request.decode(TEIEmbedRequest.self)
+        let encoding = try VectorEncoding(format: body.encodingFormat, field: "encoding_format")
+        let vectors = try await backend.embedding.embed(try work(body), for: request)
+        return try APIResponse(
+            json: vectors.vectors.map { vector throws(APIError) in try WireVector(vector, encoding) },
+            timing: vectors.timing)
+    }
+
+    func embedAll(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        let result = try await backend.embedding.embedTokens(
+            try work(request.decode(TEIEmbedRequest.self)), for: request)
+        return try APIResponse(json: result.states, timing: result.timing)
+    }
+
+    func rerank(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        let body = try request.decode(TEIRerankRequest.self)
+        try body.truncationDirection?.refuseStart(field: "truncation_direction")
+        let cut = cut(body.truncate, body.truncationDirection)
+        let scores = try await backend.reranking.score(
+            body.texts.map { RerankPair(query: body.query, document: $0) }, model: nil,
+            options: RerankOptions(instruction: body.instruction, truncates: cut != nil), field: "texts",
+            for: request)
+        // Equal scores come with the later text first, as there.
+        let ranked = scores.scores.sorted { $0.margin != $1.margin ? $0.margin > $1.margin : $0.index > $1.index }
+        return try APIResponse(
+            json: ranked.prefix(try limit(body.topN?.value)).map { score in
+                TEIRank(
+                    index: score.index, score: body.rawScores?.value == true ? score.margin : score.score,
+                    text: body.returnText?.value == true ? body.texts[score.index] : nil)
+            }, timing: scores.timing)
+    }
+
+    private func limit(_ topN: Int?) throws(APIError) -> Int {
+        guard let topN else { return .max }
+        guard topN > 0 else { throw .invalid("top_n", "\"top_n\" must be at least 1") }
+        return topN
+    }
+
+    /// The pair's first text is the query. A lone text is scored as a document for the reranker's default instruction.
+    func predict(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        let body = try request.decode(TEIPredictRequest.self)
+        try body.truncationDirection?.refuseStart(field: "truncation_direction")
+        let (lists, isSingle) =
+            switch body.inputs {
+            case .single(let texts): ([texts], true)
+            case .batch(let lists): (lists, false)
+            }
+        var pairs: [RerankPair] = []
+        for (index, texts) in lists.enumerated() {
+            switch texts.count {
+            case 1: pairs.append(RerankPair(query: "", document: texts[0]))
+            case 2: pairs.append(RerankPair(query: texts[0], document: texts[1]))
+            default:
+                throw .invalid(
+                    "inputs[\(index)]", "`inputs` must be texts or pairs of them, not \(texts.count) texts")
+            }
+        }
+        let scores = try await backend.reranking.score(
+            pairs, model: nil,
+            options: RerankOptions(truncates: body.truncate?.value ?? backend.options.truncatesByDefault),
+            kind: .predict,
+            field: "inputs", for: request)
+        let predictions = scores.scores.map {
+            [TEIPrediction(score: body.rawScores?.value == true ? $0.margin : $0.score, label: "yes")]
+        }
+        return isSingle
+            ? try APIResponse(json: predictions[0], timing: scores.timing)
+            : try APIResponse(json: predictions, timing: scores.timing)
+    }
+
+    func similarity(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        let body = try request.decode(TEISimilarityRequest.self)
+        guard !body.inputs.sentences.isEmpty else {
+            throw APIError(.empty, "`sentences` cannot be empty", param: "inputs.sentences")
+        }
+        let texts = [body.inputs.sourceSentence] + body.inputs.sentences
+        let vectors = try await backend.embedding.embed(
+            .init(
+                items: texts.map { .text($0) }, field: "inputs",
+                prompt: try TextPrompt(named: body.parameters?.promptName, field: "prompt_name"),
+                cut: cut(body.parameters?.truncate, body.parameters?.truncationDirection)),
+            for: request)
+        let source = vectors.vectors[0]
+        return try APIResponse(
+            json: vectors.vectors.dropFirst().map { Similarity.dot(source, $0) }, timing: vectors.timing)
+    }
+
+    /// Each token with the bytes of the text that it stands for. The answer is written as text at once: a value for each
+    /// token on the way would take many times its room.
+    func tokenize(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        let body = try request.decode(TEITokenizeRequest.self)
+        let served = try backend.models.model()
+        let prompt = try TextPrompt(named: body.promptName, field: "prompt_name")
+        let closes = body.addSpecialTokens?.value != false
+        var json = ByteBuffer(string: "[")
+        var room = backend.options.queuedTokenLimit
+        for (index, text) in body.inputs.texts.enumerated() {
+            let text = prompt?.applied(to: text, takesInstructions: served.takesInstructions) ?? text
+            room -= try backend.tokens(text, of: served, field: "inputs", closing: closes, limit: room).count
+            if index > 0 { json.writeString(",") }
+            json.writeTokens(text, of: served, closes: closes)
+            await Task.yield()
+            if Task.isCancelled { throw APIError(CancellationError()) }
+        }
+        json.writeString("]")
+        return APIResponse(
+            Response(
+                status: .ok, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: json)))
+    }
+
+    func decode(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        let body = try request.decode(TEIDecodeRequest.self)
+        let served = try backend.models.model()
+        guard body.ids.lists.contains(where: { !$0.isEmpty }) else {
+            throw APIError(.empty, "`ids` cannot be empty", param: "ids")
+        }
+        var texts: [String] = []
+        for (index, ids) in body.ids.lists.enumerated() {
+            do {
+                texts.append(try served.tokenizer.decode(ids, skipSpecial: body.skipSpecialTokens?.value ?? true))
+            } catch {
+                throw APIError(error, at: "ids[\(index)]")
+            }
+        }
+        return try APIResponse(json: texts)
+    }
+
+    func info(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        let served = try backend.models.model()
+        let options = backend.options
+        return try APIResponse(
+            json: TEIInfo(
+                modelId: served.name, modelSha: nil,
+                modelDtype: served.dominantType?.lowercased() ?? "float32",
+                servedModelName: served.name,
+                modelType: .init(
+                    embedding: served.isEmbedder ? .init() : nil, reranker: served.isEmbedder ? nil : .init()),
+                maxConcurrentRequests: options.requestLimit, maxInputLength: served.model.config.contextLength,
+                maxBatchTokens: options.batchTokens, maxBatchRequests: nil, maxClientBatchSize: options.itemLimit,
+                autoTruncate: options.truncatesByDefault, tokenizationWorkers: 1, version: Release.version,
+                sha: nil, dockerLabel: nil))
+    }
+}
+
+extension ByteBuffer {
+    /// A list of `{"id", "text", "special", "start", "stop"}`.
+    fileprivate mutating func writeTokens(_ text: String, of served: ServedModel, closes: Bool) {
+        let tokenizer = served.tokenizer
+        var separator = "["
+        func piece(_ id: Int32) -> String { JSON.text(String(decoding: tokenizer.piece(id), as: UTF8.self)) }
+        for token in tokenizer.encodeWithOffsets(text) {
+            writeString("\(separator){\"id\":\(token.id),\"text\":\(piece(token.id)),")
+            writeString("\"special\":\(tokenizer.isSpecial(token.id)),")
+            writeString("\"start\":\(token.range.lowerBound),\"stop\":\(token.range.upperBound)}")
+            separator = ","
+        }
+        if closes, served.isEmbedder, let end = tokenizer.endOfTextID {
+            writeString(
+                "\(separator){\"id\":\(end),\"text\":\(piece(end)),\"special\":true,\"start\":null,\"stop\":null}")
+            separator = ","
+        }
+        writeString(separator == "[" ? "[]" : "]")
+    }
+}
+#endif

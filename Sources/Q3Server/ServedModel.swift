@@ -1,0 +1,57 @@
+// A model that is served, and what every family tells about it.
+#if Server
+public import Q3Embedding
+import Q3GGUF
+public import Q3Model
+public import Q3Reranking
+import Q3Tokenizer
+
+/// A model and the name that clients call it by.
+public struct ServedModel: Sendable {
+    public enum Head: Sendable {
+        case embedder(Embedder)
+        case reranker(Reranker)
+    }
+
+    public let name: String
+    public let head: Head
+    /// When the file was written, in seconds since 1970.
+    public let created: Int
+
+    public init(name: String, head: Head, created: Int) {
+        self.name = name
+        self.head = head
+        self.created = created
+    }
+
+    public var model: Qwen3Model {
+        switch head {
+        case .embedder(let embedder): embedder.model
+        case .reranker(let reranker): reranker.model
+        }
+    }
+
+    var tokenizer: Tokenizer {
+        switch head {
+        case .embedder(let embedder): embedder.tokenizer
+        case .reranker(let reranker): reranker.tokenizer
+        }
+    }
+
+    var takesInstructions: Bool {
+        if case .embedder(let embedder) = head { embedder.takesInstructions } else { true }
+    }
+
+    var isEmbedder: Bool { if case .embedder = head { true } else { false } }
+
+    var parameterCount: Int { model.file.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) } }
+
+    /// The type that most of the weights' bytes have, such as `Q8_0`.
+    var dominantType: String? {
+        let sizes = Dictionary(grouping: model.file.tensors, by: \.type.name).mapValues { tensors in
+            tensors.reduce(0) { $0 + $1.byteCount }
+        }
+        return sizes.max { ($0.value, $0.key) < ($1.value, $1.key) }?.key
+    }
+}
+#endif
