@@ -16,7 +16,7 @@ size_t q3_multiply_scratch_bytes(size_t cols) {
 
 /* Packs panel `item` of `w`; `tokens` that pass over it will fetch the rows that this thread likely packs next. */
 static void pack(q3_team team, const q3_matrix *w, size_t item, size_t tokens, void *panel) {
-    q3_pack(team.isa, w, item * Q3_PANEL_ROWS, panel);
+    team.kernels->pack(w, item * Q3_PANEL_ROWS, panel);
     size_t next = item + team.threads, bytes = Q3_PANEL_ROWS * w->row_bytes;
     if ((next + 1) * Q3_PANEL_ROWS > w->rows) return;
     panel_header *h = panel;
@@ -39,8 +39,8 @@ static void multiply_item(void *context, size_t item, unsigned thread) {
     for (; item >= p->weights.rows / Q3_PANEL_ROWS; p++) item -= p->weights.rows / Q3_PANEL_ROWS;
     void *panel = thread_scratch(job->team, thread);
     pack(job->team, &p->weights, item, job->tokens, panel);
-    q3_multiply_panel(job->team.isa, p->weights.family, panel, &job->input, 0, job->tokens, p->out + item * Q3_PANEL_ROWS,
-                      p->out_stride, p->add);
+    job->team.kernels->multiply_panel(p->weights.family, panel, &job->input, 0, job->tokens, p->out + item * Q3_PANEL_ROWS,
+                                      p->out_stride, p->add);
 }
 
 void q3_multiply(q3_team team, const q3_product *products, size_t count, q3_activations input, size_t tokens) {
@@ -67,9 +67,9 @@ static void swiglu_item(void *context, size_t item, unsigned thread) {
     pack(team, &job->up, item, job->tokens, up_panel);
     for (size_t t = 0; t < job->tokens; t += Q3_TOKEN_CHUNK) {
         size_t tokens = job->tokens - t < Q3_TOKEN_CHUNK ? job->tokens - t : Q3_TOKEN_CHUNK;
-        q3_multiply_panel(team.isa, job->gate.family, gate_panel, &job->input, t, tokens, gate, Q3_PANEL_ROWS, false);
-        q3_multiply_panel(team.isa, job->up.family, up_panel, &job->input, t, tokens, up, Q3_PANEL_ROWS, false);
-        q3_swiglu(team.isa, gate, up, tokens * Q3_PANEL_ROWS);
+        team.kernels->multiply_panel(job->gate.family, gate_panel, &job->input, t, tokens, gate, Q3_PANEL_ROWS, false);
+        team.kernels->multiply_panel(job->up.family, up_panel, &job->input, t, tokens, up, Q3_PANEL_ROWS, false);
+        team.kernels->swiglu(gate, up, tokens * Q3_PANEL_ROWS);
         for (size_t i = 0; i < tokens; i++) {
             float *row = job->out + (t + i) * job->gate.rows + item * Q3_PANEL_ROWS;
             for (size_t r = 0; r < Q3_PANEL_ROWS; r++) row[r] = gate[i * Q3_PANEL_ROWS + r];
@@ -100,8 +100,8 @@ static void prepare_item(void *context, size_t item, unsigned thread) {
     const prepare_job *job = context;
     size_t end = (item + 1) * ROWS_PER_ITEM < job->tokens ? (item + 1) * ROWS_PER_ITEM : job->tokens;
     for (size_t t = item * ROWS_PER_ITEM; t < end; t++) {
-        q3_prepare_row(job->team.isa, job->x + t * job->a.cols, job->gain, job->epsilon, t, &job->a,
-                       thread_scratch(job->team, thread));
+        job->team.kernels->prepare_row(job->x + t * job->a.cols, job->gain, job->epsilon, t, &job->a,
+                                       thread_scratch(job->team, thread));
     }
 }
 
@@ -111,7 +111,7 @@ void q3_prepare(q3_team team, const float *x, const float *gain, float epsilon, 
 }
 
 typedef struct {
-    q3_isa isa;
+    const q3_kernels *kernels;
     float *x;
     size_t tokens, heads, head_dim;
     const float *gain;
@@ -127,15 +127,15 @@ static void rope_item(void *context, size_t item, unsigned thread) {
     for (size_t t = item * ROWS_PER_ITEM; t < end; t++) {
         size_t angle = (size_t)job->positions[t] * (job->head_dim / 2);
         for (size_t h = 0; h < job->heads; h++) {
-            q3_norm_rope(job->isa, job->x + (t * job->heads + h) * job->head_dim, job->gain, job->epsilon, job->cos + angle,
-                         job->sin + angle, job->head_dim);
+            job->kernels->norm_rope(job->x + (t * job->heads + h) * job->head_dim, job->gain, job->epsilon, job->cos + angle,
+                                    job->sin + angle, job->head_dim);
         }
     }
 }
 
 void q3_norm_rope_heads(q3_team team, float *x, size_t tokens, size_t heads, size_t head_dim, const float *gain, float epsilon,
                         const int32_t *positions, const float *cos, const float *sin) {
-    rope_job job = {team.isa, x, tokens, heads, head_dim, gain, epsilon, positions, cos, sin};
+    rope_job job = {team.kernels, x, tokens, heads, head_dim, gain, epsilon, positions, cos, sin};
     q3_parallel(team.threads, row_items(tokens), rope_item, &job);
 }
 
@@ -151,8 +151,8 @@ typedef struct {
 
 static void attend_item(void *context, size_t item, unsigned thread) {
     const attend_job *job = context;
-    q3_attend(job->team.isa, &job->a, job->queries[item / job->a.kv_heads], item % job->a.kv_heads, job->q, job->out,
-              thread_scratch(job->team, thread));
+    job->team.kernels->attend(&job->a, job->queries[item / job->a.kv_heads], item % job->a.kv_heads, job->q, job->out,
+                              thread_scratch(job->team, thread));
 }
 
 void q3_attend_all(q3_team team, q3_attention a, const q3_query *queries, size_t count, const float *q, float *out) {

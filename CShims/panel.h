@@ -1,4 +1,4 @@
-/* The packed form of 16 weight rows, and what every instruction set offers. */
+/* The packed form of 16 weight rows, and the constants of the arithmetic that all instruction sets share. */
 #ifndef Q3_PANEL_H
 #define Q3_PANEL_H
 
@@ -10,7 +10,7 @@
 /* A panel is this header and cols/32 blocks of its family. */
 typedef struct {
     _Alignas(64) uint32_t blocks;
-    uint32_t minimums;    /* whether any m ≠ 0 */
+    uint32_t minimums;    /* whether any m may differ from 0 */
     uint32_t wide;        /* whether U8 weights exceed 15 */
     uint32_t fetch_lines; /* what products ask for with every block: lines of 64 bytes of the panel to come */
     const char *fetch, *fetch_end;
@@ -35,21 +35,6 @@ typedef struct {
     float w[32][16];
 } block_f32;
 
-typedef struct {
-    void (*pack)(const q3_matrix *w, size_t first_row, void *panel);
-    void (*multiply_panel)(q3_family family, void *panel, const q3_activations *a, size_t first, size_t tokens, float *out,
-                           size_t out_stride, bool add);
-    void (*prepare_row)(const float *x, const float *gain, float epsilon, size_t row, const q3_activations *a, float *work);
-    void (*rms_norm)(const float *x, const float *gain, float epsilon, size_t n, float *y);
-    void (*swiglu)(float *gate, const float *up, size_t n);
-    void (*norm_rope)(float *head, const float *gain, float epsilon, const float *cos, const float *sin, size_t n);
-    void (*exp)(const float *x, float *y, size_t n);
-    void (*attend)(const q3_attention *a, q3_query query, size_t kv_head, const float *queries, float *out, void *scratch);
-    void (*encode)(uint32_t type, const float *values, size_t count, void *blocks);
-    void (*decode)(uint32_t type, const void *blocks, size_t count, float *values);
-    q3_difference (*compare)(const float *values, const float *others, size_t count);
-} q3_kernels;
-
 /* Where K block j of token t stands in the interleaved activations, in blocks. */
 static inline size_t q3_slot(const q3_activations *a, size_t t, size_t j) {
     return (t / Q3_TOKEN_GROUP * (a->cols / Q3_BLOCK) + j) * Q3_TOKEN_GROUP + t % Q3_TOKEN_GROUP;
@@ -58,14 +43,7 @@ static inline size_t q3_slot(const q3_activations *a, size_t t, size_t j) {
 /* Attention's head dimension in whole blocks. */
 static inline size_t q3_padded(size_t head_dim) { return (head_dim + Q3_BLOCK - 1) / Q3_BLOCK * Q3_BLOCK; }
 
-extern const q3_kernels q3_kernels_scalar;
-#if defined(__x86_64__)
-extern const q3_kernels q3_kernels_avx2, q3_kernels_avxvnni, q3_kernels_avx512vnni;
-#elif defined(__aarch64__)
-extern const q3_kernels q3_kernels_neon;
-#endif
-
-/* === Constants of the shared arithmetic, the same in the scalar truth and the vectors === */
+/* === Constants of the shared arithmetic, the same in the scalar kernels and the vectors === */
 
 #define Q3_I8_MAX 127.0f
 #define Q3_I16_MAX 8191.0f   /* 32 · 8192 · 8191 < 2^31: a block's sum fits int32 for every W16 type, and in attention */

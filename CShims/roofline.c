@@ -54,7 +54,7 @@ BURST(dot_bytes_512, AVX512, __m512i, "v", "vpdpbusd %2, %3, %0")
 BURST(dot_words_512, AVX512, __m512i, "v", "vpdpwssd %2, %3, %0")
 BURST(floats_512, AVX512, __m512, "v", "vfmadd231ps %2, %3, %0")
 
-static const ceiling ceilings[Q3_ISA_COUNT][3] = {
+static const ceiling ceilings[Q3_ISA_COUNT][Q3_FAMILY_COUNT] = {
     [Q3_ISA_AVX2] =
         {
             [Q3_FAMILY_U8] = {"vpmaddubsw + vpaddw", 32, words_of_bytes},
@@ -81,7 +81,7 @@ BURST(dot_bytes, "dotprod", int32x4_t, "w", "sdot %0.4s, %2.16b, %3.16b")
 BURST(dwords_of_words, "neon", int32x4_t, "w", "smlal %0.4s, %2.4h, %3.4h")
 BURST(floats_128, "neon", float32x4_t, "w", "fmla %0.4s, %2.4s, %3.4s")
 
-static const ceiling ceilings[Q3_ISA_COUNT][3] = {
+static const ceiling ceilings[Q3_ISA_COUNT][Q3_FAMILY_COUNT] = {
     [Q3_ISA_NEON] =
         {
             [Q3_FAMILY_U8] = {"sdot", 16, dot_bytes},
@@ -92,13 +92,13 @@ static const ceiling ceilings[Q3_ISA_COUNT][3] = {
 
 #else
 
-static const ceiling ceilings[Q3_ISA_COUNT][3];
+static const ceiling ceilings[Q3_ISA_COUNT][Q3_FAMILY_COUNT];
 
 #endif
 
 const char *q3_ceiling_name(q3_isa isa, q3_family family) { return q3_isa_available(isa) ? ceilings[isa][family].name : NULL; }
 
-/* Processor time of this thread: what other processes take is no fault of the machine. */
+/* Processor time of this thread: other processes must not count against the machine. */
 static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);

@@ -1,4 +1,4 @@
-/* The thread team: one region per operation, items handed out one by one so that a slow core holds nobody up. */
+/* The thread team: one region per operation, items taken one by one from a queue, so that a slow core delays no other. */
 #ifdef __linux__
 #define _GNU_SOURCE
 #include <sched.h>
@@ -14,10 +14,12 @@ typedef struct {
     size_t count;
     void (*body)(void *, size_t, unsigned);
     void *context;
-} hand_out;
+} work_queue;
 
-static void work(hand_out *h, unsigned thread) {
-    for (size_t i; (i = atomic_fetch_add_explicit(&h->next, 1, memory_order_relaxed)) < h->count;) h->body(h->context, i, thread);
+static void work(work_queue *queue, unsigned thread) {
+    for (size_t i; (i = atomic_fetch_add_explicit(&queue->next, 1, memory_order_relaxed)) < queue->count;) {
+        queue->body(queue->context, i, thread);
+    }
 }
 
 unsigned q3_processor_count(void) {
@@ -53,12 +55,12 @@ extern void GOMP_parallel(void (*body)(void *), void *data, unsigned threads, un
 extern int omp_get_thread_num(void);
 extern void kmp_set_blocktime(int milliseconds);
 
-static void enter(void *h) { work(h, (unsigned)omp_get_thread_num()); }
+static void enter(void *queue) { work(queue, (unsigned)omp_get_thread_num()); }
 
 void q3_parallel(unsigned threads, size_t count, void (*body)(void *context, size_t item, unsigned thread), void *context) {
-    hand_out h = {0, count, body, context};
+    work_queue queue = {0, count, body, context};
     if (threads < 2 || count < 2) {
-        work(&h, 0);
+        work(&queue, 0);
         return;
     }
     /* Between two operations threads spin for a moment; after the last they sleep. */
@@ -67,26 +69,26 @@ void q3_parallel(unsigned threads, size_t count, void (*body)(void *context, siz
         kmp_set_blocktime(1);
         set = true;
     }
-    GOMP_parallel(enter, &h, threads, 0);
+    GOMP_parallel(enter, &queue, threads, 0);
 }
 
 #elif defined(__APPLE__)
 
 #include <dispatch/dispatch.h>
 
-static void enter(void *h, size_t thread) { work(h, (unsigned)thread); }
+static void enter(void *queue, size_t thread) { work(queue, (unsigned)thread); }
 
 void q3_parallel(unsigned threads, size_t count, void (*body)(void *context, size_t item, unsigned thread), void *context) {
-    hand_out h = {0, count, body, context};
-    dispatch_apply_f(threads, DISPATCH_APPLY_AUTO, &h, enter);
+    work_queue queue = {0, count, body, context};
+    dispatch_apply_f(threads, DISPATCH_APPLY_AUTO, &queue, enter);
 }
 
 #else
 
 void q3_parallel(unsigned threads, size_t count, void (*body)(void *context, size_t item, unsigned thread), void *context) {
     (void)threads;
-    hand_out h = {0, count, body, context};
-    work(&h, 0);
+    work_queue queue = {0, count, body, context};
+    work(&queue, 0);
 }
 
 #endif

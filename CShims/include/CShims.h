@@ -1,16 +1,17 @@
-/* CShims: the kernels of q3.
+/* CShims: the kernels of q3. README.md beside this folder says what lies where.
  *
  * Every product is out[t, r] = Σ_k weight[r, k] · activation[t, k]. Weights stay as the GGUF file has them and are packed, 16 rows
- * at a time, into a panel that one core keeps in its caches while all tokens pass over it. Three panel families exist:
+ * at a time, into a panel that one core keeps in its caches while all tokens pass over it. Three panel families exist; types.h says
+ * which types they take:
  *
- *   U8   weights 0..31 as bytes, activations int8 with one scale per 32 values: Q4_K Q5_K Q4_0 Q4_1
- *   W16  weights int16 with integer sub-scales folded in, activations ±8191 with one scale per 32 values: every type but F32 and Q2_K;
- *        F16 and BF16 are rounded to 13 bits
+ *   U8   weights 0..31 as bytes with a minimum, activations int8 with one scale per 32 values
+ *   W16  weights int16 with integer sub-scales folded in, activations ±8191 with one scale per 32 values
  *   F32  weights and activations f32: every type
  *
  * All families walk K in blocks of 32 in file order, whatever the tile, the thread or the instruction set, and round at the same
- * places: a result's bits depend on its own row and token only. Matrices are row-major, last axis fastest. Nothing here allocates,
- * fails or keeps state; callers have checked sizes (cols a multiple of 32, rows a multiple of 16) and hand in all memory.
+ * places: the bits of a result depend on its own row and token only. Matrices are row-major, last axis fastest. Callers have checked
+ * sizes (cols a multiple of 32, rows a multiple of 16) and provide all memory: nothing here allocates, and the kernels cannot fail
+ * and keep no state. Only the thread team (team.c) asks the system for anything: for threads.
  */
 #ifndef CSHIMS_H
 #define CSHIMS_H
@@ -34,7 +35,7 @@ enum {
 typedef enum {
     Q3_ISA_SCALAR,
     Q3_ISA_AVX2,
-    Q3_ISA_AVXVNNI, /* AVX2 with vpdpbusd; not chosen by itself until it has run on such a processor */
+    Q3_ISA_AVXVNNI, /* AVX2 with vpdpbusd */
     Q3_ISA_AVX512VNNI,
     Q3_ISA_NEON, /* with the dot product extension */
     Q3_ISA_COUNT
@@ -42,13 +43,14 @@ typedef enum {
 
 /* Whether this build has the kernels and this machine runs them. */
 bool q3_isa_available(q3_isa isa);
-/* The fastest available one of those that are proven. */
+/* The fastest available one, except AVX-VNNI, which must be asked for until it has run on such a processor. */
 q3_isa q3_isa_best(void);
 const char *q3_isa_name(q3_isa isa);
 
 /* === Weights === */
 
 typedef enum { Q3_FAMILY_U8, Q3_FAMILY_W16, Q3_FAMILY_F32 } q3_family;
+enum { Q3_FAMILY_COUNT = Q3_FAMILY_F32 + 1 };
 
 /* A weight matrix as it lies in the mapped file. */
 typedef struct {
@@ -67,27 +69,15 @@ bool q3_type_in_family(uint32_t type, q3_family family);
 void q3_dequantize_rows(q3_matrix w, const int32_t *ids, size_t count, float *out);
 /* Bytes of a packed panel of `cols` columns. */
 size_t q3_panel_bytes(q3_family family, size_t cols);
-/* Packs 16 rows from `first_row` on. `panel` is 64-byte aligned. */
-void q3_pack(q3_isa isa, const q3_matrix *w, size_t first_row, void *panel);
-
-/* === Making weights === */
 
 /* Whether blocks of `type` can be made. */
 bool q3_type_writable(uint32_t type);
-/* Makes blocks of `type` from values [count], whole blocks of finite numbers, with the least squared error that a search finds. What
- * is too large for a block's f16 scale decodes to infinities or NaN. `blocks` may lie at any address. */
-void q3_encode(q3_isa isa, uint32_t type, const float *values, size_t count, void *blocks);
-/* The values [count] of whole blocks, which may lie at any address. */
-void q3_decode(q3_isa isa, uint32_t type, const void *blocks, size_t count, float *values);
 
 /* How far values lie from others: Σ (value - other)², Σ value², max |value - other|. */
 typedef struct {
     double squares, power;
     float largest;
 } q3_difference;
-
-/* Differences of values [count] from others [count]; NaN or infinite squares where any of them is no finite number. */
-q3_difference q3_compare(q3_isa isa, const float *values, const float *others, size_t count);
 
 /* === Activations === */
 
@@ -103,25 +93,6 @@ typedef struct {
     float *i16_scale; /* [tokens/8, cols/32, 8] */
     float *i16_sum;   /* like i16_scale: scale · Σ i16 */
 } q3_activations;
-
-/* x [cols], normalized by RMS and `gain` when gain is not NULL, becomes row `row` of every format that `a` holds. A row with a NaN
- * or an infinity gets NaN scales, so that no integer hides it. `work` is [cols]. */
-void q3_prepare_row(q3_isa isa, const float *x, const float *gain, float epsilon, size_t row, const q3_activations *a, float *work);
-/* y = x / rms(x) · gain over n values (a multiple of 16). */
-void q3_rms_norm(q3_isa isa, const float *x, const float *gain, float epsilon, size_t n, float *y);
-
-/* === Products === */
-
-/* out[t, r] = (add ? out[t, r] : 0) + Σ_k panel[r, k] · a[t, k], r in 0..<16, t in first..<first + tokens; first is a multiple of 8,
- * out[0] belongs to token `first`. */
-void q3_multiply_panel(q3_isa isa, q3_family family, void *panel, const q3_activations *a, size_t first, size_t tokens, float *out,
-                       size_t out_stride, bool add);
-/* gate = silu(gate) · up over n values (a multiple of 16). */
-void q3_swiglu(q3_isa isa, float *gate, const float *up, size_t n);
-/* RMS norm with `gain`, then rotary embedding of one head in place: pairs (i, i + n/2); cos and sin are [n/2]. */
-void q3_norm_rope(q3_isa isa, float *head, const float *gain, float epsilon, const float *cos, const float *sin, size_t n);
-/* y[i] = exp(x[i]) for x ≤ 0; relative error at most 2^-22, 0 below -87.33. n a multiple of 16. */
-void q3_exp(q3_isa isa, const float *x, float *y, size_t n);
 
 /* === Attention === */
 
@@ -149,9 +120,41 @@ typedef struct {
 
 /* Bytes of scratch for one thread. */
 size_t q3_attention_scratch_bytes(size_t head_dim);
-/* Causal attention of `query` over K/V head `kv_head`; queries and out are [rows, heads, head_dim].
- * query.count · heads/kv_heads is at most Q3_QUERY_ROWS. Keys are visited in blocks of 64 from the newest to the oldest. */
-void q3_attend(q3_isa isa, const q3_attention *a, q3_query query, size_t kv_head, const float *queries, float *out, void *scratch);
+
+/* === The kernels of one instruction set === */
+
+typedef struct {
+    /* Packs 16 rows from `first_row` on. `panel` is 64-byte aligned. */
+    void (*pack)(const q3_matrix *w, size_t first_row, void *panel);
+    /* out[t, r] = (add ? out[t, r] : 0) + Σ_k panel[r, k] · a[t, k], r in 0..<16, t in first..<first + tokens; first is a multiple
+     * of 8, out[0] belongs to token `first`. */
+    void (*multiply_panel)(q3_family family, void *panel, const q3_activations *a, size_t first, size_t tokens, float *out,
+                           size_t out_stride, bool add);
+    /* x [cols], normalized by RMS and `gain` when gain is not NULL, becomes row `row` of every format that `a` holds. A row with a
+     * NaN or an infinity gets NaN scales, so that no integer hides it. `work` is [cols]. */
+    void (*prepare_row)(const float *x, const float *gain, float epsilon, size_t row, const q3_activations *a, float *work);
+    /* y = x / rms(x) · gain over n values (a multiple of 16). */
+    void (*rms_norm)(const float *x, const float *gain, float epsilon, size_t n, float *y);
+    /* gate = silu(gate) · up over n values (a multiple of 16). */
+    void (*swiglu)(float *gate, const float *up, size_t n);
+    /* RMS norm with `gain`, then rotary embedding of one head in place: pairs (i, i + n/2); cos and sin are [n/2]. */
+    void (*norm_rope)(float *head, const float *gain, float epsilon, const float *cos, const float *sin, size_t n);
+    /* y[i] = exp(x[i]) for x ≤ 0; relative error at most 2^-22, 0 below -87.33. n a multiple of 16. */
+    void (*exp)(const float *x, float *y, size_t n);
+    /* Causal attention of `query` over K/V head `kv_head`; queries and out are [rows, heads, head_dim]. query.count ·
+     * heads/kv_heads is at most Q3_QUERY_ROWS. Keys are visited in blocks of 64 from the newest to the oldest. */
+    void (*attend)(const q3_attention *a, q3_query query, size_t kv_head, const float *queries, float *out, void *scratch);
+    /* Makes blocks of `type` from values [count], whole blocks of finite numbers, with the least squared error that a search finds.
+     * What is too large for a block's f16 scale decodes to infinities or NaN. `blocks` may lie at any address. */
+    void (*encode)(uint32_t type, const float *values, size_t count, void *blocks);
+    /* The values [count] of whole blocks, which may lie at any address. */
+    void (*decode)(uint32_t type, const void *blocks, size_t count, float *values);
+    /* Differences of values [count] from others [count]; NaN or infinite squares where any of them is not a finite number. */
+    q3_difference (*compare)(const float *values, const float *others, size_t count);
+} q3_kernels;
+
+/* The kernels of an available instruction set; the scalar ones for any other. */
+const q3_kernels *q3_kernels_of(q3_isa isa);
 
 /* === Thread team === */
 
@@ -160,13 +163,13 @@ unsigned q3_processor_count(void);
 /* How many of `threads` threads the system lets run at once, the caller among them. libomp ends the process when it cannot have a
  * thread, so this is asked first. */
 unsigned q3_startable_threads(unsigned threads);
-/* Runs body(context, item, thread) for items 0..<count on at most `threads` threads, handing items out one by one.
- * To be entered by one thread only: libomp keeps a team for every caller. */
+/* Runs body(context, item, thread) for items 0..<count on at most `threads` threads, each taking the next item
+ * from one queue. To be entered by one thread only: libomp keeps a team for every caller. */
 void q3_parallel(unsigned threads, size_t count, void (*body)(void *context, size_t item, unsigned thread), void *context);
 
 /* === Whole operations on the team === */
 
-/* One product of an operation; several products over the same input share the hand-out. */
+/* One product of an operation; several products over the same input are scheduled as one parallel loop. */
 typedef struct {
     q3_matrix weights;
     float *out; /* [tokens, out_stride] */
@@ -176,7 +179,7 @@ typedef struct {
 
 /* Work memory: `thread_bytes` for each of `threads` threads, 64-byte aligned. */
 typedef struct {
-    q3_isa isa;
+    const q3_kernels *kernels;
     unsigned threads;
     void *scratch;
     size_t thread_bytes;
@@ -187,9 +190,9 @@ size_t q3_multiply_scratch_bytes(size_t cols);
 void q3_multiply(q3_team team, const q3_product *products, size_t count, q3_activations input, size_t tokens);
 /* out[t, r] = silu(gate·x) · (up·x); gate and up have the same rows. */
 void q3_multiply_swiglu(q3_team team, q3_matrix gate, q3_matrix up, q3_activations input, float *out, size_t tokens);
-/* q3_prepare_row for rows 0..<tokens of x [tokens, a.cols]. */
+/* prepare_row for rows 0..<tokens of x [tokens, a.cols]. */
 void q3_prepare(q3_team team, const float *x, const float *gain, float epsilon, size_t tokens, q3_activations a);
-/* q3_norm_rope on every head of x [tokens, heads, head_dim]; cos and sin are [positions, head_dim/2]. */
+/* norm_rope on every head of x [tokens, heads, head_dim]; cos and sin are [positions, head_dim/2]. */
 void q3_norm_rope_heads(q3_team team, float *x, size_t tokens, size_t heads, size_t head_dim, const float *gain, float epsilon,
                         const int32_t *positions, const float *cos, const float *sin);
 void q3_attend_all(q3_team team, q3_attention a, const q3_query *queries, size_t count, const float *q, float *out);

@@ -45,7 +45,7 @@ struct ModelWriter {
         self.types = types
         var pieces: [Piece] = []
         for (index, tensor) in tensors.enumerated() {
-            guard tensor.type == types[index] || tensor.type.isComputable else {
+            guard tensor.type == types[index] || WeightCodec.canDecode(typeID: tensor.type.rawValue) else {
                 throw ConvertError.unreadableType(tensor: tensor.name, type: tensor.type)
             }
             for start in stride(from: 0, to: tensor.elementCount, by: Self.pieceLength) {

@@ -29,7 +29,7 @@ public enum WeightCheck {
         var pieces: [(tensor: TensorInfo, values: Range<Int>)] = []
         var report = WeightReport()
         for tensor in file.tensors {
-            guard tensor.type.isComputable else {
+            guard WeightCodec.canDecode(typeID: tensor.type.rawValue) else {
                 report.unreadTensors.append(tensor.name)
                 continue
             }

@@ -102,14 +102,4 @@ extension TensorType {
 
     /// Bytes of one block.
     public var bytesPerBlock: Int { layout.bytesPerBlock }
-
-    /// Whether the kernels read this type; a file with others opens, but a model cannot be made of it.
-    public var isComputable: Bool {
-        switch self {
-        case .f32, .f16, .bf16, .q8_0, .q4_0, .q4_1, .q5_0, .q5_1, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_NL, .iq4_XS:
-            true
-        default:
-            false
-        }
-    }
 }

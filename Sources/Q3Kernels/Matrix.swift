@@ -3,7 +3,7 @@
 internal import CShims
 
 /// How products with a matrix are computed; see CShims.h.
-public enum PanelFamily: UInt32, Sendable, CaseIterable {
+public enum PanelFamily: Sendable, CaseIterable {
     /// Weights 0...31 as bytes, activations int8 with one scale per 32 values.
     case u8
     /// Weights int16, activations of 14 bits with one scale per 32.
@@ -11,7 +11,13 @@ public enum PanelFamily: UInt32, Sendable, CaseIterable {
     /// Weights and activations f32.
     case f32
 
-    var raw: q3_family { q3_family(rawValue) }
+    var raw: q3_family {
+        switch self {
+        case .u8: Q3_FAMILY_U8
+        case .w16: Q3_FAMILY_W16
+        case .f32: Q3_FAMILY_F32
+        }
+    }
 
     /// Whether matrices of a GGUF tensor type can be computed in this family.
     public func supports(typeID: UInt32) -> Bool { q3_type_in_family(typeID, raw) }
@@ -23,7 +29,7 @@ public enum PanelFamily: UInt32, Sendable, CaseIterable {
     }
 }
 
-/// A quantized or float matrix [rows, cols], row-major, that somebody else keeps in memory.
+/// A quantized or float matrix [rows, cols], row-major, in memory that others own.
 @safe public struct Matrix: @unchecked Sendable {
     public let rows: Int
     public let cols: Int

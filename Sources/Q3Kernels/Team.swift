@@ -76,7 +76,8 @@ public struct AttentionQuery: Sendable, Equatable {
         precondition(bytes * threads <= scratch.byteCount)
         self.isa = isa
         unsafe raw = q3_team(
-            isa: isa.raw, threads: UInt32(threads), scratch: arena.pointer(scratch, as: UInt8.self), thread_bytes: bytes
+            kernels: q3_kernels_of(isa.raw), threads: UInt32(threads), scratch: arena.pointer(scratch, as: UInt8.self),
+            thread_bytes: bytes
         )
     }
 
@@ -169,7 +170,7 @@ public struct AttentionQuery: Sendable, Equatable {
 public func rmsNorm(_ x: [Float], gain: [Float], epsilon: Float, isa: ISA) -> [Float] {
     precondition(x.count == gain.count && x.count.isMultiple(of: 16))
     return unsafe [Float](unsafeUninitializedCapacity: x.count) { buffer, count in
-        unsafe q3_rms_norm(isa.raw, x, gain, epsilon, x.count, buffer.baseAddress!)
+        unsafe isa.kernels.rms_norm(x, gain, epsilon, x.count, buffer.baseAddress!)
         count = x.count
     }
 }

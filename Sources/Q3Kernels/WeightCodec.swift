@@ -15,6 +15,9 @@ public struct WeightCodec: Sendable {
     /// Whether blocks of a type can be made.
     public static func canEncode(typeID: UInt32) -> Bool { q3_type_writable(typeID) }
 
+    /// Whether blocks of a type can be read.
+    public static func canDecode(typeID: UInt32) -> Bool { q3_type_readable(typeID) }
+
     /// Makes blocks of finite values, whole blocks of them, with the least squared error that a search finds; `blocks` has
     /// their exact size.
     @unsafe public func encode(
@@ -22,16 +25,16 @@ public struct WeightCodec: Sendable {
     ) {
         precondition(Self.canEncode(typeID: typeID))
         guard let source = values.baseAddress, let target = blocks.baseAddress else { return }
-        unsafe q3_encode(isa.raw, typeID, source, values.count, target)
+        unsafe isa.kernels.encode(typeID, source, values.count, target)
     }
 
     /// Reads whole blocks into `values`, which has their exact count.
     @unsafe public func decode(
         _ blocks: UnsafeRawBufferPointer, typeID: UInt32, into values: UnsafeMutableBufferPointer<Float>
     ) {
-        precondition(PanelFamily.f32.supports(typeID: typeID))
+        precondition(Self.canDecode(typeID: typeID))
         guard let source = blocks.baseAddress, let target = values.baseAddress else { return }
-        unsafe q3_decode(isa.raw, typeID, source, values.count, target)
+        unsafe isa.kernels.decode(typeID, source, values.count, target)
     }
 
     /// How far `values` lie from `others`, of which there are as many.
@@ -40,7 +43,7 @@ public struct WeightCodec: Sendable {
     ) -> WeightDifference {
         precondition(values.count == others.count)
         guard let a = values.baseAddress, let b = others.baseAddress else { return WeightDifference() }
-        let difference = unsafe q3_compare(isa.raw, a, b, values.count)
+        let difference = unsafe isa.kernels.compare(a, b, values.count)
         return WeightDifference(
             count: values.count, squares: difference.squares, power: difference.power, largest: difference.largest)
     }

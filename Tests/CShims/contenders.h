@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../CShims/panel.h"
+#include "../../CShims/arch/kernels.h"
 
 typedef struct {
     const char *name;

@@ -2,7 +2,7 @@
 #include "comparisons.h"
 #include "values.h"
 
-static const q3_kernels *const truth = &q3_kernels_scalar;
+static const q3_kernels *const reference = &q3_kernels_scalar;
 
 /* === Activations === */
 
@@ -17,7 +17,7 @@ static void test_prepare_row(void) {
                 fill_row(x, cols, kind);
                 fill_random(gain, cols, 2);
                 q3_activations expected = take_activations(ROW + 1, cols);
-                truth->prepare_row(x, with_gain ? gain : NULL, 1e-6f, ROW, &expected, work);
+                reference->prepare_row(x, with_gain ? gain : NULL, 1e-6f, ROW, &expected, work);
                 name_case("prepare_row of kind %d, %zu values%s", kind, cols, with_gain ? ", normalized" : "");
                 EACH_CONTENDER(c) {
                     q3_activations got = take_activations(ROW + 1, cols);
@@ -62,15 +62,15 @@ static void test_products_of(const weight_type *type, q3_family family, int patt
     fill_weights(type, pattern, data + OFFSET, ROWS * cols / type->weights);
     q3_matrix weights = {data + OFFSET, type->id, family, ROWS, cols, row_bytes};
     void *panel = take(panel_bytes);
-    truth->pack(&weights, FIRST_ROW, panel);
+    reference->pack(&weights, FIRST_ROW, panel);
 
     q3_activations a = take_activations(ALL_TOKENS, cols);
     float *x = take(cols * sizeof(float)), *product = take(ALL_TOKENS * 16 * sizeof(float));
     for (size_t t = 0; t < ALL_TOKENS; t++) {
         fill_row(x, cols, (int)(t % ROW_KINDS));
-        truth->prepare_row(x, NULL, 0, t, &a, NULL);
+        reference->prepare_row(x, NULL, 0, t, &a, NULL);
     }
-    truth->multiply_panel(family, panel, &a, 0, ALL_TOKENS, product, 16, false);
+    reference->multiply_panel(family, panel, &a, 0, ALL_TOKENS, product, 16, false);
 
     name_case("%s as %s, %s, %zu columns", type->name, families[family], pattern_names[pattern], cols);
     EACH_CONTENDER(c) {
@@ -83,7 +83,7 @@ static void test_products_of(const weight_type *type, q3_family family, int patt
 }
 
 static void test_products(void) {
-    for (size_t i = 0; i < sizeof weight_types / sizeof *weight_types; i++) {
+    for (size_t i = 0; i < WEIGHT_TYPES; i++) {
         const weight_type *type = weight_types + i;
         for (q3_family family = Q3_FAMILY_U8; family <= Q3_FAMILY_F32; family++) {
             if (!q3_type_in_family(type->id, family)) continue;
@@ -103,7 +103,7 @@ static void test_rms_norm(void) {
             float *x = take(n * sizeof(float)), *gain = take(n * sizeof(float)), *expected = take(n * sizeof(float));
             fill_row(x, n, kind);
             fill_random(gain, n, 2);
-            truth->rms_norm(x, gain, 1e-6f, n, expected);
+            reference->rms_norm(x, gain, 1e-6f, n, expected);
             name_case("rms_norm of kind %d, %zu values", kind, n);
             EACH_CONTENDER(c) {
                 float *got = take(n * sizeof(float));
@@ -127,7 +127,7 @@ static void test_norm_rope(void) {
                 cosines[i] = cosf(angle), sines[i] = sinf(angle);
             }
             memcpy(expected, head, n * sizeof(float));
-            truth->norm_rope(expected, gain, 1e-6f, cosines, sines, n);
+            reference->norm_rope(expected, gain, 1e-6f, cosines, sines, n);
             name_case("norm_rope of kind %d, %zu values", kind, n);
             EACH_CONTENDER(c) {
                 float *got = take(n * sizeof(float));
@@ -152,14 +152,14 @@ static void test_curves_from(uint32_t bits, uint32_t step, int blocks) {
             if (bits <= UINT32_MAX - step) bits += step;
         }
         fill_random(up, N, 4);
-        truth->exp(x, expected, N);
+        reference->exp(x, expected, N);
         name_case("exp from %.9g on", (double)x[0]);
         EACH_CONTENDER(c) {
             c->kernels->exp(x, got, N);
             check_floats(c, "y", got, expected, N);
         }
         memcpy(expected, gate, sizeof gate);
-        truth->swiglu(expected, up, N);
+        reference->swiglu(expected, up, N);
         name_case("swiglu from %.9g on", (double)x[0]);
         EACH_CONTENDER(c) {
             memcpy(got, gate, sizeof gate);
@@ -192,7 +192,7 @@ static void test_attention_of(size_t head_dim, size_t kv_heads, size_t group, fl
     fill_random(values, KEY_ROWS * kv_heads * head_dim, 1);
     fill_random(queries, rows * width, range);
     q3_attention a = {runs, keys, values, heads, kv_heads, head_dim, 1 / sqrtf((float)head_dim), integers};
-    truth->attend(&a, query, kv_heads - 1, queries, expected, NULL);
+    reference->attend(&a, query, kv_heads - 1, queries, expected, NULL);
     name_case("attention in %s, head of %zu, %zu query heads, range %g, %d tokens of run %d from %d", integers ? "integers" : "f32",
               head_dim, group, (double)range, query.count, query.run, query.first);
     EACH_CONTENDER(c) {
@@ -220,28 +220,23 @@ static void test_attention(bool integers) {
 /* === Making weights === */
 
 static void test_codec(void) {
-    static const struct {
-        uint32_t id;
-        const char *name;
-    } types[] = {{Q3_F32, "F32"},   {Q3_F16, "F16"},   {Q3_BF16, "BF16"}, {Q3_Q8_0, "Q8_0"}, {Q3_Q6_K, "Q6_K"}, {Q3_Q5_K, "Q5_K"},
-                 {Q3_Q5_1, "Q5_1"}, {Q3_Q5_0, "Q5_0"}, {Q3_Q4_K, "Q4_K"}, {Q3_Q4_1, "Q4_1"}, {Q3_Q4_0, "Q4_0"}};
     enum { VALUES = 3 * 512 + 256, BYTES = VALUES * 4, KINDS = 6, SHIFTED = 6, TINY = 7, ALL = 8 };
-    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
-        for (int kind = 0; kind < ALL; kind++) {
+    for (const weight_type *type = weight_types; type < weight_types + WEIGHT_TYPES; type++) {
+        for (int kind = 0; type->encodes && kind < ALL; kind++) {
             float *x = take(VALUES * sizeof(float)), *values = take(VALUES * sizeof(float));
             uint8_t *blocks = take(BYTES + 1);
             fill_row(x, VALUES, kind < KINDS ? kind : 0);
             for (size_t i = 0; i < VALUES; i++) x[i] = kind == SHIFTED ? x[i] - 20 : kind == TINY ? x[i] * 1e-6f : x[i];
-            truth->encode(types[t].id, x, VALUES, blocks + 1); /* blocks lie anywhere */
-            truth->decode(types[t].id, blocks + 1, VALUES, values);
-            q3_difference expected = truth->compare(x, values, VALUES);
-            name_case("%s of kind %d", types[t].name, kind);
+            reference->encode(type->id, x, VALUES, blocks + 1); /* blocks lie anywhere */
+            reference->decode(type->id, blocks + 1, VALUES, values);
+            q3_difference expected = reference->compare(x, values, VALUES);
+            name_case("%s of kind %d", type->name, kind);
             EACH_CONTENDER(c) {
                 float *got = take(VALUES * sizeof(float));
                 uint8_t *made = take(BYTES + 1);
-                c->kernels->encode(types[t].id, x, VALUES, made + 1);
+                c->kernels->encode(type->id, x, VALUES, made + 1);
                 check_bytes(c, "blocks", made, blocks, BYTES + 1);
-                c->kernels->decode(types[t].id, blocks + 1, VALUES, got);
+                c->kernels->decode(type->id, blocks + 1, VALUES, got);
                 check_floats(c, "values", got, values, VALUES);
                 q3_difference difference = c->kernels->compare(x, values, VALUES);
                 check_bytes(c, "squares", &difference.squares, &expected.squares, sizeof difference.squares);

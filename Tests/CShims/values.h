@@ -68,10 +68,11 @@ static void fill_weights(const weight_type *type, int pattern, uint8_t *data, si
     for (size_t i = 0; i < blocks * type->bytes; i++) data[i] = pattern < PATTERN_00 ? (uint8_t)random_bits() : bytes[pattern];
     if (pattern == PATTERN_ANY) return;
     for (size_t b = 0; b < blocks; b++, data += type->bytes) {
-        for (int h = 0; h < 2; h++) {
-            if (type->halves[h] < 0) continue;
-            uint16_t half = pattern == PATTERN_RANDOM ? random_half() : extreme_halves[random_bits() % 5];
-            memcpy(data + type->halves[h], &half, 2);
+        for (size_t i = 0; i < sizeof halves_of_types / sizeof *halves_of_types; i++) {
+            for (int h = 0; h < 2 && halves_of_types[i].id == type->id; h++) {
+                uint16_t half = pattern == PATTERN_RANDOM ? random_half() : extreme_halves[random_bits() % 5];
+                memcpy(data + halves_of_types[i].at[h], &half, 2);
+            }
         }
         if (pattern != PATTERN_RANDOM) continue;
         for (size_t i = 0; i < type->weights; i++) {

@@ -6,26 +6,36 @@
 #include <stdint.h>
 
 #include "../../CShims/blocks.h"
+#include "../../CShims/types.h"
 
 typedef struct {
     const char *name;
     uint32_t id;
     size_t weights, bytes; /* of a block */
-    int halves[2];         /* where its f16 scales stand; -1 for none */
+    int encodes;
 } weight_type;
 
-#define ONE_HALF(type, count, block, d) {#type, Q3_##type, count, sizeof(block), {offsetof(block, d), -1}}
-#define TWO_HALVES(type, count, block, d, m) \
-    { \
-        #type, Q3_##type, count, sizeof(block), { offsetof(block, d), offsetof(block, m) } \
-    }
+#define ROW(name, unit, u8, w16, minimums, wide, encodes) {#name, Q3_##name, unit, sizeof(block_##name), 0 Q3_IF_##encodes(+1)},
+static const weight_type weight_types[] = {Q3_TYPES(ROW)};
+#undef ROW
 
-static const weight_type weight_types[] = {
-    {"F32", Q3_F32, 32, 128, {-1, -1}},         {"F16", Q3_F16, 32, 64, {-1, -1}},      {"BF16", Q3_BF16, 32, 64, {-1, -1}},
-    ONE_HALF(Q4_0, 32, block_q4_0, d),          TWO_HALVES(Q4_1, 32, block_q4_1, d, m), ONE_HALF(Q5_0, 32, block_q5_0, d),
-    TWO_HALVES(Q5_1, 32, block_q5_1, d, m),     ONE_HALF(Q8_0, 32, block_q8_0, d),      ONE_HALF(IQ4_NL, 32, block_iq4_nl, d),
-    TWO_HALVES(Q2_K, 256, block_q2_K, d, dmin), ONE_HALF(Q3_K, 256, block_q3_K, d),     TWO_HALVES(Q4_K, 256, block_q4_K, d, dmin),
-    TWO_HALVES(Q5_K, 256, block_q5_K, d, dmin), ONE_HALF(Q6_K, 256, block_q6_K, d),     ONE_HALF(IQ4_XS, 256, block_iq4_xs, d),
+enum { WEIGHT_TYPES = sizeof weight_types / sizeof *weight_types };
+
+/* Where f16 scales stand in a block of each type; a type with one has it twice. */
+static const struct {
+    uint32_t id;
+    size_t at[2];
+} halves_of_types[] = {
+#define ONE_HALF(name) \
+    { \
+        Q3_##name, { offsetof(block_##name, d), offsetof(block_##name, d) } \
+    }
+#define TWO_HALVES(name, second) \
+    { \
+        Q3_##name, { offsetof(block_##name, d), offsetof(block_##name, second) } \
+    }
+    ONE_HALF(Q4_0), TWO_HALVES(Q4_1, m),    ONE_HALF(Q5_0), TWO_HALVES(Q5_1, m),    ONE_HALF(Q8_0),         ONE_HALF(IQ4_NL),
+    ONE_HALF(Q3_K), TWO_HALVES(Q2_K, dmin), ONE_HALF(Q6_K), TWO_HALVES(Q4_K, dmin), TWO_HALVES(Q5_K, dmin), ONE_HALF(IQ4_XS),
 };
 
 #endif

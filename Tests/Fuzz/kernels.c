@@ -70,7 +70,7 @@ static void run_products(const weight_type *type, q3_family family, size_t cols,
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     if (count < 4) return -1;
     input = bytes, input_bytes = count, input_position = 0;
-    const weight_type *type = weight_types + next_byte() % (sizeof weight_types / sizeof *weight_types);
+    const weight_type *type = weight_types + next_byte() % WEIGHT_TYPES;
     q3_family family = (q3_family)(next_byte() % 3);
     uint8_t width = next_byte();
     if (!q3_type_in_family(type->id, family)) return -1;

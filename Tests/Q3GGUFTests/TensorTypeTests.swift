@@ -30,10 +30,4 @@ import Testing
     @Test func tableIsComplete() {
         #expect(TensorType.allCases.map(\.rawValue) == Self.layouts.map(\.id))
     }
-
-    @Test func computableTypes() {
-        let names = TensorType.allCases.filter(\.isComputable).map(\.name).sorted()
-        let wanted = "BF16 F16 F32 IQ4_NL IQ4_XS Q2_K Q3_K Q4_0 Q4_1 Q4_K Q5_0 Q5_1 Q5_K Q6_K Q8_0"
-        #expect(names == wanted.split(separator: " ").map(String.init))
-    }
 }

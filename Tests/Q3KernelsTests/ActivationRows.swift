@@ -1,7 +1,8 @@
 // Token rows in every format at once, in guarded memory.
 
 import CShims
-import Q3Kernels
+
+@testable import Q3Kernels
 
 /// Rows [rows, cols] prepared as f32, 8-bit and 14-bit integers.
 @safe struct ActivationRows {
@@ -30,7 +31,7 @@ import Q3Kernels
         let gain = gain.map { GuardedMemory($0) }
         var all = unsafe raw
         for row in 0..<rows {
-            unsafe q3_prepare_row(isa.c, input.base + row * cols, gain?.base, 1e-6, row, &all, work.base)
+            unsafe isa.kernels.prepare_row(input.base + row * cols, gain?.base, 1e-6, row, &all, work.base)
         }
     }
 
@@ -50,8 +51,8 @@ import Q3Kernels
         let count = (tokens - 1) * stride + 16
         let output = GuardedMemory(start.map { Array($0.prefix(count)) } ?? [Float](repeating: .infinity, count: count))
         var input = unsafe raw
-        unsafe q3_multiply_panel(
-            isa.c, q3_family(family.rawValue), panel.base, &input, first, tokens, output.base, stride, start != nil)
+        unsafe isa.kernels.multiply_panel(
+            family.raw, panel.base, &input, first, tokens, output.base, stride, start != nil)
         return output.elements
     }
 

@@ -7,7 +7,7 @@ import Testing
 
 struct ActivationTests {
     @Test(arguments: ISA.vectors)
-    func vectorsRoundLikeScalar(_ isa: ISA) {
+    func `every instruction set rounds activations like the scalar kernels`(_ isa: ISA) {
         var random = SeededGenerator(seed: 21)
         for cols in stride(from: 32, through: 512, by: 32) {
             for magnitude: Float in [1e-30, 1, 1e30] {
@@ -21,7 +21,7 @@ struct ActivationTests {
     /// Rows of special values: all formats hold the same numbers, and those are the row's; below 2^-113, where
     /// 8191 / largest leaves f32, a row may become zeros.
     @Test(arguments: ISA.available)
-    func roundsSpecialRows(_ isa: ISA) {
+    func `rows of zeros, outliers and extreme magnitudes are rounded`(_ isa: ISA) {
         let cols = 64
         for (name, value) in Self.specials {
             var x = [Float](repeating: value, count: cols)
@@ -43,7 +43,7 @@ struct ActivationTests {
 
     /// Each value is off by at most half a step, and a step is the block's largest ÷ 8191, or 127.
     @Test(arguments: ISA.available)
-    func roundsToHalfAStep(_ isa: ISA) {
+    func `activations are at most half a step off`(_ isa: ISA) {
         let cols = 256
         var random = SeededGenerator(seed: 22)
         let x = (0..<9).flatMap { row in random.floats(cols, magnitude: Float(row + 1)) }
@@ -65,7 +65,7 @@ struct ActivationTests {
 
     /// The sums that minimums are multiplied with are those of the integers.
     @Test(arguments: ISA.available)
-    func sumsAreThoseOfTheIntegers(_ isa: ISA) {
+    func `the sums of a block are those of its integers`(_ isa: ISA) {
         let cols = 96
         var random = SeededGenerator(seed: 23)
         let rows = ActivationRows(isa, random.floats(11 * cols), cols: cols)
@@ -78,7 +78,7 @@ struct ActivationTests {
     }
 
     @Test(arguments: ISA.available, [Float.nan, .infinity, -.infinity, .signalingNaN])
-    func nonFiniteRowsGetNaNScales(_ isa: ISA, _ bad: Float) {
+    func `rows that are not finite get NaN scales`(_ isa: ISA, _ bad: Float) {
         let cols = 96
         var random = SeededGenerator(seed: 24)
         for place in [0, 31, 32, 47, 95] {

@@ -1,8 +1,9 @@
 // A random batch to attend over: runs that branch, one K/V head for several query heads, and the answer in f64.
 
 import CShims
-import Q3Kernels
 import TestSupport
+
+@testable import Q3Kernels
 
 #if canImport(Glibc)
     import Glibc
@@ -81,8 +82,8 @@ import TestSupport
                     run: Int32(index), first: Int32(first), count: min(Int32(limit), run.count - Int32(first)),
                     row: run.row + Int32(first))
                 for head in 0..<kvHeads {
-                    unsafe q3_attend(
-                        isa.c, &attention, query, head, queryMemory.base, output.base, scratch.base)
+                    unsafe isa.kernels.attend(
+                        &attention, query, head, queryMemory.base, output.base, scratch.base)
                 }
             }
         }

@@ -9,7 +9,7 @@ struct AttentionTests {
     static let shapes = [1, 2, 4].flatMap { group in [32, 64, 128, 256].map { (group, $0) } }
 
     @Test(arguments: shapes)
-    func randomTries(_ group: Int, _ headDim: Int) {
+    func `attention over random tries is right on every instruction set`(_ group: Int, _ headDim: Int) {
         for seed in UInt64(1)...4 {
             let batch = AttentionCase(
                 runs: AttentionCase.randomRuns(seed: seed), group: group, headDim: headDim, seed: seed)
@@ -19,13 +19,13 @@ struct AttentionTests {
 
     /// Around the borders of key blocks (64), of a query (256 rows) and of 16 lanes.
     @Test(arguments: [1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 193, 256, 257, 513])
-    func oneRun(_ count: Int) {
+    func `attention over one text is right on every instruction set`(_ count: Int) {
         let batch = AttentionCase(runs: [(-1, 0, count)], group: 2, headDim: 32, seed: UInt64(count))
         check(batch, samples: 3, seed: 1)
     }
 
-    /// Branches at odd places: inside a key block, at its border, right behind the root's first token, one in another.
-    @Test func branches() {
+    /// Branches at odd places: inside a key block, at its border, right after the root's first token, one in another.
+    @Test func `attention follows branches at odd places`() {
         let batch = AttentionCase(
             runs: [
                 (-1, 0, 200), (0, 1, 70), (0, 63, 3), (0, 64, 65), (0, 65, 1), (3, 100, 90), (5, 101, 40), (0, 199, 2),
@@ -36,7 +36,7 @@ struct AttentionTests {
 
     /// A token's bits do not depend on how a run is cut into queries.
     @Test(arguments: ISA.available, [false, true])
-    func queriesMayBeCutAnywhere(_ isa: ISA, _ integers: Bool) {
+    func `queries may be split anywhere without changing a bit`(_ isa: ISA, _ integers: Bool) {
         let batch = AttentionCase(
             runs: [(-1, 0, 150), (0, 37, 90)], group: 2, headDim: 32, seed: 42, integers: integers)
         let whole = batch.attend(isa)
@@ -45,9 +45,9 @@ struct AttentionTests {
         }
     }
 
-    /// A token sees itself and what came before: NaN, infinities and huge numbers behind it change no bit.
+    /// A token sees itself and what came before: NaN, infinities and huge numbers after it change no bit.
     @Test(arguments: ISA.available, [Float.nan, .infinity, 1e30])
-    func theFutureIsInvisible(_ isa: ISA, _ bad: Float) {
+    func `later tokens change no bit of earlier ones`(_ isa: ISA, _ bad: Float) {
         for (count, broken, integers) in [(40, 20), (70, 66), (130, 70)].flatMap({ [($0, $1, false), ($0, $1, true)] })
         {
             let clean = AttentionCase(runs: [(-1, 0, count)], group: 2, headDim: 32, seed: 43, integers: integers)
@@ -70,7 +70,7 @@ struct AttentionTests {
 
     /// With one key, or one that outweighs all others, the output is that key's value, in integers to 14 bits.
     @Test(arguments: ISA.available, [false, true])
-    func oneKeyDecides(_ isa: ISA, _ integers: Bool) {
+    func `one key with a far higher score decides`(_ isa: ISA, _ integers: Bool) {
         let allowed: Float = integers ? 0x1p-13 : 0
         let alone = AttentionCase(runs: [(-1, 0, 1)], group: 1, headDim: 32, seed: 44, integers: integers)
         for (got, value) in zip(alone.attend(isa), alone.values) { #expect(abs(got - value) <= allowed) }
@@ -89,7 +89,7 @@ struct AttentionTests {
 
     /// Scores that leave f32 give NaN rather than a plausible number.
     @Test(arguments: ISA.available, [false, true])
-    func overflowShows(_ isa: ISA, _ integers: Bool) {
+    func `scores that overflow show as NaN`(_ isa: ISA, _ integers: Bool) {
         var batch = AttentionCase(runs: [(-1, 0, 20)], group: 1, headDim: 32, seed: 46, integers: integers)
         batch.queries = [Float](repeating: 1e30, count: batch.queries.count)
         batch.keys = [Float](repeating: 1e30, count: batch.keys.count)

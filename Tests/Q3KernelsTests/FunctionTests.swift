@@ -1,9 +1,10 @@
 // Norms, rotation, SwiGLU and exp: right against f64, and the same bits from every instruction set.
 
 import CShims
-import Q3Kernels
 import TestSupport
 import Testing
+
+@testable import Q3Kernels
 
 #if canImport(Glibc)
     import Glibc
@@ -19,12 +20,12 @@ struct FunctionTests {
     private func exponential(_ isa: ISA, _ x: [Float]) -> [Float] {
         let input = GuardedMemory(x)
         let output = GuardedMemory<Float>(count: x.count)
-        unsafe q3_exp(isa.c, input.base, output.base, x.count)
+        unsafe isa.kernels.exp(input.base, output.base, x.count)
         return output.elements
     }
 
     @Test(arguments: ISA.available)
-    func expIsRightToTwoToTheMinus22(_ isa: ISA) {
+    func `exp is right to 2^-22`(_ isa: ISA) {
         let tiny = (0..<32).map { Float(sign: .minus, exponent: -4 * $0, significand: 1) }
         let x = (0..<120_000).map { Float($0) * (-87.33 / 120_000) } + tiny
         let y = exponential(isa, x)
@@ -37,7 +38,7 @@ struct FunctionTests {
     }
 
     @Test(arguments: ISA.available)
-    func expOfSpecialValues(_ isa: ISA) {
+    func `exp of special values is right`(_ isa: ISA) {
         let table: [(x: Float, y: Float)] = [
             (0, 1), (-0.0, 1), (-.leastNonzeroMagnitude, 1), (Float(-87.33).nextDown, 0), (-88, 0), (-1000, 0),
             (-1e30, 0),
@@ -53,31 +54,31 @@ struct FunctionTests {
 
     private func swiglu(_ isa: ISA, _ gate: [Float], _ up: [Float]) -> [Float] {
         let (gate, up) = (GuardedMemory(gate), GuardedMemory(up))
-        unsafe q3_swiglu(isa.c, gate.base, up.base, gate.count)
+        unsafe isa.kernels.swiglu(gate.base, up.base, gate.count)
         return gate.elements
     }
 
     @Test(arguments: ISA.available)
-    func swigluIsRight(_ isa: ISA) {
+    func `SwiGLU is right`(_ isa: ISA) {
         var random = SeededGenerator(seed: 31)
         for count in stride(from: 16, through: 1040, by: 16) {
             let (gate, up) = (random.floats(count, magnitude: 30), random.floats(count, magnitude: 4))
             let got = swiglu(isa, gate, up)
-            let wanted = zip(gate, up).map { Double($0) / (1 + exp(-Double($0))) * Double($1) }
-            #expect(largestError(got, wanted) < 1e-6)
+            let expected = zip(gate, up).map { Double($0) / (1 + exp(-Double($0))) * Double($1) }
+            #expect(largestError(got, expected) < 1e-6)
             #expect(firstDifference(got, swiglu(.scalar, gate, up)) == nil)
         }
     }
 
     @Test(arguments: ISA.available)
-    func swigluOfSpecialValues(_ isa: ISA) {
-        let table: [(gate: Float, wanted: Float)] = [
+    func `SwiGLU of special values is right`(_ isa: ISA) {
+        let table: [(gate: Float, expected: Float)] = [
             (0, 0), (-0.0, -0.0), (1e30, 1e30), (-1e30, -0.0), (-87.5, -0.0), (.infinity, .infinity), (.nan, .nan),
             (.greatestFiniteMagnitude, .greatestFiniteMagnitude),
         ]
         let gate = table.map(\.gate) + [Float](repeating: 0, count: 16 - table.count)
         let got = swiglu(isa, gate, [Float](repeating: 1, count: 16))
-        #expect(firstDifference(Array(got.prefix(table.count)), table.map(\.wanted)) == nil)
+        #expect(firstDifference(Array(got.prefix(table.count)), table.map(\.expected)) == nil)
     }
 
     // MARK: - Norm
@@ -85,7 +86,7 @@ struct FunctionTests {
     private func norm(_ isa: ISA, _ x: [Float], _ gain: [Float], _ epsilon: Float = 1e-6) -> [Float] {
         let (input, gain) = (GuardedMemory(x), GuardedMemory(gain))
         let output = GuardedMemory<Float>(count: x.count)
-        unsafe q3_rms_norm(isa.c, input.base, gain.base, epsilon, x.count, output.base)
+        unsafe isa.kernels.rms_norm(input.base, gain.base, epsilon, x.count, output.base)
         return output.elements
     }
 
@@ -95,7 +96,7 @@ struct FunctionTests {
     }
 
     @Test(arguments: ISA.available)
-    func normIsRight(_ isa: ISA) {
+    func `the RMS norm is right`(_ isa: ISA) {
         var random = SeededGenerator(seed: 32)
         for count in stride(from: 16, through: 1040, by: 16) {
             for magnitude: Float in [1e-4, 1, 1e4] {
@@ -108,7 +109,7 @@ struct FunctionTests {
     }
 
     @Test(arguments: ISA.available)
-    func normOfSpecialRows(_ isa: ISA) {
+    func `the RMS norm of special rows is right`(_ isa: ISA) {
         let ones = [Float](repeating: 1, count: 32)
         #expect(norm(isa, [Float](repeating: 0, count: 32), ones) == [Float](repeating: 0, count: 32))
         #expect(norm(isa, [Float](repeating: -3, count: 32), ones, 0) == [Float](repeating: -1, count: 32))
@@ -126,12 +127,12 @@ struct FunctionTests {
     private func rotate(_ isa: ISA, _ head: [Float], _ gain: [Float], _ cosines: [Float], _ sines: [Float]) -> [Float] {
         let (head, gain) = (GuardedMemory(head), GuardedMemory(gain))
         let (cosines, sines) = (GuardedMemory(cosines), GuardedMemory(sines))
-        unsafe q3_norm_rope(isa.c, head.base, gain.base, 1e-6, cosines.base, sines.base, head.count)
+        unsafe isa.kernels.norm_rope(head.base, gain.base, 1e-6, cosines.base, sines.base, head.count)
         return head.elements
     }
 
     @Test(arguments: ISA.available, [32, 64, 96, 128, 256])
-    func rotationIsRight(_ isa: ISA, _ count: Int) {
+    func `the rotary embedding is right`(_ isa: ISA, _ count: Int) {
         var random = SeededGenerator(seed: UInt64(count))
         let (half, gain) = (count / 2, random.floats(count, magnitude: 2))
         for angle in [0.0, 0.5, 2, 1000] {

@@ -1,8 +1,9 @@
 // What the kernel tests share: the instruction sets under test, seeded numbers, comparison of bits.
 
 import CShims
-import Q3Kernels
 import TestSupport
+
+@testable import Q3Kernels
 
 #if canImport(Glibc)
     import Glibc
@@ -17,7 +18,8 @@ extension ISA {
     /// Those that must give the bits of the scalar kernels.
     static var vectors: [ISA] { available.filter { $0 != .scalar } }
 
-    var c: q3_isa { q3_isa(rawValue) }
+    /// Its kernels; the scalar ones where this machine has no others.
+    var kernels: q3_kernels { unsafe q3_kernels_of(raw).pointee }
 }
 
 extension SeededGenerator {

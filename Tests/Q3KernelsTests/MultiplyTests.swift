@@ -8,7 +8,7 @@ import Testing
 
 struct MultiplyTests {
     @Test(arguments: Kind.all)
-    func matchesDoubles(_ kind: Kind) {
+    func `products match those in double`(_ kind: Kind) {
         for cols in [kind.widths[0], 512] {
             let weights = Weights(kind, rows: 16, cols: cols, seed: 5)
             var random = SeededGenerator(seed: 6)
@@ -19,7 +19,7 @@ struct MultiplyTests {
     /// Every weight at an end of its range against activations at the ends of theirs: the sums reach the bounds that
     /// keep them in int16 (8 · 2 · 15 · 127, 4 · 2 · 31 · 127) and int32 (32 · 8192 · 8191).
     @Test(arguments: Kind.all)
-    func integerSumsDoNotOverflow(_ kind: Kind) {
+    func `sums of extreme integers do not overflow`(_ kind: Kind) {
         let cols = 256
         let patterns: [[Float]] = [[1], [-1], [1, -1], [1, 1, -1, -1]]
         let x = patterns.flatMap { pattern in (0..<cols).map { pattern[$0 % pattern.count] } }
@@ -56,7 +56,7 @@ struct MultiplyTests {
     }
 
     @Test(arguments: Kind.all)
-    func vectorsMultiplyLikeScalar(_ kind: Kind) {
+    func `every instruction set multiplies like the scalar kernels`(_ kind: Kind) {
         for cols in kind.widths {
             var random = SeededGenerator(seed: UInt64(cols))
             let weights = Weights(kind, rows: 16, cols: cols, seed: 8)
@@ -83,7 +83,7 @@ struct MultiplyTests {
 
     /// The bits of a token do not depend on the tokens that stand beside it.
     @Test(arguments: Kind.all)
-    func tokensAreIndependent(_ kind: Kind) {
+    func `a token has the same products in any tile`(_ kind: Kind) {
         let cols = kind.widths[kind.widths.count - 1]
         var random = SeededGenerator(seed: 11)
         let x = random.floats(13 * cols)
@@ -101,7 +101,7 @@ struct MultiplyTests {
 
     /// A NaN or an infinity in a weight row shows in its outputs for every token, and in no other row's.
     @Test(arguments: Kind.all)
-    func badWeightsShowInTheirRowOnly(_ kind: Kind) {
+    func `weights that are not finite show in their row only`(_ kind: Kind) {
         let cols = kind.widths[kind.widths.count - 1]
         var random = SeededGenerator(seed: 13)
         var bytes = (0..<16 * cols / kind.type.itemsPerBlock).flatMap { _ in kind.type.randomBlock(&random) }
@@ -124,7 +124,7 @@ struct MultiplyTests {
 
     /// Likewise for activations: a token with a NaN gives NaN for every row and leaves its neighbours alone.
     @Test(arguments: Kind.all, [Float.nan, .infinity, -.infinity])
-    func badActivationsShowInTheirTokenOnly(_ kind: Kind, _ bad: Float) {
+    func `activations that are not finite show in their token only`(_ kind: Kind, _ bad: Float) {
         let cols = kind.widths[kind.widths.count - 1]
         var random = SeededGenerator(seed: 14)
         var x = random.floats(9 * cols)

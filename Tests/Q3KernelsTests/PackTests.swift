@@ -2,12 +2,13 @@
 
 import CShims
 import Q3GGUF
-import Q3Kernels
 import Testing
+
+@testable import Q3Kernels
 
 struct PackTests {
     @Test(arguments: Kind.all)
-    func vectorsPackLikeScalar(_ kind: Kind) {
+    func `every instruction set packs the bytes of the scalar kernels`(_ kind: Kind) {
         for cols in kind.widths {
             for rows in [16, 48] {
                 let weights = Weights(kind, rows: rows, cols: cols, seed: UInt64(cols + rows))
@@ -24,7 +25,7 @@ struct PackTests {
 
     /// Tensor data of a file may begin at any byte, and may be the file's last.
     @Test(arguments: Kind.all)
-    func weightsMayLieAnywhere(_ kind: Kind) {
+    func `weights may lie at any address and end where memory ends`(_ kind: Kind) {
         let cols = kind.widths[kind.widths.count - 1]
         let weights = Weights(kind, rows: 16, cols: cols, seed: 3)
         let (panel, values) = (weights.panel(.scalar).elements, weights.dequantized())
@@ -38,11 +39,23 @@ struct PackTests {
         }
     }
 
+    @Test func `the readable types are those that README names`() {
+        let expected = "BF16 F16 F32 IQ4_NL IQ4_XS Q2_K Q3_K Q4_0 Q4_1 Q4_K Q5_0 Q5_1 Q5_K Q6_K Q8_0"
+        #expect(Kind.readable.map(\.name).sorted() == expected.split(separator: " ").map(String.init))
+    }
+
     @Test(arguments: TensorType.allCases)
-    func everyReadableTypeHasFamilies(_ type: TensorType) {
+    func `every readable type has a family, and computes in f32 where that is asked for`(_ type: TensorType) {
         let readable = Kind.readable.contains(type)
-        #expect(readable == type.isComputable)
+        #expect(WeightCodec.canDecode(typeID: type.rawValue) == readable)
         #expect(PanelFamily.forType(type.rawValue, exact: true) == (readable ? .f32 : nil))
         #expect((PanelFamily.forType(type.rawValue, exact: false) != nil) == readable)
+    }
+
+    @Test func `Swift names every instruction set and every family of the C kernels`() {
+        #expect(ISA.allCases.count == Int(Q3_ISA_COUNT.rawValue))
+        #expect(ISA.allCases.map(\.raw.rawValue).sorted() == Array(0..<Q3_ISA_COUNT.rawValue))
+        #expect(Set(ISA.allCases.map(\.name)).count == ISA.allCases.count)
+        #expect(PanelFamily.allCases.map(\.raw.rawValue).sorted() == Array(0..<UInt32(Q3_FAMILY_COUNT)))
     }
 }

@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 2, 1000], [1, 2, 8])
-    func handsOutEveryItemOnce(_ count: Int, _ threads: Int) {
+    func `every item runs once`(_ count: Int, _ threads: Int) {
         let marks = Marks(cells: GuardedMemory(count: threads * count), count: count)
         unsafe withUnsafePointer(to: marks) { marks in
             unsafe q3_parallel(
@@ -38,7 +38,7 @@ import Testing
         #expect(times == [UInt32](repeating: 1, count: count))
     }
 
-    @Test func seesAProcessor() {
+    @Test func `there is a processor`() {
         #expect(processorCount >= 1)
     }
 
@@ -74,7 +74,7 @@ import Testing
 
     /// Several panels, two products over one input, one of them added.
     @Test(arguments: ISA.available, [1, 2, 3])
-    func multipliesAndAdds(_ isa: ISA, _ threads: Int) throws {
+    func `the team multiplies and adds several products over one input`(_ isa: ISA, _ threads: Int) throws {
         let (tokens, cols, rows) = (19, 96, 48)
         var random = SeededGenerator(seed: 51)
         let (x, start) = (random.floats(tokens * cols), random.floats(tokens * rows))
@@ -94,16 +94,16 @@ import Testing
             #expect(firstDifference(added, zip(start, plain).map { $0 + $1 }) == nil, "\(kind)")
             let input = ActivationRows(isa, x, cols: cols)
             for first in stride(from: 0, to: rows, by: 16) {
-                let wanted = input.times(memory.panel(isa, from: first), kind.family, isa)
+                let expected = input.times(memory.panel(isa, from: first), kind.family, isa)
                 let got = (0..<tokens).flatMap { plain[$0 * rows + first..<$0 * rows + first + 16] }
-                #expect(firstDifference(got, wanted) == nil, "\(kind), rows from \(first)")
+                #expect(firstDifference(got, expected) == nil, "\(kind), rows from \(first)")
             }
         }
     }
 
     /// The fused operation gives the bits of two products and one SwiGLU.
     @Test(arguments: ISA.available, [1, 2, 3])
-    func fusesSwiGLU(_ isa: ISA, _ threads: Int) throws {
+    func `the team fuses SwiGLU with its products`(_ isa: ISA, _ threads: Int) throws {
         let (tokens, cols, rows) = (70, 64, 48)
         var random = SeededGenerator(seed: 53)
         let x = random.floats(tokens * cols)
@@ -118,16 +118,16 @@ import Testing
             bench.team.prepare(bench.x, gain: nil, epsilon: 0, into: bench.input)
             bench.team.multiply(
                 [Product(gate, into: bench.first), Product(up, into: bench.second)], input: bench.input)
-            let (wanted, ups) = (GuardedMemory(bench.first.values()), GuardedMemory(bench.second.values()))
-            unsafe q3_swiglu(isa.c, wanted.base, ups.base, wanted.count)
+            let (expected, ups) = (GuardedMemory(bench.first.values()), GuardedMemory(bench.second.values()))
+            unsafe isa.kernels.swiglu(expected.base, ups.base, expected.count)
             bench.team.multiplySwiGLU(gate: gate, up: up, input: bench.input, into: bench.first)
-            #expect(firstDifference(bench.first.values(), wanted.elements) == nil, "\(kind)")
+            #expect(firstDifference(bench.first.values(), expected.elements) == nil, "\(kind)")
         }
     }
 
     // MARK: - Tables
 
-    @Test func rotationsMatchDoubles() {
+    @Test func `tables of rotations match those in double`() {
         let (headDim, theta) = (64, 1e6)
         let rotations = Rotations(positions: 300, headDim: headDim, theta: Float(theta))
         #expect(rotations.cosines.count == 300 * 32 && rotations.sines.count == 300 * 32)
@@ -141,7 +141,7 @@ import Testing
         }
     }
 
-    @Test func arenaPlacesDoNotOverlap() {
+    @Test func `places in an arena do not overlap`() {
         var layout = ArenaLayout()
         let places = [1, 0, 64, 65, 1000, 3].map { layout.reserve(byteCount: $0) }
         var end = 0

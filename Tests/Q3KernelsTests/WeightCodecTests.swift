@@ -19,7 +19,7 @@ struct WeightCodecTests {
     ]
 
     @Test(arguments: ISA.vectors, writable)
-    func everyInstructionSetMakesTheSameBlocks(_ isa: ISA, _ type: TensorType) {
+    func `every instruction set makes the same blocks`(_ isa: ISA, _ type: TensorType) {
         for (name, values) in Self.cases {
             let same = encoded(values, type, isa) == encoded(values, type, .scalar)
             #expect(same, "\(name)")
@@ -27,33 +27,33 @@ struct WeightCodecTests {
     }
 
     @Test(arguments: quantized)
-    func blocksAreThoseOfTheDefinition(_ type: TensorType) {
+    func `blocks are those of the search as it is defined`(_ type: TensorType) {
         let search = BlockSearch(type: type)
         for (name, values) in Self.cases {
-            let (got, wanted) = (encoded(values, type, .scalar), search.encode(values))
-            let different = zip(got, wanted).enumerated().first { $1.0 != $1.1 }?.offset
-            #expect(different == nil && got.count == wanted.count, "\(name)")
+            let (got, expected) = (encoded(values, type, .scalar), search.encode(values))
+            let different = zip(got, expected).enumerated().first { $1.0 != $1.1 }?.offset
+            #expect(different == nil && got.count == expected.count, "\(name)")
         }
     }
 
     @Test(arguments: writable)
-    func decodingReadsWhatMatricesRead(_ type: TensorType) throws {
+    func `decoding reads what matrices read`(_ type: TensorType) throws {
         let blocks = encoded(Self.normal, type)
         let family = try #require(PanelFamily.forType(type.rawValue, exact: true))
         let rows = Self.normal.count / 512
-        let wanted = try unsafe blocks.withUnsafeBytes { bytes in
+        let expected = try unsafe blocks.withUnsafeBytes { bytes in
             let matrix = try #require(
                 unsafe Matrix(bytes: bytes, typeID: type.rawValue, rows: rows, cols: 512, family: family))
             return (0..<rows).flatMap { matrix.dequantizedRow($0) }
         }
         for isa in ISA.available {
-            #expect(firstDifference(decoded(blocks, type, Self.normal.count, isa), wanted) == nil)
+            #expect(firstDifference(decoded(blocks, type, Self.normal.count, isa), expected) == nil)
         }
     }
 
     /// Blocks are searched many at a time; which ones come together must not show.
     @Test(arguments: quantized)
-    func blocksDoNotKnowTheirNeighbours(_ type: TensorType) {
+    func `a block does not depend on its neighbours`(_ type: TensorType) {
         let whole = encoded(Self.normal, type)
         var parts: [UInt8] = []
         for start in stride(from: 0, to: Self.normal.count, by: type.itemsPerBlock) {
@@ -63,7 +63,7 @@ struct WeightCodecTests {
     }
 
     @Test(arguments: quantized)
-    func errorsAreSmallerThanThoseOfPlainRounding(_ type: TensorType) throws {
+    func `errors are smaller than those of plain rounding`(_ type: TensorType) throws {
         for (name, values) in Self.cases where !["tiny", "subnormal", "zero"].contains(name) {
             let error = difference(values, type).squares
             #expect(error <= plainError(values, type), "\(name)")
@@ -73,12 +73,12 @@ struct WeightCodecTests {
     }
 
     @Test(arguments: quantized)
-    func zerosStayZeros(_ type: TensorType) {
+    func `zeros stay zeros`(_ type: TensorType) {
         let values = [Float](repeating: 0, count: 512)
         #expect(decoded(encoded(values, type), type, 512) == values)
     }
 
-    @Test func halvesAreRoundedToTheNearestEven() {
+    @Test func `halves are rounded to the nearest, ties to even`() {
         let values: [Float] = [
             0, -0, 1, 65504, 65519, -65504, 0x1p-14, 0x1p-24, 0x1p-25, 0x1.8p-25, 0x1.004p0, 0x1.002p0, 0x1.006p0,
             0x1.ffep-15,
@@ -102,7 +102,7 @@ struct WeightCodecTests {
 
     /// The largest scale is 65504: a block beyond that must not come out as some other finite values.
     @Test(arguments: quantized)
-    func whatIsTooLargeShows(_ type: TensorType) {
+    func `values too large for a block decode to values that are not finite`(_ type: TensorType) {
         for large: Float in [1e10, -1e10, 1e18, 1e30] {
             var values = [Float](repeating: large, count: 512)
             #expect(!difference(values, type).isFinite, "\(large)")
@@ -112,7 +112,7 @@ struct WeightCodecTests {
         }
     }
 
-    @Test func differencesAreThoseOfTheDefinition() {
+    @Test func `differences are those of their definition`() {
         let values: [Float] = [1, 2, 3]
         let others: [Float] = [1, 4, 2]
         let difference = unsafe values.withUnsafeBufferPointer { a in

@@ -2,8 +2,9 @@
 
 import CShims
 import Q3GGUF
-import Q3Kernels
 import TestSupport
+
+@testable import Q3Kernels
 
 /// A tensor type together with a panel family that computes it.
 struct Kind: CustomStringConvertible, Sendable {
@@ -94,7 +95,7 @@ extension TensorType {
 
     var raw: q3_matrix {
         unsafe q3_matrix(
-            data: memory.base, type: kind.type.rawValue, family: q3_family(kind.family.rawValue), rows: rows,
+            data: memory.base, type: kind.type.rawValue, family: kind.family.raw, rows: rows,
             cols: cols,
             row_bytes: memory.count / rows)
     }
@@ -126,9 +127,9 @@ extension TensorType {
 
     /// The panel of 16 rows from `row` on.
     func panel(_ isa: ISA, from row: Int = 0) -> GuardedMemory<UInt8> {
-        let panel = GuardedMemory<UInt8>(count: q3_panel_bytes(q3_family(kind.family.rawValue), cols))
+        let panel = GuardedMemory<UInt8>(count: q3_panel_bytes(kind.family.raw, cols))
         var matrix = unsafe raw
-        unsafe q3_pack(isa.c, &matrix, row, panel.base)
+        unsafe isa.kernels.pack(&matrix, row, panel.base)
         return panel
     }
 }

@@ -9,7 +9,9 @@
 
 #include <string.h>
 
-#include "blocks.h"
+#include "../blocks.h"
+#include "../panel.h"
+#include "../types.h"
 
 #define Q3_INLINE static inline __attribute__((always_inline))
 
@@ -53,32 +55,32 @@ Q3_INLINE void k_scales_mins(const uint8_t *packed, uint8_t scale[8], uint8_t mi
 
 /* === 32-weight blocks: w[32], d[1], m[1] === */
 
-Q3_INLINE void unpack8_q4_0(const void *p, uint8_t *w, float *d, float *m) {
-    const block_q4_0 *b = p;
+Q3_INLINE void unpack8_Q4_0(const void *p, uint8_t *w, float *d, float *m) {
+    const block_Q4_0 *b = p;
     *d = half_to_float(b->d);
     *m = -8 * *d;
     for (int i = 0; i < 16; i++) w[i] = b->qs[i] & 15;
     for (int i = 0; i < 16; i++) w[i + 16] = b->qs[i] >> 4;
 }
 
-Q3_INLINE void unpack8_q4_1(const void *p, uint8_t *w, float *d, float *m) {
-    const block_q4_1 *b = p;
+Q3_INLINE void unpack8_Q4_1(const void *p, uint8_t *w, float *d, float *m) {
+    const block_Q4_1 *b = p;
     *d = half_to_float(b->d);
     *m = half_to_float(b->m);
     for (int i = 0; i < 16; i++) w[i] = b->qs[i] & 15;
     for (int i = 0; i < 16; i++) w[i + 16] = b->qs[i] >> 4;
 }
 
-Q3_INLINE void unpack16_q4_0(const void *p, int16_t *w, float *d, float *m) {
-    const block_q4_0 *b = p;
+Q3_INLINE void unpack16_Q4_0(const void *p, int16_t *w, float *d, float *m) {
+    const block_Q4_0 *b = p;
     *d = half_to_float(b->d);
     *m = 0;
     for (int i = 0; i < 16; i++) w[i] = (b->qs[i] & 15) - 8;
     for (int i = 0; i < 16; i++) w[i + 16] = (b->qs[i] >> 4) - 8;
 }
 
-Q3_INLINE void unpack16_q4_1(const void *p, int16_t *w, float *d, float *m) {
-    const block_q4_1 *b = p;
+Q3_INLINE void unpack16_Q4_1(const void *p, int16_t *w, float *d, float *m) {
+    const block_Q4_1 *b = p;
     *d = half_to_float(b->d);
     *m = half_to_float(b->m);
     for (int i = 0; i < 16; i++) w[i] = b->qs[i] & 15;
@@ -92,29 +94,29 @@ Q3_INLINE void five_bits(const uint8_t *qh, const uint8_t *qs, int offset, int16
     for (int i = 0; i < 16; i++) w[i + 16] = (int16_t)((qs[i] >> 4 | (int)((high >> (i + 16)) & 1) << 4) - offset);
 }
 
-Q3_INLINE void unpack16_q5_0(const void *p, int16_t *w, float *d, float *m) {
-    const block_q5_0 *b = p;
+Q3_INLINE void unpack16_Q5_0(const void *p, int16_t *w, float *d, float *m) {
+    const block_Q5_0 *b = p;
     *d = half_to_float(b->d);
     *m = 0;
     five_bits(b->qh, b->qs, 16, w);
 }
 
-Q3_INLINE void unpack16_q5_1(const void *p, int16_t *w, float *d, float *m) {
-    const block_q5_1 *b = p;
+Q3_INLINE void unpack16_Q5_1(const void *p, int16_t *w, float *d, float *m) {
+    const block_Q5_1 *b = p;
     *d = half_to_float(b->d);
     *m = half_to_float(b->m);
     five_bits(b->qh, b->qs, 0, w);
 }
 
-Q3_INLINE void unpack16_q8_0(const void *p, int16_t *w, float *d, float *m) {
-    const block_q8_0 *b = p;
+Q3_INLINE void unpack16_Q8_0(const void *p, int16_t *w, float *d, float *m) {
+    const block_Q8_0 *b = p;
     *d = half_to_float(b->d);
     *m = 0;
     for (int i = 0; i < 32; i++) w[i] = (int8_t)b->qs[i];
 }
 
-Q3_INLINE void unpack16_iq4_nl(const void *p, int16_t *w, float *d, float *m) {
-    const block_iq4_nl *b = p;
+Q3_INLINE void unpack16_IQ4_NL(const void *p, int16_t *w, float *d, float *m) {
+    const block_IQ4_NL *b = p;
     *d = half_to_float(b->d);
     *m = 0;
     for (int i = 0; i < 16; i++) w[i] = iq4_codebook[b->qs[i] & 15];
@@ -131,8 +133,8 @@ Q3_INLINE void k_scales(uint16_t d16, uint16_t dmin16, const uint8_t *packed, in
     for (int j = 0; j < 8; j++) m[j] = base_min * (float)min[j];
 }
 
-Q3_INLINE void unpack8_q4_K(const void *p, uint8_t *w, float *d, float *m) {
-    const block_q4_K *b = p;
+Q3_INLINE void unpack8_Q4_K(const void *p, uint8_t *w, float *d, float *m) {
+    const block_Q4_K *b = p;
     uint8_t scale[8];
     k_scales(b->d, b->dmin, b->scales, 1, d, m, scale);
     for (int c = 0; c < 4; c++) {
@@ -141,8 +143,8 @@ Q3_INLINE void unpack8_q4_K(const void *p, uint8_t *w, float *d, float *m) {
     }
 }
 
-Q3_INLINE void unpack16_q4_K(const void *p, int16_t *w, float *d, float *m) {
-    const block_q4_K *b = p;
+Q3_INLINE void unpack16_Q4_K(const void *p, int16_t *w, float *d, float *m) {
+    const block_Q4_K *b = p;
     uint8_t scale[8];
     k_scales(b->d, b->dmin, b->scales, 0, d, m, scale);
     for (int c = 0; c < 4; c++) {
@@ -152,8 +154,8 @@ Q3_INLINE void unpack16_q4_K(const void *p, int16_t *w, float *d, float *m) {
     }
 }
 
-Q3_INLINE void unpack8_q5_K(const void *p, uint8_t *w, float *d, float *m) {
-    const block_q5_K *b = p;
+Q3_INLINE void unpack8_Q5_K(const void *p, uint8_t *w, float *d, float *m) {
+    const block_Q5_K *b = p;
     uint8_t scale[8];
     k_scales(b->d, b->dmin, b->scales, 1, d, m, scale);
     for (int c = 0; c < 4; c++) { /* bit 2c of qh[i] belongs to the low nibble, bit 2c + 1 to the high one */
@@ -162,19 +164,19 @@ Q3_INLINE void unpack8_q5_K(const void *p, uint8_t *w, float *d, float *m) {
     }
 }
 
-Q3_INLINE void unpack16_q5_K(const void *p, int16_t *w, float *d, float *m) {
-    const block_q5_K *b = p;
+Q3_INLINE void unpack16_Q5_K(const void *p, int16_t *w, float *d, float *m) {
+    const block_Q5_K *b = p;
     uint8_t scale[8];
     uint8_t q[256];
-    unpack8_q5_K(p, q, d, m);
+    unpack8_Q5_K(p, q, d, m);
     k_scales(b->d, b->dmin, b->scales, 0, d, m, scale);
     for (int j = 0; j < 8; j++) {
         for (int i = 0; i < 32; i++) w[32 * j + i] = (int16_t)(q[32 * j + i] * (int16_t)scale[j]);
     }
 }
 
-Q3_INLINE void unpack16_q6_K(const void *p, int16_t *w, float *d, float *m) {
-    const block_q6_K *b = p;
+Q3_INLINE void unpack16_Q6_K(const void *p, int16_t *w, float *d, float *m) {
+    const block_Q6_K *b = p;
     int8_t q[256];
     for (int n = 0; n < 2; n++) { /* 128 weights: low nibbles in ql[0..63], two high bits each in qh[0..31] */
         const uint8_t *l = b->ql + 64 * n, *h = b->qh + 32 * n;
@@ -192,8 +194,8 @@ Q3_INLINE void unpack16_q6_K(const void *p, int16_t *w, float *d, float *m) {
     }
 }
 
-Q3_INLINE void unpack16_q3_K(const void *p, int16_t *w, float *d, float *m) {
-    const block_q3_K *b = p;
+Q3_INLINE void unpack16_Q3_K(const void *p, int16_t *w, float *d, float *m) {
+    const block_Q3_K *b = p;
     float base = half_to_float(b->d);
     for (int j = 0; j < 8; j++) d[j] = base, m[j] = 0;
     for (int j = 0; j < 16; j++) { /* scale j: 4 low bits in nibble j/8 of byte j%8, 2 high bits in byte 8 + j%4 */
@@ -208,8 +210,8 @@ Q3_INLINE void unpack16_q3_K(const void *p, int16_t *w, float *d, float *m) {
     }
 }
 
-Q3_INLINE void unpack16_iq4_xs(const void *p, int16_t *w, float *d, float *m) {
-    const block_iq4_xs *b = p;
+Q3_INLINE void unpack16_IQ4_XS(const void *p, int16_t *w, float *d, float *m) {
+    const block_IQ4_XS *b = p;
     float base = half_to_float(b->d);
     for (int j = 0; j < 8; j++) {
         int low = (b->scales_l[j / 2] >> (4 * (j % 2))) & 15, high = (b->scales_h >> (2 * j)) & 3;
@@ -222,15 +224,15 @@ Q3_INLINE void unpack16_iq4_xs(const void *p, int16_t *w, float *d, float *m) {
 
 /* === To f32: 32 weights, or 256 of Q2_K === */
 
-Q3_INLINE void unpackf_f32(const void *p, float *w) { memcpy(w, p, 32 * sizeof(float)); }
+Q3_INLINE void unpackf_F32(const void *p, float *w) { memcpy(w, p, 32 * sizeof(float)); }
 
-Q3_INLINE void unpackf_f16(const void *p, float *w) {
+Q3_INLINE void unpackf_F16(const void *p, float *w) {
     uint16_t h[32];
     memcpy(h, p, sizeof h);
     for (int i = 0; i < 32; i++) w[i] = half_to_float(h[i]);
 }
 
-Q3_INLINE void unpackf_bf16(const void *p, float *w) {
+Q3_INLINE void unpackf_BF16(const void *p, float *w) {
     uint16_t h[32];
     uint32_t bits[32];
     memcpy(h, p, sizeof h);
@@ -238,8 +240,8 @@ Q3_INLINE void unpackf_bf16(const void *p, float *w) {
     memcpy(w, bits, sizeof bits);
 }
 
-Q3_INLINE void unpackf_q2_K(const void *p, float *w) {
-    const block_q2_K *b = p;
+Q3_INLINE void unpackf_Q2_K(const void *p, float *w) {
+    const block_Q2_K *b = p;
     float base = half_to_float(b->d), base_min = half_to_float(b->dmin);
     for (int j = 0; j < 16; j++) { /* one minimum for 16 weights, which the integer panels have no place for */
         float d = base * (float)(b->scales[j] & 15), m = base_min * (float)(b->scales[j] >> 4);
@@ -254,13 +256,13 @@ Q3_INLINE void unpackf_q2_K(const void *p, float *w) {
 /* The largest of 32 weights gets 13 bits, so the others keep at least 13 bits less their distance from it. f16 weights have 11:
  * only those below a quarter of the largest are rounded at all; of bf16 ones, which have 8, those below a 32nd. */
 Q3_INLINE void round_to_w16(const float *x, int16_t *w, float *d, float *m) {
-    uint32_t bits[32], most = 0; /* magnitudes of floats order like their bits */
+    uint32_t bits[32], max = 0; /* magnitudes of floats order like their bits */
     memcpy(bits, x, sizeof bits);
     for (int i = 0; i < 32; i++) {
         uint32_t magnitude = bits[i] & 0x7fffffff;
-        most = magnitude > most ? magnitude : most;
+        max = magnitude > max ? magnitude : max;
     }
-    uint32_t exponent = most >> 23 < 13 ? 13 : most >> 23; /* biased: 2^(e-127) ≤ most < 2^(e-126) */
+    uint32_t exponent = max >> 23 < 13 ? 13 : max >> 23; /* biased: 2^(e-127) ≤ max < 2^(e-126) */
     uint32_t scale_bits = (exponent - 12) << 23, inverse_bits = (266 - exponent) << 23;
     if (exponent == 255) scale_bits = 0x7fc00000, inverse_bits = 0; /* a NaN or an infinity: d shows it, q is 0 */
     float inverse;
@@ -268,58 +270,38 @@ Q3_INLINE void round_to_w16(const float *x, int16_t *w, float *d, float *m) {
     memcpy(&inverse, &inverse_bits, 4);
     *m = 0;
     for (int i = 0; i < 32; i++) {
-        float q = inverse == 0 ? 0 : (x[i] * inverse + 12582912.0f) - 12582912.0f; /* as Q3_ROUND does */
+        float q = inverse == 0 ? 0 : (x[i] * inverse + Q3_ROUND) - Q3_ROUND;
         w[i] = (int16_t)(int)q;
     }
 }
 
-Q3_INLINE void unpack16_f16(const void *p, int16_t *w, float *d, float *m) {
+Q3_INLINE void unpack16_F16(const void *p, int16_t *w, float *d, float *m) {
     float x[32];
-    unpackf_f16(p, x);
+    unpackf_F16(p, x);
     round_to_w16(x, w, d, m);
 }
 
-Q3_INLINE void unpack16_bf16(const void *p, int16_t *w, float *d, float *m) {
+Q3_INLINE void unpack16_BF16(const void *p, int16_t *w, float *d, float *m) {
     float x[32];
-    unpackf_bf16(p, x);
+    unpackf_BF16(p, x);
     round_to_w16(x, w, d, m);
 }
 
-/* === The table: X(id, unpack, weights per block, block) for each family === */
+/* === Every other type to f32 === */
 
-#define Q3_W16_TYPES(X) \
-    X(Q3_Q8_0, unpack16_q8_0, 32, block_q8_0) \
-    X(Q3_Q4_0, unpack16_q4_0, 32, block_q4_0) \
-    X(Q3_Q4_1, unpack16_q4_1, 32, block_q4_1) \
-    X(Q3_Q5_0, unpack16_q5_0, 32, block_q5_0) \
-    X(Q3_Q5_1, unpack16_q5_1, 32, block_q5_1) \
-    X(Q3_IQ4_NL, unpack16_iq4_nl, 32, block_iq4_nl) \
-    X(Q3_Q3_K, unpack16_q3_K, 256, block_q3_K) \
-    X(Q3_Q4_K, unpack16_q4_K, 256, block_q4_K) \
-    X(Q3_Q5_K, unpack16_q5_K, 256, block_q5_K) \
-    X(Q3_Q6_K, unpack16_q6_K, 256, block_q6_K) \
-    X(Q3_IQ4_XS, unpack16_iq4_xs, 256, block_iq4_xs)
-
-/* Types whose W16 form is rounded: not what the file means to the bit. */
-#define Q3_ROUNDED_TYPES(X) \
-    X(Q3_F16, unpack16_f16, 32, uint16_t[32]) \
-    X(Q3_BF16, unpack16_bf16, 32, uint16_t[32])
-
-#define Q3_U8_TYPES(X) \
-    X(Q3_Q4_0, unpack8_q4_0, 32, block_q4_0) \
-    X(Q3_Q4_1, unpack8_q4_1, 32, block_q4_1) \
-    X(Q3_Q4_K, unpack8_q4_K, 256, block_q4_K) \
-    X(Q3_Q5_K, unpack8_q5_K, 256, block_q5_K)
-
-#define Q3_F32_TYPES(X) \
-    X(Q3_F32, unpackf_f32, 32, float[32]) \
-    X(Q3_F16, unpackf_f16, 32, uint16_t[32]) \
-    X(Q3_BF16, unpackf_bf16, 32, uint16_t[32]) \
-    X(Q3_Q2_K, unpackf_q2_K, 256, block_q2_K)
-
-/* Whether weights of `type` have minimums (m ≠ 0) in `family`. */
-Q3_INLINE int q3_has_minimums(uint32_t type, int u8) {
-    return type == Q3_Q4_1 || type == Q3_Q5_1 || type == Q3_Q4_K || type == Q3_Q5_K || (u8 && type == Q3_Q4_0);
+/* d · q is exact, so d · q + m rounds once: the same float as (d · scale) · q - dmin · min. */
+Q3_INLINE void dequantize(const int16_t *q, const float *d, const float *m, int count, float *x) {
+    for (int i = 0; i < count; i++) x[i] = d[i / 32] * (float)q[i] + m[i / 32];
 }
+
+#define DEQUANTIZED(name, unit, u8, w16, minimums, wide, encodes) \
+    Q3_IF_EXACT_##w16(Q3_INLINE void unpackf_##name(const void *p, float *x) { \
+        int16_t q[unit]; \
+        float d[unit / 32], m[unit / 32]; \
+        unpack16_##name(p, q, d, m); \
+        dequantize(q, d, m, unit, x); \
+    })
+Q3_TYPES(DEQUANTIZED)
+#undef DEQUANTIZED
 
 #endif

@@ -1,0 +1,47 @@
+/* The table of GGUF tensor types: every fact about a type that the kernels need.
+ *
+ *   X(name, weights per block, u8, w16, minimums, wide, encodes)
+ *
+ *   u8        YES   unpack8_NAME gives unsigned bytes, so the U8 family takes the type
+ *   w16       EXACT    unpack16_NAME gives integers whose d · q + m is the weight to the bit; the F32 family uses the same
+ *             ROUNDED  unpack16_NAME rounds; unpackf_NAME gives the weights as f32
+ *             NO       only unpackf_NAME
+ *   minimums  whether W16 weights have a minimum m; those of U8 always do
+ *   wide      whether U8 weights exceed 15
+ *   encodes   YES   encode_NAME makes blocks
+ *
+ * Q3_NAME is the id in the file and block_NAME the block (blocks.h); the functions are in generic/unpack.h and generic/quantize.inc.
+ */
+#ifndef Q3_TYPES_H
+#define Q3_TYPES_H
+
+// clang-format off
+#define Q3_TYPES(X) \
+    X(F32,    32,  NO,  NO,      0, 0, YES) \
+    X(F16,    32,  NO,  ROUNDED, 0, 0, YES) \
+    X(BF16,   32,  NO,  ROUNDED, 0, 0, YES) \
+    X(Q8_0,   32,  NO,  EXACT,   0, 0, YES) \
+    X(Q4_0,   32,  YES, EXACT,   0, 0, YES) \
+    X(Q4_1,   32,  YES, EXACT,   1, 0, YES) \
+    X(Q5_0,   32,  NO,  EXACT,   0, 0, YES) \
+    X(Q5_1,   32,  NO,  EXACT,   1, 0, YES) \
+    X(Q2_K,   256, NO,  NO,      0, 0, NO) \
+    X(Q3_K,   256, NO,  EXACT,   0, 0, NO) \
+    X(Q4_K,   256, YES, EXACT,   1, 0, YES) \
+    X(Q5_K,   256, YES, EXACT,   1, 1, YES) \
+    X(Q6_K,   256, NO,  EXACT,   0, 0, YES) \
+    X(IQ4_NL, 32,  NO,  EXACT,   0, 0, NO) \
+    X(IQ4_XS, 256, NO,  EXACT,   0, 0, NO)
+// clang-format on
+
+/* Code that stands only where a column has a value: Q3_IF_ ## u8 (code), Q3_IF_W16_ ## w16 (code), Q3_IF_EXACT_ ## w16 (code). */
+#define Q3_IF_YES(...) __VA_ARGS__
+#define Q3_IF_NO(...)
+#define Q3_IF_W16_EXACT(...) __VA_ARGS__
+#define Q3_IF_W16_ROUNDED(...) __VA_ARGS__
+#define Q3_IF_W16_NO(...)
+#define Q3_IF_EXACT_EXACT(...) __VA_ARGS__
+#define Q3_IF_EXACT_ROUNDED(...)
+#define Q3_IF_EXACT_NO(...)
+
+#endif
