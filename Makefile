@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 
 FIXTURES := Tests/Fixtures
-C_SOURCES := $(shell find CShims Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
+C_SOURCES := $(shell find CShims Sources/CQ3System Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
 
 .PHONY: setup build demo test test-clients check lint sanitize fuzz clean
 
@@ -48,7 +48,7 @@ test-clients: build
 UNCHECKED := &[+*-]|try!|as!|fatalError|precondition|assert\(|[])[:alnum:]]!([^=]|$$)
 
 lint:
-	@! grep -nE '$(UNCHECKED)' Sources/Q3GGUF/*.swift | grep -vE ':[0-9]+: *//' || { echo "error: unchecked code in Q3GGUF" >&2; exit 1; }
+	@! grep -nE '$(UNCHECKED)' Sources/Q3GGUF/*.swift Sources/Q3System/*.swift | grep -vE ':[0-9]+: *//' || { echo "error: unchecked code in Q3GGUF or Q3System" >&2; exit 1; }
 	swift format lint --strict --recursive Sources Tests Package.swift
 	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror $(C_SOURCES); \
 	else echo "clang-format is not installed: C sources not checked"; fi

@@ -69,23 +69,29 @@ let package = Package(
                 .linkedLibrary("omp5", .when(platforms: [.linux], traits: ["OpenMP"])),
                 .linkedLibrary("m", .when(platforms: [.linux])),
             ]),
-        .target(name: "Q3GGUF", swiftSettings: swift),
-        .target(name: "Q3Kernels", dependencies: ["CShims"], swiftSettings: swift),
         .target(
-            name: "Q3Convert", dependencies: ["Q3GGUF", "Q3Kernels", "Q3Model", "Q3Tokenizer"], swiftSettings: swift),
-        .target(name: "Q3Tokenizer", dependencies: ["Q3GGUF"], swiftSettings: swift),
-        .target(name: "Q3Model", dependencies: ["Q3GGUF", "Q3Kernels"], swiftSettings: swift),
+            name: "CQ3System", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
+        .target(name: "Q3System", dependencies: ["CQ3System"], swiftSettings: swift),
+        .target(name: "Q3GGUF", dependencies: ["Q3System"], swiftSettings: swift),
+        .target(name: "Q3Kernels", dependencies: ["CShims", "Q3System"], swiftSettings: swift),
+        .target(
+            name: "Q3Convert", dependencies: ["Q3GGUF", "Q3Kernels", "Q3Model", "Q3System", "Q3Tokenizer"],
+            swiftSettings: swift),
+        .target(name: "Q3Tokenizer", dependencies: ["Q3GGUF", "Q3System"], swiftSettings: swift),
+        .target(name: "Q3Model", dependencies: ["Q3GGUF", "Q3Kernels", "Q3System"], swiftSettings: swift),
         // Every module that a target imports is named: an incremental build follows only these, and would otherwise mix
         // code for the old and the new layout of a type.
-        .target(name: "Q3Embedding", dependencies: ["Q3GGUF", "Q3Model", "Q3Tokenizer"], swiftSettings: swift),
+        .target(
+            name: "Q3Embedding", dependencies: ["Q3GGUF", "Q3Model", "Q3System", "Q3Tokenizer"], swiftSettings: swift),
         .target(name: "CMini", exclude: ["README.md", "q3-mini.gguf", "training"]),
         .target(name: "Q3Mini", dependencies: ["CMini", "Q3Embedding", "Q3GGUF", "Q3Model"], swiftSettings: swift),
-        .target(name: "Q3Reranking", dependencies: ["Q3GGUF", "Q3Model", "Q3Tokenizer"], swiftSettings: swift),
+        .target(
+            name: "Q3Reranking", dependencies: ["Q3GGUF", "Q3Model", "Q3System", "Q3Tokenizer"], swiftSettings: swift),
         .target(name: "CPages", path: "Sources/CPages", exclude: ["ui.html", "docs.html", "openapi.json"]),
         .target(
             name: "Q3Server",
             dependencies: [
-                "Q3Embedding", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3Tokenizer",
+                "Q3Embedding", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3System", "Q3Tokenizer",
                 "CPages", server("Hummingbird", "hummingbird"), server("HummingbirdCore", "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird", condition: .when(traits: ["TLS"])),
                 .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["TLS"])),
@@ -95,14 +101,14 @@ let package = Package(
                 server("NIOHTTPTypesHTTP1", "swift-nio-extras"), server("NIOHTTPTypes", "swift-nio-extras"),
                 server("ServiceLifecycle", "swift-service-lifecycle"), server("Tracing", "swift-distributed-tracing"),
             ], swiftSettings: swift),
-        .target(name: "Q3Input", swiftSettings: swift),
-        .target(name: "Q3Eval", dependencies: ["Q3Embedding"], swiftSettings: swift),
+        .target(name: "Q3Input", dependencies: ["Q3System"], swiftSettings: swift),
+        .target(name: "Q3Eval", dependencies: ["Q3Embedding", "Q3System"], swiftSettings: swift),
         .target(name: "CCatalog"),  // models.txt, as bytes in the program
-        .target(name: "Q3Catalog", dependencies: ["CCatalog", "Q3GGUF", "Q3Kernels"], swiftSettings: swift),
+        .target(name: "Q3Catalog", dependencies: ["CCatalog", "Q3GGUF", "Q3System"], swiftSettings: swift),
         .target(
             name: "Q3Pull",
             dependencies: [
-                "Q3Catalog", "Q3GGUF", "Q3Kernels", pull("AsyncHTTPClient", "async-http-client"),
+                "Q3Catalog", "Q3GGUF", "Q3System", pull("AsyncHTTPClient", "async-http-client"),
                 pull("NIOCore", "swift-nio"),
                 pull("NIOHTTP1", "swift-nio"), pull("NIOSSL", "swift-nio-ssl"),
             ], swiftSettings: swift),
@@ -110,24 +116,29 @@ let package = Package(
             name: "q3",
             dependencies: [
                 "Q3Catalog", "Q3Convert", "Q3Embedding", "Q3Eval", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model",
-                "Q3Pull",
-                "Q3Reranking", "Q3Server", "Q3Tokenizer",
+                "Q3Pull", "Q3Reranking", "Q3Server", "Q3System", "Q3Tokenizer",
                 .target(name: "Q3Mini", condition: .when(traits: ["Mini"])),
                 server("Logging", "swift-log"), server("Metrics", "swift-metrics"),
                 server("ServiceLifecycle", "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
         .testTarget(
-            name: "Q3TokenizerTests", dependencies: ["Q3GGUF", "Q3Tokenizer", "TestSupport"], swiftSettings: swift),
-        .testTarget(
-            name: "Q3ConvertTests",
-            dependencies: ["Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Model", "Q3Reranking", "TestSupport"],
+            name: "Q3TokenizerTests", dependencies: ["Q3GGUF", "Q3System", "Q3Tokenizer", "TestSupport"],
             swiftSettings: swift),
         .testTarget(
-            name: "Q3CatalogTests", dependencies: ["Q3Catalog", "TestSupport"], swiftSettings: swift),
-        .testTarget(name: "Q3PullTests", dependencies: ["Q3Catalog", "Q3Pull", "TestSupport"], swiftSettings: swift),
-        .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF", "TestSupport"], swiftSettings: swift),
-        .target(name: "TestSupport", dependencies: ["Q3GGUF"], path: "Tests/TestSupport", swiftSettings: swift),
+            name: "Q3ConvertTests",
+            dependencies: [
+                "Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3System", "TestSupport",
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "Q3CatalogTests", dependencies: ["Q3Catalog", "Q3System", "TestSupport"], swiftSettings: swift),
+        .testTarget(
+            name: "Q3PullTests", dependencies: ["Q3Catalog", "Q3Pull", "Q3System", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF", "Q3System", "TestSupport"], swiftSettings: swift),
+        .testTarget(name: "Q3SystemTests", dependencies: ["Q3System", "TestSupport"], swiftSettings: swift),
+        .target(
+            name: "TestSupport", dependencies: ["Q3GGUF", "Q3System"], path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(
             name: "Q3EmbeddingTests",
             dependencies: ["Q3Embedding", "Q3GGUF", "Q3Mini", "Q3Model", "Q3Tokenizer", "TestSupport"],
@@ -138,7 +149,8 @@ let package = Package(
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Model", "Q3Reranking", "Q3Tokenizer", "TestSupport",
+                "Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Model", "Q3Reranking", "Q3System", "Q3Tokenizer",
+                "TestSupport",
             ],
             path: "Tests/Fuzz", exclude: ["Corpus", "gguf.dict", "kernels.c", "make_corpus.py", "run"],
             swiftSettings: swift),
@@ -155,15 +167,17 @@ let package = Package(
         .testTarget(
             name: "CLITests",
             dependencies: [
-                "q3", "Q3GGUF", "Q3Input", "Q3Server", "TestSupport", server("Logging", "swift-log"),
+                "q3", "Q3GGUF", "Q3Input", "Q3Server", "Q3System", "TestSupport", server("Logging", "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
         .testTarget(name: "Q3EvalTests", dependencies: ["Q3Embedding", "Q3Eval", "TestSupport"], swiftSettings: swift),
         .testTarget(
-            name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "TestSupport"], swiftSettings: swift
+            name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "Q3System", "TestSupport"],
+            swiftSettings: swift
         ),
         .testTarget(
-            name: "Q3ModelTests", dependencies: ["Q3GGUF", "Q3Kernels", "Q3Model", "TestSupport"], swiftSettings: swift),
+            name: "Q3ModelTests", dependencies: ["Q3GGUF", "Q3Kernels", "Q3Model", "Q3System", "TestSupport"],
+            swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6]
 )

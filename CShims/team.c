@@ -1,11 +1,6 @@
 /* The thread team: one region per operation, items taken one by one from a queue, so that a slow core delays no other. */
-#ifdef __linux__
-#define _GNU_SOURCE
-#include <sched.h>
-#endif
 #include <pthread.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
 #include "CShims.h"
 
@@ -20,15 +15,6 @@ static void work(work_queue *queue, unsigned thread) {
     for (size_t i; (i = atomic_fetch_add_explicit(&queue->next, 1, memory_order_relaxed)) < queue->count;) {
         queue->body(queue->context, i, thread);
     }
-}
-
-unsigned q3_processor_count(void) {
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) return (unsigned)CPU_COUNT(&set);
-#endif
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-    return count > 0 ? (unsigned)count : 1;
 }
 
 static void *wait_for_gate(void *gate) {

@@ -158,8 +158,6 @@ const q3_kernels *q3_kernels_of(q3_isa isa);
 
 /* === Thread team === */
 
-/* Processors that this process may use. */
-unsigned q3_processor_count(void);
 /* How many of `threads` threads the system lets run at once, the caller among them. libomp ends the process when it cannot have a
  * thread, so this is asked first. */
 unsigned q3_startable_threads(unsigned threads);
@@ -196,24 +194,6 @@ void q3_prepare(q3_team team, const float *x, const float *gain, float epsilon, 
 void q3_norm_rope_heads(q3_team team, float *x, size_t tokens, size_t heads, size_t head_dim, const float *gain, float epsilon,
                         const int32_t *positions, const float *cos, const float *sin);
 void q3_attend_all(q3_team team, q3_attention a, const q3_query *queries, size_t count, const float *q, float *out);
-
-/* === SHA-256 === */
-
-/* A hash under way. */
-typedef struct {
-    uint32_t state[8];
-    uint64_t count;    /* bytes so far */
-    uint8_t block[64]; /* the last count % 64 of them */
-    bool instructions;
-} q3_sha256;
-
-/* Whether this machine has instructions for SHA-256 that we use. */
-bool q3_sha256_has_instructions(void);
-/* Begins a hash, with those instructions if asked to and if there are any; the hash is the same. */
-void q3_sha256_init(q3_sha256 *hash, bool instructions);
-void q3_sha256_update(q3_sha256 *hash, const void *bytes, size_t count);
-/* Gives the hash of all bytes, after which it takes no more. */
-void q3_sha256_finish(q3_sha256 *hash, uint8_t digest[32]);
 
 /* === Ceilings of this machine === */
 

@@ -1,5 +1,6 @@
 // The model files that q3 knows by name: models.txt, which the compiler puts into the program.
 internal import CCatalog
+public import Q3System
 
 /// A line of models.txt.
 public struct CatalogEntry: Sendable, Equatable {

@@ -1,5 +1,6 @@
 // What can be wrong with names of models and with the folder they are in.
 internal import Q3GGUF
+import Q3System
 
 public enum CatalogError: Error, Equatable {
     case badLine(path: String, line: Int, fault: String)

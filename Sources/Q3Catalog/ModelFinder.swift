@@ -1,12 +1,5 @@
 // What `--model` means: a path, a name of models.txt, or the name of a file in the model folder.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// Finds models by what people call them.
 public struct ModelFinder: Sendable {

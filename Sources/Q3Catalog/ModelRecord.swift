@@ -1,4 +1,6 @@
 // What is known of a downloaded file: where it came from and what its bytes were.
+public import Q3System
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else

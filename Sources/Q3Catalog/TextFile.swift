@@ -1,12 +1,5 @@
 // Small text files that anybody may have written.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 enum TextFile {
     /// The text of a regular file of at most `limit` bytes; nil for anything else. A FIFO does not keep it waiting.

@@ -1,6 +1,7 @@
 // The numbers of a checkpoint as config.json has them.
 import Q3GGUF
 import Q3Model
+import Q3System
 
 /// `config.json` of a Qwen3 model, in the spelling of transformers 4 and 5.
 struct CheckpointConfig: Decodable {

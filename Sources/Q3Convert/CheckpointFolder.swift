@@ -1,13 +1,6 @@
 // A Hugging Face folder: its JSON files and where each tensor lies.
 import Q3GGUF
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// The files of a model as `save_pretrained` writes them.
 struct CheckpointFolder {

@@ -1,5 +1,6 @@
 // A Hugging Face tokenizer as the keys that GGUF has for it.
 import Q3GGUF
+import Q3System
 
 /// The vocabulary of `tokenizer.json`, or of `vocab.json` and `merges.txt`, with the tokens that were added to it.
 struct CheckpointTokenizer {

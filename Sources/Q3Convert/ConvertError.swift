@@ -1,5 +1,6 @@
 // Everything that keeps a model from being made.
 public import Q3GGUF
+import Q3System
 
 /// Why a model could not be converted or quantized.
 public enum ConvertError: Error, Sendable, Equatable {

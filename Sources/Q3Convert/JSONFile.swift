@@ -1,5 +1,6 @@
 // JSON files of a folder: how much of them is read, and what is said of bad ones.
 import Q3GGUF
+import Q3System
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -25,7 +26,7 @@ enum JSONFile {
                 path: file.path, fault: "it has \(file.byteCount) bytes, wanted at most \(byteLimit)")
         }
         var data = Data(count: file.byteCount)
-        try data.withUnsafeMutableBytes { unsafe try file.read(at: 0, into: $0) }
+        unsafe try data.withUnsafeMutableBytes { unsafe try file.read(at: 0, into: $0) }
         return data
     }
 

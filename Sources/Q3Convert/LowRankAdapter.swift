@@ -1,6 +1,7 @@
 // A PEFT LoRA adapter, merged into the weights that it changes: W + scale · B · A.
 import Q3GGUF
 import Q3Kernels
+import Q3System
 
 /// The matrices of an adapter folder. They are held as f32; they are small beside the model.
 struct LowRankAdapter {

@@ -1,6 +1,7 @@
 // Writes a model piece by piece on all cores, in memory that does not grow with the model.
 import Q3GGUF
 import Q3Kernels
+import Q3System
 import Synchronization
 
 /// How a model is written.

@@ -2,6 +2,7 @@
 //
 //     header length u64  {"name": {"dtype": "BF16", "shape": [rows, columns], "data_offsets": [begin, end]}, ...}  values
 import Q3GGUF
+import Q3System
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials

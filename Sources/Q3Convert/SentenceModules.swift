@@ -1,5 +1,6 @@
 // What sentence-transformers says of a folder: prompts, and what follows the model.
 import Q3GGUF
+import Q3System
 
 /// The modules that sentence-transformers would run, refused where q3 computes something else.
 struct SentenceModules {

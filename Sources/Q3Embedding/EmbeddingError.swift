@@ -1,6 +1,7 @@
 // Everything that can be wrong with an embedding model, a text or a request.
 
 import Q3GGUF
+import Q3System
 
 /// Why a text got no vector, or why a file cannot give any.
 public enum EmbeddingError: Error, Sendable, Equatable {

@@ -1,12 +1,5 @@
 // Multinomial logistic regression: what a linear classifier can read from vectors.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// A linear classifier with the optimum of scikit-learn's `LogisticRegression(C=1)`: the sum of the log losses plus half of
 /// the squared weights, biases free.

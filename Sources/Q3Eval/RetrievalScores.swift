@@ -1,12 +1,5 @@
 // How good rankings are: nDCG, average precision, recall, precision, reciprocal rank and hit rate at a number of cuts.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// Means over queries, as trec_eval (which BEIR and MTEB call through pytrec_eval) computes them.
 ///

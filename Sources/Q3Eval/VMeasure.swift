@@ -1,12 +1,5 @@
 // How well clusters match the true classes.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// The harmonic mean of homogeneity (a cluster holds one class) and completeness (a class is in one cluster), from
 /// entropies (Rosenberg and Hirschberg, 2007). A single class, or a single cluster, has no entropy and counts as matched.

@@ -1,29 +1,22 @@
 // Says in one line what is wrong with a file, where, and what to do about it.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 extension GGUFError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .cannotOpen(let path, let code):
-            "cannot open \(path.escapedForTerminal): \(systemText(code))"
+            "cannot open \(path.escapedForTerminal): \(SystemError(code: code))"
         case .notRegularFile(let path):
             "\(path.escapedForTerminal) is not a regular file; give the path of a .gguf file"
         case .empty(let path):
             "\(path.escapedForTerminal) is empty; download it again"
         case .cannotMap(let path, let byteCount, let code):
-            "cannot map the \(byteCount) bytes of \(path.escapedForTerminal): \(systemText(code)); "
+            "cannot map the \(byteCount) bytes of \(path.escapedForTerminal): \(SystemError(code: code)); "
                 + "raise the address space limit (ulimit -v)"
         case .changed(let path):
             "\(path.escapedForTerminal) was changed while in use; load it again"
         case .cannotWrite(let path, let code):
-            "cannot write \(path.escapedForTerminal): \(systemText(code))"
+            "cannot write \(path.escapedForTerminal): \(SystemError(code: code))"
         case .notGGUF(let format):
             "not a GGUF file: \(format.rawValue)"
         case .bigEndian:
@@ -94,8 +87,4 @@ extension GGUFError.TextFault: CustomStringConvertible {
         case .notUTF8: "is not UTF-8"
         }
     }
-}
-
-private func systemText(_ code: CInt) -> String {
-    unsafe String(cString: strerror(code))
 }

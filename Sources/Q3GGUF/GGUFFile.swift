@@ -1,4 +1,5 @@
 // One GGUF file, mapped and checked: metadata, tensor table, and the bytes of each tensor in place.
+import Q3System
 
 /// A GGUF model file of version 2 or 3 in memory, mapped as a rule.
 ///

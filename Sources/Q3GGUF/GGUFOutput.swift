@@ -1,7 +1,8 @@
 // A GGUF file whose tensors are being written, in any order and by any thread.
+import Q3System
 
 /// What `GGUFWriter.create` returns. The file appears under its name with `commit`; without it nothing is left behind.
-public final class GGUFOutput {
+public final class GGUFOutput: Sendable {
     private let file: AtomicFile
     private let dataStart: Int
     /// The tensors in file order; offsets count from the start of the data.
@@ -22,11 +23,19 @@ public final class GGUFOutput {
         guard let end = offset.checkedAdding(bytes.byteCount), offset >= 0, end <= tensor.byteCount else {
             throw .wrongByteCount(tensor: tensor.name, wanted: tensor.byteCount, got: offset + bytes.byteCount)
         }
-        try file.write(bytes, at: dataStart + tensor.offset + offset)
+        do throws(SystemError) {
+            try file.write(bytes, at: dataStart + tensor.offset + offset)
+        } catch {
+            throw .cannotWrite(path: file.path, code: error.code)
+        }
     }
 
     /// Brings the file to disk and gives it its name, replacing an older one.
     public func commit() throws(GGUFError) {
-        try file.commit()
+        do throws(SystemError) {
+            try file.commit()
+        } catch {
+            throw .cannotWrite(path: file.path, code: error.code)
+        }
     }
 }

@@ -1,12 +1,5 @@
 // Writes GGUF v3 files of any size: the header from memory, tensor data streamed chunk by chunk.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// Collects metadata and tensors, then writes them as one file.
 ///
@@ -92,10 +85,15 @@ public struct GGUFWriter: Sendable {
             let byteCount = (places.last.map { $0.offset.checkedAdding($0.byteCount) } ?? 0)?
                 .checkedAdding(dataStart)?.checkedRoundedUp(to: alignment)
         else { throw .cannotWrite(path: path, code: EFBIG) }
-        let file = try AtomicFile(
-            path: path, byteCount: tensors.isEmpty ? header.count : byteCount, announcing: announcing)
-        unsafe try file.write(header.span.bytes, at: 0)
-        let output = GGUFOutput(file: file, dataStart: dataStart, tensors: places)
+        let output: GGUFOutput
+        do throws(SystemError) {
+            let file = try AtomicFile(path: path, announcing: announcing)
+            try file.resize(to: tensors.isEmpty ? header.count : byteCount)
+            unsafe try file.write(header.span.bytes, at: 0)
+            output = GGUFOutput(file: file, dataStart: dataStart, tensors: places)
+        } catch {
+            throw .cannotWrite(path: path, code: error.code)
+        }
         for (index, tensor) in tensors.enumerated() { try write(tensor, at: index, to: output) }
         return output
     }

@@ -1,12 +1,5 @@
 // A model's bytes read-only in memory: a file mapped or copied, or what is there already. The only place that opens a model file.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// A file's bytes: mapped, they are paged in on first touch and shared with every process that maps the same file; copied,
 /// nothing that happens to the file touches them.

@@ -1,4 +1,5 @@
 // Reads the metadata pairs of a file into a table of where their values are.
+import Q3System
 
 extension Metadata {
     /// Reads `count` pairs from the front of `cursor`.

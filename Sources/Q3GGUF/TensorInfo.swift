@@ -1,4 +1,5 @@
 // One row of a file's tensor table: name, shape, type and where the bytes are.
+import Q3System
 
 /// Where a tensor of a GGUF file is and how it is laid out.
 public struct TensorInfo: Sendable, Equatable {

@@ -1,4 +1,5 @@
 // Reads the table of tensors and gives each its checked place in the file.
+import Q3System
 
 struct TensorTable {
     private(set) var tensors: [TensorInfo] = []

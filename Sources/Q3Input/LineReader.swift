@@ -1,12 +1,5 @@
 // Lines of a file or a pipe, in bounded memory, with the place of each.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// Reads lines that end in LF or CRLF; the last one may end with the input. A byte order mark at the start is skipped.
 package final class LineReader {

@@ -1,14 +1,7 @@
 // One block of work memory, laid out before it exists, and the views that operations get of it.
 
 internal import CShims
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#else
-    internal import Darwin
-#endif
+import Q3System
 
 /// Adds up the places of an arena: what is planned is what is allocated.
 public struct ArenaLayout: Sendable {

@@ -25,6 +25,3 @@ public enum ISA: Sendable, CaseIterable {
     /// Its kernels, which are constants of the program.
     var kernels: q3_kernels { unsafe q3_kernels_of(raw).pointee }
 }
-
-/// Processors that this process may use.
-public var processorCount: Int { Int(q3_processor_count()) }

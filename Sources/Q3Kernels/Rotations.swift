@@ -1,12 +1,5 @@
 // The angles of rotary embedding: cosines and sines for each position.
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#else
-    internal import Darwin
-#endif
+import Q3System
 
 /// cos and sin of position · theta^(-2i/headDim), [positions, headDim/2].
 ///

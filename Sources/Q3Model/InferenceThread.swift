@@ -1,14 +1,7 @@
 // The one thread that enters the team.
 
+import Q3System
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// Runs jobs one after another on a thread of its own, first come, first served.
 ///

@@ -1,5 +1,6 @@
 // What a checkpoint was made for, told from what its file says and never from its vectors.
 public import Q3GGUF
+import Q3System
 
 /// What a GGUF file was made for, and what in the file says so.
 public struct ModelRole: Sendable, Equatable {

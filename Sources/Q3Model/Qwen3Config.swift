@@ -2,6 +2,7 @@
 
 public import Q3GGUF
 import Q3Kernels
+import Q3System
 
 /// The sizes and constants of one Qwen3 checkpoint, read from the file's metadata and checked.
 public struct Qwen3Config: Sendable, Equatable {

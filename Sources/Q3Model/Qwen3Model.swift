@@ -2,6 +2,7 @@
 
 public import Q3GGUF
 package import Q3Kernels
+import Q3System
 import Synchronization
 
 /// How activations are rounded before they meet quantized weights.

@@ -2,6 +2,7 @@
 
 import Q3GGUF
 import Q3Kernels
+import Q3System
 
 /// One transformer layer. Matrices are [outputs, inputs].
 struct Qwen3Layer: Sendable {

@@ -4,6 +4,7 @@
     internal import NIOCore
     internal import NIOHTTP1
     internal import Q3Catalog
+    import Q3System
 
     /// One file on its way.
     struct Download {

@@ -1,12 +1,5 @@
 // The network addresses behind a host's name, and which of them are the world's.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// An address as numbers: 4 bytes of IPv4 or 16 of IPv6.
 struct HostAddress: Sendable, Equatable {

@@ -1,5 +1,6 @@
 // What a hub says about a file in the headers of its answers.
 internal import Q3Catalog
+import Q3System
 
 /// Facts from the configured host only; what a redirect leads to has no say.
 struct HubFacts: Sendable, Equatable {

@@ -1,17 +1,11 @@
 // The unfinished file of a download, which the next pull goes on with.
 internal import Q3Catalog
+import Q3System
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
     import Foundation
-#endif
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
 #endif
 
 /// Which bytes a part is the beginning of; NAME.part.json holds it.
@@ -80,8 +74,11 @@ final class PartFile {
 
     func append(_ bytes: UnsafeRawBufferPointer) throws(PullError) {
         guard lseek(descriptor, off_t(byteCount), SEEK_SET) >= 0 else { throw .cannotWrite(path: path, code: errno) }
-        let code = unsafe Self.writeAll(bytes, to: descriptor)
-        guard code == 0 else { throw .cannotWrite(path: path, code: code) }
+        do throws(SystemError) {
+            unsafe try writeAll(RawSpan(_unsafeBytes: bytes), to: descriptor)
+        } catch {
+            throw .cannotWrite(path: path, code: error.code)
+        }
         byteCount += bytes.count
     }
 
@@ -92,7 +89,11 @@ final class PartFile {
 
     /// Brings the bytes to disk, then gives them their name.
     func publish(as fileName: String) throws(PullError) {
-        guard fsync(descriptor) == 0 else { throw .cannotWrite(path: path, code: errno) }
+        do throws(SystemError) {
+            try flush(descriptor)
+        } catch {
+            throw .cannotWrite(path: path, code: error.code)
+        }
         try folder.rename(name, to: fileName)
         folder.remove(originName)
         folder.sync()
@@ -101,18 +102,6 @@ final class PartFile {
     func discard() {
         folder.remove(name)
         folder.remove(originName)
-    }
-
-    /// Writes all bytes, taking up short and interrupted writes. Returns 0 or errno.
-    static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: CInt) -> CInt {
-        var done = 0
-        while done < bytes.count {
-            let count = unsafe write(descriptor, bytes.baseAddress! + done, bytes.count - done)
-            if count > 0 { done += count }
-            if count == 0 { return EIO }
-            if count < 0, errno != EINTR { return errno }
-        }
-        return 0
     }
 }
 

@@ -1,14 +1,7 @@
 // What can keep a model from being downloaded. Nothing here holds a token, nor an address with its query.
 internal import Q3Catalog
 internal import Q3GGUF
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 public enum PullError: Error {
     // The arguments and the environment.
@@ -72,13 +65,14 @@ extension PullError: CustomStringConvertible {
         case .otherHashAsked(let name, let known):
             return "--sha256 is not the hash that models.txt has for \(name), which is \(known)"
         case .cannotCreate(let path, let code):
-            return "cannot create \(path.escapedForTerminal): \(text(code))"
+            return "cannot create \(path.escapedForTerminal): \(SystemError(code: code))"
         case .notPlain(let path, let what):
             return "\(path.escapedForTerminal) is \(what), through which q3 does not write; remove it"
         case .cannotWrite(let path, let code):
-            return "cannot write \(path.escapedForTerminal): \(text(code)); the next pull goes on from there"
+            return
+                "cannot write \(path.escapedForTerminal): \(SystemError(code: code)); the next pull goes on from there"
         case .cannotRead(let path, let code):
-            return "cannot read \(path.escapedForTerminal): \(text(code))"
+            return "cannot read \(path.escapedForTerminal): \(SystemError(code: code))"
         case .noSpace(let path, let needed, let free):
             return
                 "\(path.escapedForTerminal) needs \(megabytes(needed)) more, but \(megabytes(free)) are free there; make "
@@ -134,8 +128,6 @@ extension PullError: CustomStringConvertible {
             return "what came for \(name) was deleted: \(fault)"
         }
     }
-
-    private func text(_ code: CInt) -> String { unsafe String(cString: strerror(code)) }
 
     private func megabytes(_ count: Int) -> String { count < 1_000_000 ? "\(count) bytes" : "\(count / 1_000_000) MB" }
 }

@@ -1,14 +1,6 @@
 // The model folder, held open so that nothing that happens to its path can lead a write elsewhere.
 internal import Q3Catalog
-internal import Q3Kernels
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// A folder in which files are made, renamed and deleted by name. No name in it is followed if it is a link.
 final class PullFolder: Sendable {
@@ -79,8 +71,10 @@ final class PullFolder: Sendable {
     func remove(_ name: String) { unsafe unlinkat(descriptor, name, 0) }
 
     func rename(_ name: String, to newName: String) throws(PullError) {
-        guard unsafe renameat(descriptor, name, descriptor, newName) == 0 else {
-            throw .cannotWrite(path: file(newName), code: errno)
+        do throws(SystemError) {
+            try Q3System.rename(name, to: newName, in: descriptor)
+        } catch {
+            throw .cannotWrite(path: file(newName), code: error.code)
         }
     }
 
@@ -89,18 +83,18 @@ final class PullFolder: Sendable {
 
     /// Writes a small file, which appears when it is whole.
     func write(_ bytes: [UInt8], to name: String) throws(PullError) {
-        let partName = ".\(name).\(getpid())"
-        remove(partName)
-        let descriptor = opened(partName, O_WRONLY | O_CREAT | O_EXCL)
-        guard descriptor >= 0 else { throw .cannotCreate(path: file(name), code: errno) }
-        defer { close(descriptor) }
-        let code = unsafe bytes.withUnsafeBytes { unsafe PartFile.writeAll($0, to: descriptor) }
-        guard code == 0, fsync(descriptor) == 0 else {
-            let code = code == 0 ? errno : code
-            remove(partName)
-            throw .cannotWrite(path: file(name), code: code)
+        let new: AtomicFile
+        do throws(SystemError) {
+            new = try AtomicFile(path: name, in: descriptor)
+        } catch {
+            throw .cannotCreate(path: file(name), code: error.code)
         }
-        try rename(partName, to: name)
+        do throws(SystemError) {
+            unsafe try new.write(bytes.span.bytes)
+            try new.commit()
+        } catch {
+            throw .cannotWrite(path: file(name), code: error.code)
+        }
     }
 }
 

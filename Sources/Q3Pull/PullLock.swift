@@ -1,12 +1,5 @@
 // One download of a file at a time, also between processes.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// Holds a file's lock while it lives. The system lets go of it when the process ends, however that happens.
 final class PullLock {

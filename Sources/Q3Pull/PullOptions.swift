@@ -1,5 +1,6 @@
 // How a model is downloaded.
 public import Q3Catalog
+public import Q3System
 
 public struct PullOptions: Sendable {
     /// Only looks into the folder; opens no socket.

@@ -5,6 +5,7 @@
     internal import NIOHTTP1
     public import Q3Catalog
     internal import Q3GGUF
+    import Q3System
 
     /// Downloads models. The file has its name only after its bytes were checked and are on disk.
     public struct Puller {

@@ -1,6 +1,7 @@
 // Everything that can be wrong with a reranker's file, a pair of texts or a request.
 
 import Q3GGUF
+import Q3System
 
 /// Why a pair got no score, or why a file cannot give any.
 public enum RerankError: Error, Sendable, Equatable {

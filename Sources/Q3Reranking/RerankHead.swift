@@ -1,15 +1,8 @@
 // The last matrix of a reranker, of which only the rows for yes and no are ever needed.
 public import Q3GGUF
 import Q3Model
+import Q3System
 import Q3Tokenizer
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// Where the logits of yes and no come from, told from the file alone.
 public enum RerankHeadSource: Sendable, Equatable {

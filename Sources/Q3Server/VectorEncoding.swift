@@ -1,19 +1,12 @@
 // How a vector is scaled and written in an answer.
 #if Server
 import Q3Embedding
+import Q3System
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
-#endif
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
 #endif
 
 /// The length that a vector is given.

@@ -1,6 +1,7 @@
 // What can be wrong with a vocabulary, and what the person who loads it can do about it.
 
 import Q3GGUF
+import Q3System
 
 /// A vocabulary that cannot be used, or an id that does not belong to it. Token ids and merge numbers count from 0.
 public enum TokenizerError: Error, Equatable, Sendable {

@@ -1,12 +1,5 @@
 // The variables that a process was started with.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// Variables of the process.
 struct Environment {

@@ -7,14 +7,7 @@ import Q3Input
 import Q3Model
 import Q3Pull
 import Q3Reranking
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// Exit statuses; the numbers up to 77 are those of sysexits.h.
 enum ExitStatus: Int32 {
@@ -55,7 +48,7 @@ struct Failure: Error {
             case ENOMEM, EMFILE, ENFILE: .system
             default: status
             }
-        self.init(status, "\(what): \(unsafe String(cString: strerror(code)))")
+        self.init(status, "\(what): \(SystemError(code: code))")
     }
 
     /// What went wrong in the libraries; `path` names the model where the error does not.

@@ -1,12 +1,5 @@
 // How many files and connections this process may have open.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 enum FileLimit {
     /// Raises the soft limit to the hard one, as servers do, and returns what may be open at once.

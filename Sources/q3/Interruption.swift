@@ -1,13 +1,6 @@
 // What Ctrl-C does: the record being written is finished, an unfinished output file is removed, the process ends.
+import Q3System
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// SIGINT and SIGTERM are waited for by the main thread, because a thread may do what a signal handler must not: wait
 /// until no record is half written, and delete a file. The work is done by other threads.

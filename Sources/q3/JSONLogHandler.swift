@@ -27,7 +27,7 @@
             for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
                 line.add(key, quoted: "\(value)")
             }
-            _ = Terminal.writeAll(Array("\(line)\n".utf8), to: 2)
+            Terminal.write("\(line)\n", to: 2)
         }
     }
 #endif

@@ -2,14 +2,7 @@
 import ArgumentParser
 import Q3Catalog
 import Q3GGUF
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

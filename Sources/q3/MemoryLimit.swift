@@ -1,13 +1,6 @@
 // How much memory the system lets this process have.
 import Q3Input
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 enum MemoryLimit {
     /// Stacks and libraries of a server alone; with less address space its first threads cannot be started.

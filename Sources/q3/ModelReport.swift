@@ -3,6 +3,7 @@ import Q3Embedding
 import Q3GGUF
 import Q3Model
 import Q3Reranking
+import Q3System
 import Q3Tokenizer
 
 struct ModelReport {

@@ -1,11 +1,12 @@
 // Options that several commands share.
 public import ArgumentParser
-public import Q3Catalog
+import Q3Catalog
 public import Q3Convert
 public import Q3Embedding
 import Q3GGUF
 public import Q3Model
 public import Q3Reranking
+public import Q3System
 
 struct ModelArguments: ParsableArguments {
     @Option(

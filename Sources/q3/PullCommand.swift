@@ -3,6 +3,7 @@
     import ArgumentParser
     import Q3Catalog
     import Q3Pull
+    import Q3System
 
     struct PullCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -2,14 +2,7 @@
 import ArgumentParser
 import Q3Kernels
 import Q3Model
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 @main
 enum Q3 {

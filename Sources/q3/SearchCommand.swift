@@ -4,6 +4,7 @@ import Q3Embedding
 import Q3GGUF
 import Q3Input
 import Q3Reranking
+import Q3System
 
 struct SearchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

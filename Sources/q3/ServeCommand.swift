@@ -8,15 +8,8 @@
     import Q3Model
     import Q3Reranking
     import Q3Server
+    import Q3System
     import ServiceLifecycle
-
-    #if canImport(Glibc)
-        import Glibc
-    #elseif canImport(Musl)
-        import Musl
-    #else
-        import Darwin
-    #endif
 
     struct ServeCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

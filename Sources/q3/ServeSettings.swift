@@ -4,14 +4,7 @@
     import Q3Input
     import Q3Model
     import Q3Server
-
-    #if canImport(Glibc)
-        import Glibc
-    #elseif canImport(Musl)
-        import Musl
-    #else
-        import Darwin
-    #endif
+    import Q3System
 
     struct ServeSettings {
         private(set) var options = ServerOptions()

@@ -2,6 +2,7 @@
 import ArgumentParser
 import Q3GGUF
 import Q3Input
+import Q3System
 import Q3Tokenizer
 
 struct TokenizeCommand: ParsableCommand {

@@ -6,6 +6,7 @@ import Q3Embedding
 import Q3GGUF
 import Q3Model
 import Q3Reranking
+import Q3System
 
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,4 +1,5 @@
 // q3 list and q3 verify end to end, and names in place of paths.
+import Q3System
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 // q3 convert and q3 quantize end to end.
 import Q3GGUF
+import Q3System
 import TestSupport
 import Testing
 
@@ -9,13 +10,6 @@ import Testing
     import FoundationEssentials
 #else
     import Foundation
-#endif
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
 #endif
 
 @Suite struct ConversionTests {

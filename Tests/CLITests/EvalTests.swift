@@ -1,5 +1,6 @@
 // q3 eval end to end: its figures beside those of vectors and scores from q3 embed and q3 rerank, and bad data.
 import Q3GGUF
+import Q3System
 import TestSupport
 import Testing
 
@@ -7,13 +8,6 @@ import Testing
     import FoundationEssentials
 #else
     import Foundation
-#endif
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
 #endif
 
 /// MTEB's layout, as far as these tests look.

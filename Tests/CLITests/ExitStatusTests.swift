@@ -1,14 +1,7 @@
 // How commands end: one line of message, an exit status that says which kind, and nothing left lying about.
+import Q3System
 import TestSupport
 import Testing
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 @Suite struct ExitStatusTests {
     private static let model = Fixture.path("tiny-embed-Q8_0.gguf")

@@ -1,15 +1,8 @@
 // Models that change under a running process, and bytes that are no text.
 import Q3GGUF
+import Q3System
 import TestSupport
 import Testing
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 struct HostileTests {
     private static let fixture = Fixture.path("tiny-embed-Q8_0.gguf")

@@ -1,15 +1,8 @@
 // q3 as a process among others: limits of the system, signals at any moment, shared pages, no helpers.
 import Q3GGUF
+import Q3System
 import TestSupport
 import Testing
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 #if os(Linux)
     @Suite struct ProcessTests {

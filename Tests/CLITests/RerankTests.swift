@@ -1,5 +1,6 @@
 // q3 rerank end to end: one query with documents, pairs, orders, and the three kinds of model.
 import Q3GGUF
+import Q3System
 import TestSupport
 import Testing
 
@@ -7,13 +8,6 @@ import Testing
     import FoundationEssentials
 #else
     import Foundation
-#endif
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
 #endif
 
 /// A line of q3 rerank's output.

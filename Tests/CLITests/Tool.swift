@@ -1,4 +1,5 @@
 // Runs the built q3 as a process of its own, as a shell would.
+import Q3System
 import TestSupport
 import Testing
 
@@ -6,13 +7,6 @@ import Testing
     import FoundationEssentials
 #else
     import Foundation
-#endif
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
 #endif
 
 /// What a run left behind.

@@ -1,15 +1,8 @@
 // libFuzzer drives a target; Tests/Fuzz/run builds this with the coverage that it steers by.
 
 #if LIBFUZZER
+    import Q3System
     import TestSupport
-
-    #if canImport(Glibc)
-        import Glibc
-    #elseif canImport(Musl)
-        import Musl
-    #else
-        import Darwin
-    #endif
 
     private typealias RunOne = @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
     private typealias Arguments = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>

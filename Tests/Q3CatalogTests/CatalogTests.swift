@@ -1,5 +1,6 @@
 // The list of models, in the program and in files of others.
 import Q3Catalog
+import Q3System
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 // What a name given to --model leads to.
 import Q3Catalog
+import Q3System
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 // Messages: one line, the numbers in it, nothing that a terminal would act on.
 
+import Q3System
 import Testing
 
 @testable import Q3GGUF

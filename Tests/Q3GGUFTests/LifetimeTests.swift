@@ -1,18 +1,11 @@
 // What is opened is released, what changes is noticed, and what is not a file is refused.
 
 import FoundationEssentials
+import Q3System
 import TestSupport
 import Testing
 
 @testable import Q3GGUF
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 @Suite struct LifetimeTests {
     /// Runs in a process of its own, where no other test opens files.

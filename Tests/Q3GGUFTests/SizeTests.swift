@@ -1,18 +1,11 @@
 // Files that claim enormous things: refused or opened without a piece of memory for what they claim.
 
 import FoundationEssentials
+import Q3System
 import TestSupport
 import Testing
 
 @testable import Q3GGUF
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 @Suite struct SizeTests {
     /// Each in a process of its own that ends if it asks for more than 64 MiB of memory.

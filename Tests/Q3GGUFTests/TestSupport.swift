@@ -1,18 +1,11 @@
 // Temporary files, and reading all that a file offers.
 
 import FoundationEssentials
+import Q3System
 import TestSupport
 import Testing
 
 @testable import Q3GGUF
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 extension TemporaryFolder {
     func write(_ bytes: [UInt8]) throws -> String { try write("model.gguf", bytes) }

@@ -1,17 +1,10 @@
 // A random batch to attend over: runs that branch, one K/V head for several query heads, and the answer in f64.
 
 import CShims
+import Q3System
 import TestSupport
 
 @testable import Q3Kernels
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// Runs of tokens with queries, keys and values.
 @safe struct AttentionCase {

@@ -1,18 +1,11 @@
 // Norms, rotation, SwiGLU and exp: right against f64, and the same bits from every instruction set.
 
 import CShims
+import Q3System
 import TestSupport
 import Testing
 
 @testable import Q3Kernels
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 struct FunctionTests {
     // MARK: - exp

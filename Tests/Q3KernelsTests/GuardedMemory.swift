@@ -1,12 +1,5 @@
 // Memory between two pages without access: a kernel that leaves its buffer ends the test run there and then.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// Zeroed elements whose last byte, or first, touches a page that may not be read or written.
 @safe final class GuardedMemory<Element: BitwiseCopyable> {

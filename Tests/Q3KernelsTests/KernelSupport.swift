@@ -1,17 +1,10 @@
 // What the kernel tests share: the instruction sets under test, seeded numbers, comparison of bits.
 
 import CShims
+import Q3System
 import TestSupport
 
 @testable import Q3Kernels
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 extension ISA {
     static var available: [ISA] { allCases.filter(\.isAvailable) }

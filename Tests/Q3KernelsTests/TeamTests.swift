@@ -2,18 +2,11 @@
 
 import CShims
 import Q3GGUF
+import Q3System
 import TestSupport
 import Testing
 
 @testable import Q3Kernels
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 @Suite(.serialized) struct TeamTests {
     /// One row of marks for each thread, so that no two threads write to one place.

@@ -3,18 +3,11 @@
 
 import FoundationEssentials
 import Q3GGUF
+import Q3System
 import TestSupport
 import Testing
 
 @testable import Q3Model
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 struct HostileModelTests {
     /// Each bit of the header flipped: the file is refused, or it loads and runs.

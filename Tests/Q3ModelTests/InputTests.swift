@@ -3,17 +3,10 @@
 import FoundationEssentials
 import Q3GGUF
 import Q3Model
+import Q3System
 import Synchronization
 import TestSupport
 import Testing
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 struct InputTests {
     @Test func emptyBatch() async throws {

@@ -1,5 +1,6 @@
 // What answers and the environment say.
 import Q3Catalog
+import Q3System
 import Testing
 
 @testable import Q3Pull

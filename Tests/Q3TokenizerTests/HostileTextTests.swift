@@ -2,19 +2,12 @@
 
 import FoundationEssentials
 import Q3GGUF
+import Q3System
 import Synchronization
 import TestSupport
 import Testing
 
 @testable import Q3Tokenizer
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 @Suite struct HostileTextTests {
     #if DEBUG

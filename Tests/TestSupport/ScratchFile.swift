@@ -1,12 +1,5 @@
 // A file for tests that need a new content thousands of times.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// One file whose content is replaced in place, which is a hundred times as fast as new files.
 public final class ScratchFile {

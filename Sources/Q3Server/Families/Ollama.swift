@@ -5,6 +5,7 @@ import Hummingbird
 import Q3Embedding
 import Q3GGUF
 import Q3Model
+import Q3System
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

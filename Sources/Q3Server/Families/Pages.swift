@@ -5,6 +5,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import Q3Model
+import Q3System
 
 extension APIFamily {
     /// What operators and people look at, beside the routes of the peers.

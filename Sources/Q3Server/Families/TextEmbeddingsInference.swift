@@ -5,6 +5,7 @@ import NIOCore
 import Q3Embedding
 import Q3Model
 import Q3Reranking
+import Q3System
 import Q3Tokenizer
 
 extension APIFamily {

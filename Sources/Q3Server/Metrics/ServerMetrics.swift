@@ -3,6 +3,7 @@
 import CoreMetrics
 import Metrics
 import Q3Model
+import Q3System
 import Synchronization
 
 struct ServerMetrics: Sendable {

@@ -1,12 +1,5 @@
 // The axis of a plot: what it spans, where its ticks are, and what they are called.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 struct Axis {
     private let range: ClosedRange<Double>

@@ -2,14 +2,7 @@
 import Q3GGUF
 import Q3Kernels
 import Q3Model
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// One operation of a layer: products that share their input.
 struct LayerProducts {

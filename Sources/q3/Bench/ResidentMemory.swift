@@ -1,12 +1,5 @@
 // The most memory that this process has had resident.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 enum ResidentMemory {
     /// Forgets the peak so far where the system can (Linux); elsewhere peaks only grow, so small cases come first.
@@ -14,7 +7,7 @@ enum ResidentMemory {
         #if os(Linux)
             let descriptor = unsafe open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC)
             guard descriptor >= 0 else { return }
-            _ = Terminal.writeAll([UInt8(ascii: "5")], to: descriptor)
+            Terminal.write("5", to: descriptor)
             close(descriptor)
         #endif
     }

@@ -3,15 +3,8 @@ import Q3Embedding
 import Q3GGUF
 import Q3Kernels
 import Q3Model
+import Q3System
 import Q3Tokenizer
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 struct StartCase {
     let setup: BenchSetup

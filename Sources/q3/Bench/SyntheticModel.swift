@@ -1,14 +1,7 @@
 // Model files of the right shapes and types with random weights, made in a second to measure speed without a download.
 import ArgumentParser
 import Q3GGUF
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// A size and a type, such as "0.6B:Q4_K_M".
 struct SyntheticModel: ExpressibleByArgument, CustomStringConvertible {

@@ -1,13 +1,6 @@
 // Data of evaluations: files of JSON lines or of columns, whose every line must be usable.
 import Q3Input
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// A line of labelled data.
 struct EvalRecord<Content> {

@@ -1,6 +1,7 @@
 // What an evaluation found, as a table for people and in the layout of MTEB's results.
 import Q3Eval
 import Q3GGUF
+import Q3System
 
 /// The result of one task.
 struct EvalReport {

@@ -1,7 +1,7 @@
 /* SHA-256 as FIPS 180-4 has it, with the SHA instructions of x86 where they are. */
 #include <string.h>
 
-#include "CShims.h"
+#include "CQ3System.h"
 
 /* The first 32 bits of the fractions of the cube roots of the first 64 primes. */
 static const uint32_t constants[64] = {

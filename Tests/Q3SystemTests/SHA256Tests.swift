@@ -1,5 +1,5 @@
 // SHA-256 against the examples of NIST, with the machine's instructions and without.
-import Q3Kernels
+import Q3System
 import Testing
 
 @Suite struct SHA256Tests {

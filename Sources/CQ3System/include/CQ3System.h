@@ -1,0 +1,28 @@
+/* What Q3System needs from C: SHA-256 with the machine's instructions, and the number of processors. */
+#ifndef CQ3SYSTEM_H
+#define CQ3SYSTEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Processors that this process may use. */
+unsigned q3_processor_count(void);
+
+/* A SHA-256 under way. */
+typedef struct {
+    uint32_t state[8];
+    uint64_t count;    /* bytes so far */
+    uint8_t block[64]; /* the last count % 64 of them */
+    bool instructions;
+} q3_sha256;
+
+/* Whether this machine has instructions for SHA-256 that we use. */
+bool q3_sha256_has_instructions(void);
+/* Begins a hash, with those instructions if asked to and if there are any; the hash is the same. */
+void q3_sha256_init(q3_sha256 *hash, bool instructions);
+void q3_sha256_update(q3_sha256 *hash, const void *bytes, size_t count);
+/* Gives the hash of all bytes, after which it takes no more. */
+void q3_sha256_finish(q3_sha256 *hash, uint8_t digest[32]);
+
+#endif

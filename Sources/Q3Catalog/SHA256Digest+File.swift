@@ -1,0 +1,22 @@
+// The hash of an open model file.
+public import Q3GGUF
+public import Q3System
+
+extension SHA256Digest {
+    /// Reads an open model file, whatever has its name meanwhile; `progress` is told of the bytes read.
+    public init(of file: GGUFFile, progress: (_ byteCount: Int) -> Void) throws(GGUFError) {
+        var hash = SHA256()
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+        defer { unsafe buffer.deallocate() }
+        var offset = 0
+        while offset < file.byteCount {
+            let count = min(buffer.count, file.byteCount - offset)
+            let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+            unsafe try file.read(at: offset, into: piece)
+            unsafe hash.update(UnsafeRawBufferPointer(piece))
+            offset += count
+            progress(offset)
+        }
+        self.init(hash)
+    }
+}
