@@ -19,15 +19,22 @@ func pull(_ name: String, _ package: String) -> Target.Dependency {
     .product(name: name, package: package, condition: .when(traits: ["Pull"]))
 }
 
+/// What `ModelOptions`, `Tokenizer`, `GGUFFile` and their like are declared in.
+let engine = ["Q3Model", "Q3Tokenizer", "Q3GGUF"]
+
 let package = Package(
     name: "q3",
-    platforms: [.macOS(.v26)],
+    // InlineArray, which the tokenizer's cache is made of, is in the systems' own library from these versions on.
+    platforms: [.macOS(.v26), .iOS(.v26)],
     products: [
-        .library(name: "Q3Embedding", targets: ["Q3Embedding"]),
-        .library(name: "Q3Reranking", targets: ["Q3Reranking"]),
+        // Each library has every module whose types stand in its signatures, and re-exports them.
+        .library(name: "Q3Embedding", targets: ["Q3Embedding"] + engine),
+        .library(name: "Q3Reranking", targets: ["Q3Reranking"] + engine),
         .library(name: "Q3GGUF", targets: ["Q3GGUF"]),
-        .library(name: "Q3Mini", targets: ["Q3Mini"]),
-        .library(name: "Q3Server", targets: ["Q3Server"]),
+        .library(name: "Q3Mini", targets: ["Q3Mini", "Q3Embedding"] + engine),
+        .library(name: "Q3Server", targets: ["Q3Server", "Q3Embedding", "Q3Reranking"] + engine),
+        // For the package in Benchmarks alone: it changes without notice.
+        .library(name: "_Q3Kernels", targets: ["Q3Kernels"]),
         .executable(name: "q3", targets: ["q3"]),
     ],
     traits: [

@@ -37,7 +37,7 @@ public struct Fingerprint: Sendable, Hashable, LosslessStringConvertible {
         for key in ["tokenizer.ggml.tokens", "tokenizer.ggml.merges"] {
             let strings = try metadata.stringArray(key)
             hash.combine(UInt64(strings.count))
-            unsafe strings.forEach { _, bytes in unsafe hash.combine(bytes) }
+            unsafe strings.forEachBytes { _, bytes in unsafe hash.combine(bytes) }
         }
 
         // By name, because converters differ in the order in which they write tensors.

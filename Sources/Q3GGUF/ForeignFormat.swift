@@ -2,12 +2,19 @@
 
 /// What a file that does not begin with "GGUF" seems to be.
 public enum ForeignFormat: String, Sendable, Equatable {
+    /// The text that Git LFS leaves in place of a file.
     case gitLFSPointer = "it is a Git LFS pointer, the model itself was not downloaded; run `git lfs pull`"
+    /// A web page.
     case html = "it is a web page, probably an error page saved in place of the download; download it again"
+    /// A format before GGUF.
     case oldGGML = "it is an old GGML file; get or convert the model again as GGUF"
+    /// A safetensors file.
     case safetensors = "it is a safetensors file; convert it to GGUF first"
+    /// A zip archive, as PyTorch writes.
     case zip = "it is a zip archive (perhaps PyTorch weights); unpack it or convert it to GGUF"
+    /// gzip-compressed.
     case gzip = "it is gzip-compressed; unpack it first"
+    /// None of these.
     case unknown = "it does not begin with \"GGUF\"; check that this is the model file"
 
     /// Guesses from the first bytes of a file.

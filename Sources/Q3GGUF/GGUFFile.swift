@@ -7,15 +7,18 @@ import Q3System
 /// its bytes are touched. The map is released with the last reference to the file, its metadata or its string arrays.
 ///
 ///     let file = try GGUFFile(path: "Qwen3-Embedding-0.6B-Q8_0.gguf")
-///     let layers = try file.metadata.uint32("qwen3.block_count")
+///     let layers = try file.metadata.required("qwen3.block_count", as: UInt32.self)
 ///     let matrix = file.tensor(named: "token_embd.weight")
 public final class GGUFFile: Sendable {
+    /// The path that it was opened at; "q3-mini (built in)" and the like for a file in memory.
     public let path: String
+    /// Bytes of the whole file.
     public let byteCount: Int
     /// Version of the container format.
     public let version: UInt32
     /// Bytes to whose multiples tensor data is aligned in the file; a power of two, down to 1.
     public let alignment: Int
+    /// The key-value pairs.
     public let metadata: Metadata
     /// The tensor table, in file order.
     public let tensors: [TensorInfo]
@@ -54,15 +57,31 @@ public final class GGUFFile: Sendable {
         indexOfTensor[name].map { tensors[$0] }
     }
 
+    /// Calls `body` with the bytes of one of this file's own tensors, in the map: aligned only as `alignment` promises.
+    public func withBytes<R, E: Error>(
+        of tensor: TensorInfo, _ body: (RawSpan) throws(E) -> R
+    ) throws(E) -> R {
+        try withExtendedLifetime(self) { () throws(E) in try body(unsafe RawSpan(_unsafeBytes: bytes(of: tensor))) }
+    }
+
+    /// Copies bytes of one of this file's own tensors into all of `memory`, from the tensor's byte `offset` on. Unlike
+    /// `withBytes(of:)` that maps nothing into memory: for one pass over a large file. Throws `GGUFError.wrongByteCount` for
+    /// bytes outside the tensor, `cannotOpen` or `changed` where the file cannot be read.
+    public func read(_ tensor: TensorInfo, at offset: Int, into memory: inout MutableRawSpan) throws(GGUFError) {
+        try unsafe memory.withUnsafeMutableBytes { memory throws(GGUFError) in
+            unsafe try read(tensor, at: offset, into: memory)
+        }
+    }
+
     /// The bytes of one of this file's own tensors, in the map: valid while the file lives, and aligned only as
     /// `alignment` promises.
-    @unsafe public func bytes(of tensor: TensorInfo) -> UnsafeRawBufferPointer {
+    @unsafe package func bytes(of tensor: TensorInfo) -> UnsafeRawBufferPointer {
         unsafe mapping.bytes(in: tensor.offset..<tensor.offset + tensor.byteCount)
     }
 
     /// Copies bytes of one of this file's own tensors, from the tensor's byte `offset` on. Unlike `bytes(of:)` that maps
     /// nothing into memory: for whoever passes once over a large file.
-    @unsafe public func read(
+    @unsafe package func read(
         _ tensor: TensorInfo, at offset: Int, into memory: UnsafeMutableRawBufferPointer
     ) throws(GGUFError) {
         guard let end = offset.checkedAdding(memory.count), offset >= 0, end <= tensor.byteCount else {

@@ -34,6 +34,7 @@ public struct GGUFWriter: Sendable {
 
     private static let chunkByteCount = 1 << 20
 
+    /// Without metadata and tensors yet.
     public init() {}
 
     /// Sets the value of a key; a key set again keeps its place.

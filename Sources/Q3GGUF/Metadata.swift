@@ -2,9 +2,12 @@
 
 /// Key-value pairs of a GGUF file. Values stay in the map and are decoded when asked for.
 ///
-/// The getters without "optional" in their name throw `missingKey`; all throw `wrongType` for a value of another type
-/// rather than convert it. The one exception is `uint32`, which also takes an `i32` or `u64` whose value fits, because
-/// converters differ there.
+///     let layers = try metadata.required("qwen3.block_count", as: UInt32.self)
+///     let name: String? = try metadata.value("general.name")
+///     for (key, value) in metadata { print(key, value.type.name) }
+///
+/// A value of another type is an error and is not converted. The one exception is `UInt32`, which also takes an `i32` or
+/// `u64` whose value fits, because converters differ there.
 public struct Metadata: Sendable {
     /// One pair, with the place of its value.
     struct Entry: Sendable {
@@ -61,14 +64,14 @@ public struct Metadata: Sendable {
 
     // MARK: - Values that may be absent
 
-    public func optionalString(_ key: String) throws(GGUFError) -> String? {
+    package func optionalString(_ key: String) throws(GGUFError) -> String? {
         guard let index = indexOfKey[key] else { return nil }
         guard entries[index].type == .string else { throw wrongType(key, wanted: "string") }
         guard let text = file.text(in: entries[index].range) else { throw .invalidUTF8(key: key) }
         return text
     }
 
-    public func optionalUInt32(_ key: String) throws(GGUFError) -> UInt32? {
+    package func optionalUInt32(_ key: String) throws(GGUFError) -> UInt32? {
         let fitting: UInt32?
         let got: String
         switch value(key) {
@@ -82,7 +85,7 @@ public struct Metadata: Sendable {
         return fitting
     }
 
-    public func optionalFloat32(_ key: String) throws(GGUFError) -> Float? {
+    package func optionalFloat32(_ key: String) throws(GGUFError) -> Float? {
         switch value(key) {
         case nil: nil
         case .float32(let value): value
@@ -90,7 +93,7 @@ public struct Metadata: Sendable {
         }
     }
 
-    public func optionalBool(_ key: String) throws(GGUFError) -> Bool? {
+    package func optionalBool(_ key: String) throws(GGUFError) -> Bool? {
         switch value(key) {
         case nil: nil
         case .bool(let value): value
@@ -98,7 +101,7 @@ public struct Metadata: Sendable {
         }
     }
 
-    public func optionalStringArray(_ key: String) throws(GGUFError) -> StringArray? {
+    package func optionalStringArray(_ key: String) throws(GGUFError) -> StringArray? {
         guard let value = value(key) else { return nil }
         guard case .array(let array) = value, let strings = array.strings else {
             throw wrongType(key, wanted: "array of string")
@@ -106,37 +109,47 @@ public struct Metadata: Sendable {
         return strings
     }
 
-    public func optionalInt32Array(_ key: String) throws(GGUFError) -> [Int32]? {
+    package func optionalInt32Array(_ key: String) throws(GGUFError) -> [Int32]? {
+        try numbers(key)
+    }
+
+    func numbers<T: MetadataScalar>(_ key: String) throws(GGUFError) -> [T]? {
         guard let value = value(key) else { return nil }
-        guard case .array(let array) = value, let elements = array.elements(as: Int32.self) else {
-            throw wrongType(key, wanted: "array of i32")
+        guard case .array(let array) = value, let elements = array.elements(as: T.self) else {
+            throw wrongType(key, wanted: "array of \(T.valueType.name)")
         }
         return elements
     }
 
+    func scalar<T: MetadataScalar>(_ key: String) throws(GGUFError) -> T? {
+        guard let index = indexOfKey[key] else { return nil }
+        guard entries[index].type == T.valueType else { throw wrongType(key, wanted: T.valueType.name) }
+        return file.load(at: entries[index].range.lowerBound)
+    }
+
     // MARK: - Values that must be there
 
-    public func string(_ key: String) throws(GGUFError) -> String {
+    package func string(_ key: String) throws(GGUFError) -> String {
         try require(optionalString(key), key)
     }
 
-    public func uint32(_ key: String) throws(GGUFError) -> UInt32 {
+    package func uint32(_ key: String) throws(GGUFError) -> UInt32 {
         try require(optionalUInt32(key), key)
     }
 
-    public func float32(_ key: String) throws(GGUFError) -> Float {
+    package func float32(_ key: String) throws(GGUFError) -> Float {
         try require(optionalFloat32(key), key)
     }
 
-    public func bool(_ key: String) throws(GGUFError) -> Bool {
+    package func bool(_ key: String) throws(GGUFError) -> Bool {
         try require(optionalBool(key), key)
     }
 
-    public func stringArray(_ key: String) throws(GGUFError) -> StringArray {
+    package func stringArray(_ key: String) throws(GGUFError) -> StringArray {
         try require(optionalStringArray(key), key)
     }
 
-    public func int32Array(_ key: String) throws(GGUFError) -> [Int32] {
+    package func int32Array(_ key: String) throws(GGUFError) -> [Int32] {
         try require(optionalInt32Array(key), key)
     }
 

@@ -1,21 +1,35 @@
 // Metadata values: scalars, strings and arrays, as the reader gives them and the writer takes them.
 
 /// A metadata value.
-public enum MetadataValue: Sendable {
+public enum MetadataValue: Sendable, Equatable {
+    /// "u8" in messages.
     case uint8(UInt8)
+    /// "i8".
     case int8(Int8)
+    /// "u16".
     case uint16(UInt16)
+    /// "i16".
     case int16(Int16)
+    /// "u32", the usual type of counts.
     case uint32(UInt32)
+    /// "i32".
     case int32(Int32)
+    /// "u64".
     case uint64(UInt64)
+    /// "i64".
     case int64(Int64)
+    /// "f32".
     case float32(Float)
+    /// "f64".
     case float64(Double)
+    /// "bool".
     case bool(Bool)
+    /// Text; what a file holds that is not UTF-8 is repaired with U+FFFD here.
     case string(String)
+    /// Numbers, truth values or strings of one type.
     case array(MetadataArray)
 
+    /// The type that the value has in a file.
     public var type: ValueType {
         switch self {
         case .uint8: .uint8
@@ -41,8 +55,10 @@ public enum MetadataValue: Sendable {
 }
 
 /// An array value in its encoded form: a view into a mapped file, or bytes of its own.
-public struct MetadataArray: Sendable {
+public struct MetadataArray: Sendable, Equatable {
+    /// The type of every element.
     public let elementType: ValueType
+    /// Elements.
     public let count: Int
     let storage: Storage
 
@@ -77,6 +93,12 @@ public struct MetadataArray: Sendable {
         var bytes: [UInt8] = []
         for string in strings { bytes.appendString(string) }
         self.init(elementType: .string, count: strings.count, storage: .owned(bytes))
+    }
+
+    /// Whether two arrays have the same bytes, wherever these are: a NaN equals a NaN of the same bits.
+    public static func == (a: MetadataArray, b: MetadataArray) -> Bool {
+        guard a.elementType == b.elementType, a.count == b.count else { return false }
+        return unsafe a.storage.withBytes { left in unsafe b.storage.withBytes { unsafe left.elementsEqual($0) } }
     }
 
     /// The elements, nil if the array's elements are of another type.

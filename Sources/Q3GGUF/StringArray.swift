@@ -15,11 +15,12 @@ public struct StringArray: Sendable {
         self.array = array
     }
 
+    /// Strings.
     public var count: Int { array.count }
 
     /// Visits every string in order with its index and its bytes, which need not be UTF-8; the bytes are valid during
     /// the call only.
-    public func forEach<E: Error>(_ body: (Int, UnsafeRawBufferPointer) throws(E) -> Void) throws(E) {
+    package func forEachBytes<E: Error>(_ body: (Int, UnsafeRawBufferPointer) throws(E) -> Void) throws(E) {
         let count = array.count
         unsafe try array.storage.withBytes { bytes throws(E) in
             var offset = 0
@@ -36,10 +37,15 @@ public struct StringArray: Sendable {
         }
     }
 
+    /// Visits every string in order with its index and its bytes, which need not be UTF-8 and stay valid during the call.
+    public func forEach<E: Error>(_ body: (_ index: Int, _ bytes: RawSpan) throws(E) -> Void) throws(E) {
+        unsafe try forEachBytes { index, bytes throws(E) in try body(index, unsafe RawSpan(_unsafeBytes: bytes)) }
+    }
+
     /// The strings, with U+FFFD in place of bytes that are not UTF-8. For short arrays: this copies every string.
     public func makeStrings() -> [String] {
         var strings: [String] = []
-        unsafe forEach { _, bytes in
+        unsafe forEachBytes { _, bytes in
             strings.append(unsafe String(decoding: bytes, as: UTF8.self))
         }
         return strings

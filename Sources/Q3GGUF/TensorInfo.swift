@@ -7,10 +7,13 @@ public struct TensorInfo: Sendable, Equatable {
     public let name: String
     /// Extents with the fastest axis first (ggml's `ne`), one to four of them: a matrix of R rows of C values is [C, R].
     public let shape: [Int]
+    /// How the values are stored.
     public let type: TensorType
     /// First byte, counted from the start of the file.
     public let offset: Int
+    /// Bytes of all rows.
     public let byteCount: Int
+    /// Product of all extents.
     public let elementCount: Int
     /// Product of all extents but the first.
     public let rowCount: Int

@@ -2,40 +2,74 @@
 
 /// How a tensor's values are stored; raw values are the ids in the file.
 public enum TensorType: UInt32, Sendable, CaseIterable {
+    /// 4 bytes a value.
     case f32 = 0
+    /// 2 bytes a value.
     case f16 = 1
+    /// Blocks of 32 values in 18 bytes, 4.5 bits a value.
     case q4_0 = 2
+    /// Blocks of 32 values in 20 bytes, 5 bits a value.
     case q4_1 = 3
     // 4 and 5 were q4_2 and q4_3, 31 to 33 and 36 to 38 repacked layouts; all were removed from the format.
+    /// Blocks of 32 values in 22 bytes, 5.5 bits a value.
     case q5_0 = 6
+    /// Blocks of 32 values in 24 bytes, 6 bits a value.
     case q5_1 = 7
+    /// Blocks of 32 values in 34 bytes, 8.5 bits a value.
     case q8_0 = 8
+    /// Blocks of 32 values in 36 bytes, 9 bits a value.
     case q8_1 = 9
+    /// Blocks of 256 values in 84 bytes, 2.625 bits a value.
     case q2_K = 10
+    /// Blocks of 256 values in 110 bytes, 3.4375 bits a value.
     case q3_K = 11
+    /// Blocks of 256 values in 144 bytes, 4.5 bits a value.
     case q4_K = 12
+    /// Blocks of 256 values in 176 bytes, 5.5 bits a value.
     case q5_K = 13
+    /// Blocks of 256 values in 210 bytes, 6.5625 bits a value.
     case q6_K = 14
+    /// Blocks of 256 values in 292 bytes, 9.125 bits a value.
     case q8_K = 15
+    /// Blocks of 256 values in 66 bytes, 2.0625 bits a value.
     case iq2_XXS = 16
+    /// Blocks of 256 values in 74 bytes, 2.3125 bits a value.
     case iq2_XS = 17
+    /// Blocks of 256 values in 98 bytes, 3.0625 bits a value.
     case iq3_XXS = 18
+    /// Blocks of 256 values in 50 bytes, 1.5625 bits a value.
     case iq1_S = 19
+    /// Blocks of 32 values in 18 bytes, 4.5 bits a value.
     case iq4_NL = 20
+    /// Blocks of 256 values in 110 bytes, 3.4375 bits a value.
     case iq3_S = 21
+    /// Blocks of 256 values in 82 bytes, 2.5625 bits a value.
     case iq2_S = 22
+    /// Blocks of 256 values in 136 bytes, 4.25 bits a value.
     case iq4_XS = 23
+    /// 1 byte a value.
     case i8 = 24
+    /// 2 bytes a value.
     case i16 = 25
+    /// 4 bytes a value.
     case i32 = 26
+    /// 8 bytes a value.
     case i64 = 27
+    /// 8 bytes a value.
     case f64 = 28
+    /// Blocks of 256 values in 56 bytes, 1.75 bits a value.
     case iq1_M = 29
+    /// 2 bytes a value.
     case bf16 = 30
+    /// Blocks of 256 values in 54 bytes, 1.6875 bits a value.
     case tq1_0 = 34
+    /// Blocks of 256 values in 66 bytes, 2.0625 bits a value.
     case tq2_0 = 35
+    /// Blocks of 32 values in 17 bytes, 4.25 bits a value.
     case mxfp4 = 39
+    /// Blocks of 64 values in 36 bytes, 4.5 bits a value.
     case nvfp4 = 40
+    /// Blocks of 128 values in 18 bytes, 1.125 bits a value.
     case q1_0 = 41
 }
 

@@ -11,14 +11,20 @@ public import Q3Model
 ///
 /// Queries and documents are embedded alike; it was trained without instructions.
 public enum Mini {
+    /// What stands where a file has its path, and what `--model` takes.
     public static let name = "q3-mini"
 
-    /// The model's GGUF file, in the memory of the program.
-    public static func file() throws(GGUFError) -> GGUFFile {
+    /// `GGUFFile.mini()`.
+    package static func file() throws(GGUFError) -> GGUFFile {
         let file = unsafe q3_mini()
         let bytes = unsafe UnsafeRawBufferPointer(start: file.bytes, count: file.count)
         return try unsafe GGUFFile(immortal: bytes, name: "\(name) (built in)")
     }
+}
+
+extension GGUFFile {
+    /// The built-in model's file, in the memory of the program. Throws `GGUFError` if the program itself is damaged.
+    public static func mini() throws(GGUFError) -> GGUFFile { try Mini.file() }
 }
 
 extension Embedder {

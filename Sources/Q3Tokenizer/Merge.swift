@@ -68,7 +68,7 @@ private struct MergeLines {
         bytes.reserveCapacity(8 * text.count)
         splits.reserveCapacity(text.count)
         ends.reserveCapacity(text.count)
-        unsafe try text.forEach { rank, line throws(TokenizerError) in
+        unsafe try text.forEachBytes { rank, line throws(TokenizerError) in
             guard append(unsafe Span(_unsafeBytes: line)) else { throw .malformedMerge(rank: rank) }
         }
     }

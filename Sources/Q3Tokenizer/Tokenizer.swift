@@ -11,10 +11,11 @@ public import Q3GGUF
 ///     let tokenizer = try Tokenizer(metadata: file.metadata)
 ///     tokenizer.encode("Hello world")    // [9707, 1879]
 public final class Tokenizer: Sendable {
-    /// The token that the metadata names as the end of a sequence, of padding; nil if it names none.
+    /// The token that the metadata names as the end of a sequence; nil if it names none.
     public let eosTokenID: Int32?
+    /// The token that the metadata names for padding; nil if it names none. q3 never pads.
     public let padTokenID: Int32?
-    /// Whether the file asks for the EOS token behind every text; nil if it does not say. `encode` never appends it.
+    /// Whether the file asks for the EOS token after every text; nil if it does not say. `encode` never appends it.
     public let addsEOS: Bool?
     /// The id of `<|endoftext|>`, which closes every text of the embedding models; nil if there is no such added
     /// token.

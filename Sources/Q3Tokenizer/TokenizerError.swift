@@ -5,23 +5,39 @@ import Q3System
 
 /// A vocabulary that cannot be used, or an id that does not belong to it. Token ids and merge numbers count from 0.
 public enum TokenizerError: Error, Equatable, Sendable {
+    /// `tokenizer.ggml.model` is not "gpt2", byte-level BPE.
     case unsupportedModel(String)
+    /// `tokenizer.ggml.pre` is not "qwen2".
     case unsupportedPreTokenizer(String?)
+    /// An empty vocabulary.
     case noTokens
     /// More tokens or merges than the tables have room for.
     case tooMany(key: String, count: Int, limit: Int)
+    /// There is not one type for each token.
     case tokenTypeCount(types: Int, tokens: Int)
+    /// A type of token that is not in the format.
     case unknownTokenType(id: Int32, type: Int32)
+    /// A token without bytes.
     case emptyToken(id: Int32)
+    /// A token longer than any text piece.
     case tokenTooLong(id: Int32, byteCount: Int, limit: Int)
+    /// A token with a character outside the byte-level alphabet.
     case tokenNotByteLevel(id: Int32, byteOffset: Int)
+    /// An added token that is not UTF-8.
     case tokenNotUTF8(id: Int32)
+    /// Two tokens with the same bytes.
     case duplicateToken(id: Int32, first: Int32)
+    /// A byte without a token, so that some text could not be encoded.
     case missingByte(UInt8)
+    /// A merge that is not two parts with a space between.
     case malformedMerge(rank: Int)
+    /// A merge of what is not a token.
     case unknownMergePart(rank: Int, part: String)
+    /// A merge into what is not a token.
     case unknownMergeResult(rank: Int, result: String)
+    /// A merge that is there twice.
     case duplicateMerge(rank: Int, first: Int)
+    /// A key that names a token outside the vocabulary.
     case idOutOfRange(key: String, id: UInt32, vocabularySize: Int)
     /// An id given to `decode` that is negative or not below the size of the vocabulary.
     case unknownID(Int32, vocabularySize: Int)

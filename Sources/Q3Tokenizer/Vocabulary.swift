@@ -56,7 +56,7 @@ struct Vocabulary: Sendable {
         verbatim = normal
 
         store.reserve(tokenCount: tokens.count)
-        unsafe try tokens.forEach { index, bytes throws(TokenizerError) in
+        unsafe try tokens.forEachBytes { index, bytes throws(TokenizerError) in
             try append(id: Int32(index), unsafe Span(_unsafeBytes: bytes))
         }
         // An open file can lose its bytes to another process; the reader then stops early.

@@ -14,9 +14,12 @@ import Testing
     private static let isCheckout = FileManager.default.fileExists(atPath: root.appending(path: ".git").path)
 
     /// Needs a git checkout, because a version is a tag.
-    @Test(.enabled(if: isCheckout)) func theReadmesExampleRunsInAnotherPackage() throws {
+    @Test(.enabled(if: isCheckout)) func `the README's example and a program with one import run in another package`()
+        throws
+    {
         let outcome = try Tool.shell("'\(Self.root.appending(path: "Tests/Consumer/run").path)'")
         try #require(outcome.status == 0, "\(outcome.messages)\(outcome.text)")
+        #expect(outcome.lines.contains("door open"), "\(outcome.text)")
         // Two similarities, then the index and the score of two documents.
         let rows = outcome.lines.suffix(4).map { $0.split(separator: " ").compactMap { Float(String($0)) } }
         try #require(rows.map(\.count) == [1, 1, 2, 2], "\(outcome.text)")

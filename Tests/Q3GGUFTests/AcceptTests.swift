@@ -50,7 +50,7 @@ import Testing
         let tokens = try openFile(RawFile.tiny.bytes).metadata.stringArray("tokenizer.ggml.tokens")
         #expect(tokens.count == 3)
         var seen: [String] = []
-        unsafe tokens.forEach { index, bytes in
+        unsafe tokens.forEachBytes { index, bytes in
             seen.append("\(index):\(unsafe String(decoding: bytes, as: UTF8.self))")
         }
         #expect(seen == ["0:a", "1:", "2:Ġb"])
@@ -61,7 +61,7 @@ import Testing
         struct Stop: Error, Equatable { let index: Int }
         let tokens = try openFile(RawFile.tiny.bytes).metadata.stringArray("tokenizer.ggml.tokens")
         #expect(throws: Stop(index: 1)) {
-            unsafe try tokens.forEach { index, _ throws(Stop) in if index == 1 { throw Stop(index: index) } }
+            unsafe try tokens.forEachBytes { index, _ throws(Stop) in if index == 1 { throw Stop(index: index) } }
         }
     }
 

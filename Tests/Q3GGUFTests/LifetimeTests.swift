@@ -49,7 +49,7 @@ import Testing
             let before = try anonymousKilobytes()
             let strings = try GGUFFile(path: path).metadata.stringArray("unknown.strings")
             var visited = 0
-            unsafe strings.forEach { _, bytes in visited += unsafe bytes.isEmpty ? 1 : 0 }
+            unsafe strings.forEachBytes { _, bytes in visited += unsafe bytes.isEmpty ? 1 : 0 }
             #expect(visited == count)
             #expect(try anonymousKilobytes() - before < 4096)
             #expect(unsafe truncate(path, headerByteCount + count * 8 - 1) == 0)

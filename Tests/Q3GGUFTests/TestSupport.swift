@@ -41,7 +41,7 @@ func touchEverything(of file: GGUFFile) -> Int {
     var sum = 0
     for key in file.metadata.keys {
         guard case .array(let array) = file.metadata.value(key) else { continue }
-        unsafe array.strings?.forEach { _, bytes in sum &+= unsafe byteSum(bytes) }
+        unsafe array.strings?.forEachBytes { _, bytes in sum &+= unsafe byteSum(bytes) }
         sum &+= array.elements(as: UInt8.self)?.count ?? 0
     }
     for tensor in file.tensors { sum &+= unsafe byteSum(file.bytes(of: tensor)) }

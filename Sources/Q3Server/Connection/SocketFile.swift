@@ -1,6 +1,6 @@
 // The file of a Unix socket: taken over only when nobody answers on it, and for its owner alone.
 #if Server
-    import Q3System
+import Q3System
 
 enum SocketFile {
     /// Throws if the file is something else than a socket, or another server answers on it.

@@ -1,0 +1,2 @@
+// What the signatures of this library are made of: `import Q3Mini` is all that its users write.
+@_exported public import Q3Embedding
