@@ -82,7 +82,8 @@ let package = Package(
         .target(name: "Q3GGUF", dependencies: ["Q3System"], swiftSettings: swift),
         .target(name: "Q3Kernels", dependencies: ["CShims", "Q3System"], swiftSettings: swift),
         .target(
-            name: "Q3Convert", dependencies: ["Q3GGUF", "Q3Kernels", "Q3Model", "Q3System", "Q3Tokenizer"],
+            name: "Q3Convert",
+            dependencies: ["Q3GGUF", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3System", "Q3Tokenizer"],
             swiftSettings: swift),
         .target(name: "Q3Tokenizer", dependencies: ["Q3GGUF", "Q3System"], swiftSettings: swift),
         .target(name: "Q3Model", dependencies: ["Q3GGUF", "Q3Kernels", "Q3System"], swiftSettings: swift),

@@ -68,8 +68,16 @@ struct CheckpointConfig: Decodable {
     /// The base of the rotary embedding.
     var theta: Float? { ropeTheta ?? ropeParameters?.theta }
 
-    /// What of the model q3 does not compute, nil if nothing; sizes only as far as memory and arithmetic depend on them, since the
-    /// file that is made is checked as one that is run.
+    /// The numbers of the model that is made. They may be wrong together; its file is checked as one that is run.
+    var numbers: Qwen3Config {
+        Qwen3Config(
+            layerCount: layerCount, hiddenSize: hiddenSize, heads: heads, kvHeads: kvHeads, headDim: headWidth,
+            ffnSize: ffnSize, vocabularySize: vocabularySize, contextLength: contextLength,
+            ropeTheta: theta ?? 1_000_000, rmsNormEpsilon: rmsNormEpsilon)
+    }
+
+    /// What of the model q3 does not compute, nil if nothing; sizes only as far as memory and arithmetic depend on
+    /// them, since the file that is made is checked as one that is run.
     var fault: String? {
         let ropes = [ropeScaling, ropeParameters].compactMap(\.self)
         let scaling = ropes.compactMap { $0.type ?? $0.oldType }.first { $0 != "default" }

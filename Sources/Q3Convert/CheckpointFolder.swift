@@ -53,8 +53,8 @@ struct CheckpointFolder {
         private enum CodingKeys: String, CodingKey { case weightMap = "weight_map" }
     }
 
-    /// The one file, as in the reference also where there is an index; or the parts that the index names, with each tensor in the part
-    /// that it says.
+    /// The one file, as in the reference also where there is an index; or the parts that the index names, with each
+    /// tensor in the part that it says.
     private static func tensorFiles(in path: String) throws -> ([SafetensorsFile], [String: Int]) {
         let name = "model.safetensors"
         if JSONFile.exists(name, in: path) {

@@ -1,10 +1,11 @@
 // The tensors of a checkpoint under the names that GGUF has for them.
 import Q3GGUF
+import Q3Model
 
 /// Takes the tensors of a folder one by one, checks their shapes, and leaves none unknown.
 struct CheckpointTensors {
     private let folder: CheckpointFolder
-    private let role: Role
+    private let role: ModelRole.Kind
     private let causal: Bool
     private let adapter: LowRankAdapter?
     /// Before the names of the model's own tensors: none in a bare model.
@@ -13,50 +14,37 @@ struct CheckpointTensors {
     let embeddingType: TensorType
 
     /// Throws where the token embeddings have not the rows that the vocabulary is made for.
-    init(_ folder: CheckpointFolder, role: Role, causal: Bool, adapter: LowRankAdapter?) throws {
+    init(_ folder: CheckpointFolder, role: ModelRole.Kind, causal: Bool, adapter: LowRankAdapter?) throws {
         self.folder = folder
         self.role = role
         self.causal = causal
         self.adapter = adapter
-        prefix = folder.tensorNames.contains("model.embed_tokens.weight") ? "model." : ""
-        let shape = [folder.config.vocabularySize, folder.config.hiddenSize]
-        embeddingType = try Self.tensor(prefix + "embed_tokens.weight", shape, of: folder).type
+        prefix = folder.tensorNames.contains("model." + Self.table.checkpointName) ? "model." : ""
+        let table = Self.table.shape(in: folder.config.numbers).reversed() as [Int]
+        embeddingType = try Self.tensor(prefix + Self.table.checkpointName, table, of: folder).type
     }
+
+    private static let table = Qwen3Schema.Tensor(.tokenEmbedding)
+    private static let output = Qwen3Schema.Tensor(.output)
 
     /// All tensors in the order of GGUF files.
     func all(_ tokenizer: CheckpointTokenizer) throws -> [TensorSource] {
-        let c = folder.config
-        let (queryWidth, keyWidth) = (c.heads * c.headWidth, c.kvHeads * c.headWidth)
-        var known: Set<String> = ["lm_head.weight"]
+        let config = folder.config.numbers
+        var known: Set<String> = [Self.output.checkpointName]
         var tensors: [TensorSource] = []
         var strayModules = adapter?.moduleNames ?? []
-        func take(_ name: String, as ggufName: String, _ shape: [Int]) throws {
-            known.insert(prefix + name)
-            let tensor = try Self.tensor(prefix + name, shape, of: folder)
-            let module = String(name.dropLast(".weight".count))
+        for tensor in Qwen3Schema.tensors(layerCount: config.layerCount) {
+            let name = prefix + tensor.checkpointName
+            known.insert(name)
+            let values = try Self.tensor(name, tensor.shape(in: config).reversed(), of: folder)
+            let module = String(tensor.checkpointName.dropLast(".weight".count))
             // Only matrices of layers: the token embeddings serve as the output too, and norms have no rank.
-            if let adapter, name.hasPrefix("layers."), shape.count == 2, strayModules.remove(module) != nil {
-                tensors.append(try adapter.merged(tensor, of: module, as: ggufName))
+            if let adapter, tensor.layer != nil, !tensor.part.isNorm, strayModules.remove(module) != nil {
+                tensors.append(try adapter.merged(values, of: module, as: tensor.name))
             } else {
-                tensors.append(TensorSource(tensor, as: ggufName))
+                tensors.append(TensorSource(values, as: tensor.name))
             }
         }
-        try take("embed_tokens.weight", as: "token_embd.weight", [c.vocabularySize, c.hiddenSize])
-        for layer in 0..<c.layerCount {
-            let (from, to) = ("layers.\(layer).", "blk.\(layer).")
-            try take(from + "input_layernorm.weight", as: to + "attn_norm.weight", [c.hiddenSize])
-            try take(from + "self_attn.q_proj.weight", as: to + "attn_q.weight", [queryWidth, c.hiddenSize])
-            try take(from + "self_attn.k_proj.weight", as: to + "attn_k.weight", [keyWidth, c.hiddenSize])
-            try take(from + "self_attn.v_proj.weight", as: to + "attn_v.weight", [keyWidth, c.hiddenSize])
-            try take(from + "self_attn.q_norm.weight", as: to + "attn_q_norm.weight", [c.headWidth])
-            try take(from + "self_attn.k_norm.weight", as: to + "attn_k_norm.weight", [c.headWidth])
-            try take(from + "self_attn.o_proj.weight", as: to + "attn_output.weight", [c.hiddenSize, queryWidth])
-            try take(from + "post_attention_layernorm.weight", as: to + "ffn_norm.weight", [c.hiddenSize])
-            try take(from + "mlp.gate_proj.weight", as: to + "ffn_gate.weight", [c.ffnSize, c.hiddenSize])
-            try take(from + "mlp.up_proj.weight", as: to + "ffn_up.weight", [c.ffnSize, c.hiddenSize])
-            try take(from + "mlp.down_proj.weight", as: to + "ffn_down.weight", [c.hiddenSize, c.ffnSize])
-        }
-        try take("norm.weight", as: "output_norm.weight", [c.hiddenSize])
         if role == .reranker { try tensors += head(tokenizer) }
         if let stranger = folder.tensorNames.first(where: { !known.contains($0) }) {
             throw ConvertError.unknownTensor(folder: folder.path, name: stranger)
@@ -70,11 +58,11 @@ struct CheckpointTensors {
     /// The head of a reranker: the rows of yes and no; with `causal` all rows, where they are not the token embeddings.
     private func head(_ tokenizer: CheckpointTokenizer) throws -> [TensorSource] {
         let c = folder.config
-        let hasMatrix = try folder.tensor(named: "lm_head.weight") != nil
+        let hasMatrix = try folder.tensor(named: Self.output.checkpointName) != nil
         let isTied = c.isTied ?? !hasMatrix
-        let name = isTied ? prefix + "embed_tokens.weight" : "lm_head.weight"
+        let name = isTied ? prefix + Self.table.checkpointName : Self.output.checkpointName
         let rows = try Self.tensor(name, [c.vocabularySize, c.hiddenSize], of: folder)
-        guard !causal else { return isTied ? [] : [TensorSource(rows, as: "output.weight")] }
+        guard !causal else { return isTied ? [] : [TensorSource(rows, as: Self.output.name)] }
         let rowByteCount = rows.byteCount / c.vocabularySize
         var bytes: [UInt8] = []
         for word in ["yes", "no"] {
@@ -85,7 +73,11 @@ struct CheckpointTensors {
             unsafe try row.withUnsafeMutableBytes { unsafe try rows.read(id * rowByteCount, $0) }
             bytes += row
         }
-        return [TensorSource(name: "cls.output.weight", shape: [c.hiddenSize, 2], type: rows.type, bytes: bytes)]
+        let classifier = Qwen3Schema.Tensor(.classifier)
+        return [
+            TensorSource(
+                name: classifier.name, shape: classifier.shape(in: c.numbers), type: rows.type, bytes: bytes)
+        ]
     }
 
     private static func tensor(

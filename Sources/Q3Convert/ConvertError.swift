@@ -64,11 +64,11 @@ extension ConvertError: CustomStringConvertible {
                 + "\(modes.isEmpty ? "nothing" : modes.joined(separator: ", ").escapedForTerminal), wanted lasttoken: "
                 + "the last token's state is all that q3 computes"
         case .embeddingsAreNotCausal:
-            "an embedding model has no output matrix to keep; leave --causal out or give --role reranker"
+            "an embedding model has no output matrix to keep, so it cannot stay a causal language model"
         case .unrunnable(let folder, let fault):
             "\(folder.escapedForTerminal) gives a model that does not run: \(fault)"
         case .unknownRole(let folder):
-            "nothing in \(folder.escapedForTerminal) tells whether it embeds or reranks; give --role embedding or --role reranker"
+            "nothing in \(folder.escapedForTerminal) tells whether it embeds or reranks"
         case .missingTensor(let folder, let name):
             "\(folder.escapedForTerminal) has no tensor \(name.escapedForTerminal); download it again"
         case .unknownTensor(let folder, let name):

@@ -1,6 +1,6 @@
 // A Hugging Face folder in, a GGUF file out that q3 and llama.cpp run.
 import Q3GGUF
-import Q3Model
+public import Q3Model
 import Q3Tokenizer
 
 public enum Converter {
@@ -8,18 +8,19 @@ public enum Converter {
     ///
     ///     try Converter.convert(folder: "Qwen3-Reranker-0.6B", to: "reranker-q8.gguf", as: .q8_0)
     ///
-    /// A nil `type` keeps that of the token embeddings. A reranker gets a head of the two rows that its score comes from, with
-    /// `causal` it stays a language model with all rows. The LoRA adapter in the folder `adapter` is merged. Throws `ConvertError`
-    /// and `GGUFError`.
+    /// A nil `type` keeps that of the token embeddings. A reranker gets a head of the two rows that its score comes
+    /// from, with `causal` it stays a language model with all rows. The LoRA adapter in the folder `adapter` is merged.
+    /// Throws `ConvertError` and `GGUFError`.
     public static func convert(
         folder path: String, adapter adapterPath: String? = nil, to output: String, as type: FileType? = nil,
-        role: Role? = nil, causal: Bool = false, options: ConvertOptions = ConvertOptions()
+        role: ModelRole.Kind? = nil, causal: Bool = false, options: ConvertOptions = ConvertOptions()
     ) throws -> FileReport {
         let checkpoint = try CheckpointFolder(path: path)
         if let fault = checkpoint.config.fault {
             throw ConvertError.badFile(path: "\(checkpoint.path)/config.json", fault: fault)
         }
-        guard let role = role ?? Role(of: checkpoint) else { throw ConvertError.unknownRole(folder: checkpoint.path) }
+        let role = role ?? ModelRole.Kind(of: checkpoint)
+        guard role != .unstated else { throw ConvertError.unknownRole(folder: checkpoint.path) }
         guard role == .reranker || !causal else { throw ConvertError.embeddingsAreNotCausal }
         let adapter = try adapterPath.map { try LowRankAdapter(folder: $0) }
         let target = try outputPath(output, inputs: checkpoint.inputPaths + (adapter?.inputPaths ?? []))

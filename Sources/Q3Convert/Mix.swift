@@ -1,44 +1,48 @@
 // Which tensor gets which type: the rules that files of a type are known by.
-import Q3GGUF
+package import Q3GGUF
+import Q3Model
 
-/// The types of a model's tensors in a file of one type. The rules are those of llama.cpp's files for this architecture, so that
-/// a file called Q4_K_M is what people expect; only the head of rerankers stays in f32.
-struct Mix {
-    let fileType: FileType
-    let layerCount: Int
+/// The types of a model's tensors in a file of one type. The rules are those of llama.cpp's files for this
+/// architecture, so that a file called Q4_K_M is what people expect; only the head of rerankers stays in f32.
+package struct Mix {
+    private let fileType: FileType
+    private let layerCount: Int
     /// Whether the model has a matrix for its output; otherwise the token embeddings serve as that.
-    let hasOutput: Bool
+    private let hasOutput: Bool
 
-    init(_ fileType: FileType, tensorNames: [String]) {
+    /// For a model of those tensors.
+    package init(_ fileType: FileType, tensorNames: [String]) {
+        let parts = tensorNames.compactMap { Qwen3Schema.Tensor(named: $0)?.part }
         self.fileType = fileType
-        layerCount = tensorNames.count { $0.hasSuffix(".attn_v.weight") }
-        hasOutput = tensorNames.contains("output.weight")
+        layerCount = parts.count { $0 == .v }
+        hasOutput = parts.contains(.output)
     }
 
     /// The type of a tensor that is stored as `type` now. `shape` has the fastest axis first.
-    func type(of name: String, shape: [Int], now type: TensorType) -> TensorType {
+    package func type(of name: String, shape: [Int], now type: TensorType) -> TensorType {
+        let tensor = Qwen3Schema.Tensor(named: name)
         // A score is the difference of its two rows: they cost nothing and decide everything.
-        if name == "cls.output.weight" { return .f32 }
-        // Norms, and whatever else is no matrix.
+        if tensor?.part == .classifier { return .f32 }
+        // Norms, and whatever else is not a matrix.
         guard shape.dropFirst().contains(where: { $0 > 1 }), name.hasSuffix(".weight"), !name.hasSuffix("_norm.weight")
         else { return type }
         guard fileType.isQuantized else { return fileType.tensorType }
-        return Self.fitting(wanted(name, rowLength: shape[0]), rowLength: shape[0])
+        return Self.fitting(preferred(tensor, rowLength: shape[0]), rowLength: shape[0])
     }
 
-    private func wanted(_ name: String, rowLength: Int) -> TensorType {
+    private func preferred(_ tensor: Qwen3Schema.Tensor?, rowLength: Int) -> TensorType {
         let type = fileType.tensorType
-        if name == "output.weight" || name == "token_embd.weight" && !hasOutput {
+        guard let tensor else { return type }
+        if tensor.part == .output || tensor.part == .tokenEmbedding && !hasOutput {
             return type == .q8_0 || !rowLength.isMultiple(of: TensorType.q6_K.itemsPerBlock) ? .q8_0 : .q6_K
         }
-        let parts = name.split(separator: ".")
-        guard parts.count == 4, parts[0] == "blk", let layer = Int(parts[1]) else { return type }
-        switch (fileType, parts[2]) {
-        case (.q4_K_M, "attn_v"), (.q5_K_M, "attn_v"), (.q4_K_M, "ffn_down"), (.q5_K_M, "ffn_down"):
+        guard let layer = tensor.layer else { return type }
+        switch (fileType, tensor.part) {
+        case (.q4_K_M, .v), (.q5_K_M, .v), (.q4_K_M, .ffnDown), (.q5_K_M, .ffnDown):
             return deservesMoreBits(layer) ? .q6_K : type
-        case (.q4_K_S, "attn_v"):
+        case (.q4_K_S, .v):
             return layer < 4 ? .q5_K : type
-        case (.q4_K_S, "ffn_down"):
+        case (.q4_K_S, .ffnDown):
             return layer < layerCount / 8 ? .q5_K : type
         default:
             return type

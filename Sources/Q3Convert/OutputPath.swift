@@ -2,8 +2,8 @@
 import Q3GGUF
 import Q3System
 
-/// The path that a file is renamed to: the file behind a symbolic link, so that the link stays one. Throws where that is one of the
-/// `inputs`, or no file at all.
+/// The path that a file is renamed to: the file behind a symbolic link, so that the link stays one. Throws where that
+/// is one of the `inputs`, or no file at all.
 func outputPath(_ path: String, inputs: [String]) throws(ConvertError) -> String {
     var status = stat()
     guard unsafe stat(path, &status) == 0 else { return path }

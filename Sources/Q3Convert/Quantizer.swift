@@ -1,8 +1,10 @@
 // One GGUF file in, the same model in other types out.
 public import Q3GGUF
+import Q3Model
 
 public enum Quantizer {
-    /// Writes the model of `file` as a file of another type. Metadata stay as they are but for what says how tensors are stored.
+    /// Writes the model of `file` as a file of another type. Metadata is unchanged except for
+    /// the storage keys.
     ///
     ///     let report = try Quantizer.quantize(GGUFFile(path: "f16.gguf"), to: "q4.gguf", as: .q4_K_M)
     ///     print(report.difference.rmse)
@@ -18,7 +20,7 @@ public enum Quantizer {
         let writer = try ModelWriter(file.tensors.map { TensorSource($0, of: file) }, types: types)
         var header = GGUFWriter()
         for key in file.metadata.keys {
-            // What is no UTF-8 would come out repaired, and so another text.
+            // Invalid UTF-8 would be replaced on the way out.
             if case .string = file.metadata.value(key) { _ = try file.metadata.string(key) }
             if let value = file.metadata.value(key) { header.set(key, to: value) }
         }
@@ -31,7 +33,7 @@ public enum Quantizer {
 extension GGUFWriter {
     /// Says what the tensors are stored as.
     mutating func setFileType(_ type: FileType) {
-        set("general.file_type", to: .uint32(type.id))
-        if type.isQuantized { set("general.quantization_version", to: .uint32(2)) }
+        set(Qwen3Schema.Key.fileType, to: .uint32(type.id))
+        if type.isQuantized { set(Qwen3Schema.Key.quantizationVersion, to: .uint32(2)) }
     }
 }

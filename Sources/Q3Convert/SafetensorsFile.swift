@@ -60,7 +60,8 @@ final class SafetensorsFile: Sendable {
         } catch {
             throw fault("its header is no JSON object of tensors (\(jsonFault(error)))")
         }
-        // As the format wants it, each tensor begins where the one before it ends: none lies outside, on another or twice.
+        // As the format wants it, each tensor begins where the one before it ends: none lies outside, on another or
+        // twice.
         var end = 0
         for (name, entry) in entries.sorted(by: { $0.value.dataOffsets.lexicographicallyPrecedes($1.value.dataOffsets) }
         ) {

@@ -1,7 +1,7 @@
 // The memory of one thread that converts: a piece as it is read, as values, as blocks, and as what these say.
 
-/// Buffers for pieces of up to `valueCount` values.
-@safe final class Scratch {
+/// Buffers for pieces of up to `valueCount` values. One thread at a time may use them.
+@safe final class Scratch: @unchecked Sendable {
     let source: UnsafeMutableRawBufferPointer
     let blocks: UnsafeMutableRawBufferPointer
     let values: UnsafeMutableBufferPointer<Float>

@@ -1,11 +1,12 @@
 // What sentence-transformers says of a folder: prompts, and what follows the model.
 import Q3GGUF
+import Q3Model
 import Q3System
 
 /// The modules that sentence-transformers would run, refused where q3 computes something else.
 struct SentenceModules {
     /// What the folder's modules make of the model, nil if nothing tells.
-    let role: Role?
+    let role: ModelRole.Kind?
     /// From `config_sentence_transformers.json`, by name.
     let prompts: [String: String]
 

@@ -52,8 +52,10 @@ public final class Embedder: Sendable {
         if role.kind == .reranker {
             throw EmbeddingError.rerankerModel(path: file.path, evidence: role.evidence)
         }
-        if let pooling = try file.metadata.optionalUInt32("qwen3.pooling_type"), pooling != PoolingType.last {
-            throw EmbeddingError.unsupportedPooling(type: pooling, name: PoolingType.names[pooling] ?? "unknown")
+        if let pooling = try file.metadata.optionalUInt32(Qwen3Schema.Key.poolingType),
+            pooling != Pooling.last.rawValue
+        {
+            throw EmbeddingError.unsupportedPooling(type: pooling, name: Pooling.name(of: pooling))
         }
         takesInstructions = try Prompt.isUsed(by: file.metadata)
         tokenizer = try Tokenizer(metadata: file.metadata)

@@ -1,6 +1,7 @@
 // A short name for a vector space, so that an index can refuse vectors that were made another way.
 import Q3GGUF
 public import Q3Model
+import Q3Tokenizer
 
 /// Two models with equal fingerprints give vectors that may be compared; with unequal ones, do not mix their vectors.
 ///
@@ -30,11 +31,11 @@ public struct Fingerprint: Sendable, Hashable, LosslessStringConvertible {
         hash.combine(model.options.precision.rawValue)
         hash.combine(model.config)
 
-        hash.combine(try metadata.string("tokenizer.ggml.pre"))
-        for type in try metadata.int32Array("tokenizer.ggml.token_type") {
+        hash.combine(try metadata.string(TokenizerKey.preTokenizer))
+        for type in try metadata.int32Array(TokenizerKey.tokenTypes) {
             hash.combine(UInt64(bitPattern: Int64(type)))
         }
-        for key in ["tokenizer.ggml.tokens", "tokenizer.ggml.merges"] {
+        for key in [TokenizerKey.tokens, TokenizerKey.merges] {
             let strings = try metadata.stringArray(key)
             hash.combine(UInt64(strings.count))
             unsafe strings.forEachBytes { _, bytes in unsafe hash.combine(bytes) }

@@ -4,8 +4,11 @@ internal import CShims
 
 public enum Parallel {
     /// Runs `body` with 0..<count, each once, on at most `threads` threads, which are numbered from 0.
-    public static func forEach(count: Int, threads: Int, _ body: (_ item: Int, _ thread: Int) -> Void) {
-        typealias Body = (Int, Int) -> Void
+    ///
+    /// Returns when all are done. Call it on few threads of a process, best on one: libomp keeps a team of threads for
+    /// every thread that called it, and never frees it.
+    public static func forEach(count: Int, threads: Int, _ body: @Sendable (_ item: Int, _ thread: Int) -> Void) {
+        typealias Body = @Sendable (Int, Int) -> Void
         withoutActuallyEscaping(body) { body in
             unsafe withUnsafePointer(to: body) { pointer in
                 unsafe q3_parallel(

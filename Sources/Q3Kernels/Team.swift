@@ -131,8 +131,8 @@ public struct AttentionQuery: Sendable, Equatable {
         }
     }
 
-    /// Causal attention: `queries` and `output` [rows, heads · headDim], `keys` and `values` [batch rows, kvHeads · headDim].
-    /// In `integers` every row is rounded to 14 bits first, which is twice as fast as f32.
+    /// Causal attention: `queries` and `output` [rows, heads · headDim], `keys` and `values` [batch rows, kvHeads ·
+    /// headDim]. In `integers` every row is rounded to 14 bits first, which is twice as fast as f32.
     public func attend(
         _ list: [AttentionQuery], runs: [TokenRun], queries: FloatMatrix, keys: FloatMatrix, values: FloatMatrix,
         headDim: Int, integers: Bool, into output: FloatMatrix

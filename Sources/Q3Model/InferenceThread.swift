@@ -57,7 +57,8 @@ import Synchronization
         }
     }
 
-    /// Runs the urgent jobs that wait, in the middle of another one, which calls this on the thread where it can be stopped.
+    /// Runs the urgent jobs that wait, in the middle of another one, which calls this on the thread where it can be
+    /// stopped.
     func letUrgentJobsPass() {
         guard !isInterrupted else { return }
         isInterrupted = true
@@ -78,8 +79,8 @@ import Synchronization
         return urgentJobs.isEmpty ? nil : urgentJobs.removeFirst()
     }
 
-    /// Runs `job` on the thread and returns what it returns or throws. Urgent jobs come before all others, and in the middle
-    /// of those that let them pass.
+    /// Runs `job` on the thread and returns what it returns or throws. Urgent jobs come before all others, and in the
+    /// middle of those that let them pass.
     func run<Result: Sendable>(
         isUrgent: Bool = false, _ job: @escaping @Sendable () throws -> Result
     ) async throws -> Result {

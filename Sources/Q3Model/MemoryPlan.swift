@@ -4,7 +4,7 @@ import Q3Kernels
 
 /// Bytes that a pass over one text of a given length takes.
 public struct MemoryPlan: Sendable, Equatable {
-    /// Distinct tokens of the batch.
+    /// Tokens of the text.
     public let tokenCount: Int
     /// Bytes of the mapped file that a pass reads; shared with other processes that map it.
     public let weightBytes: Int
@@ -12,9 +12,11 @@ public struct MemoryPlan: Sendable, Equatable {
     public let residualBytes: Int
     /// Keys and values of the one layer that is running: 2 · f32 [tokenCount, kvHeads · headDim].
     public let keyValueBytes: Int
-    /// Everything else: one block of tokens in each format, the threads' panels, rotation tables. Bounded for any length.
+    /// Everything else: one block of tokens in each format, the threads' panels, rotation tables. Bounded for any
+    /// length.
     public let scratchBytes: Int
 
+    /// All of these together.
     public var totalBytes: Int { weightBytes + residualBytes + keyValueBytes + scratchBytes }
 }
 
@@ -24,8 +26,10 @@ struct ScratchPlan {
     let keyRows: Int
     let pooledRows: Int
     let blockRows: Int
-    let residual, keys, values, lastResidual: ArenaLayout.Place
-    let queries, attended, hidden: ArenaLayout.Place
+    /// The place of each buffer of the layer. The residual stream, keys and values have a row for every token of the
+    /// batch, the others one for every token of a block.
+    let places: [ArenaLayout.Place]
+    let pooledResidual: ArenaLayout.Place
     let input: ActivationPlaces
     let threads: ArenaLayout.Place
     let byteCount: Int
@@ -35,26 +39,26 @@ struct ScratchPlan {
     /// For `rows` computed tokens of which `pooledRows` are pooled, with keys and values of `keyRows`; products take
     /// `blockRows` tokens at a time.
     init(
-        config c: Qwen3Config, families: Set<PanelFamily>, rows: Int, keyRows: Int, pooledRows: Int,
-        blockRows limit: Int, threads count: Int
+        _ graph: LayerGraph, config: Qwen3Config, families: Set<PanelFamily>, rows: Int, keyRows: Int,
+        pooledRows: Int, blockRows limit: Int, threads count: Int
     ) {
         var layout = ArenaLayout()
         self.rows = rows
         self.keyRows = keyRows
         self.pooledRows = pooledRows
-        blockRows = min(limit, rows)
-        residual = layout.reserveFloats(rows, c.hiddenSize)
-        lastResidual = layout.reserveFloats(pooledRows, c.hiddenSize)
-        residualByteCount = layout.byteCount
-        keys = layout.reserveFloats(keyRows, c.keyWidth)
-        values = layout.reserveFloats(keyRows, c.keyWidth)
-        keyValueByteCount = layout.byteCount - residualByteCount
-        queries = layout.reserveFloats(blockRows, c.queryWidth)
-        attended = layout.reserveFloats(blockRows, c.queryWidth)
-        hidden = layout.reserveFloats(blockRows, c.ffnSize)
-        input = ActivationPlaces(rows: blockRows, widest: c.widestInput, families: families, in: &layout)
+        let block = min(limit, rows)
+        blockRows = block
+        let places = graph.buffers.map { buffer in
+            let rows = buffer == graph.residual ? rows : graph.context.contains(buffer) ? keyRows : block
+            return layout.reserveFloats(rows, config[keyPath: buffer.width])
+        }
+        self.places = places
+        pooledResidual = layout.reserveFloats(pooledRows, config.hiddenSize)
+        residualByteCount = places[graph.residual.index].byteCount + pooledResidual.byteCount
+        keyValueByteCount = graph.context.reduce(0) { $0 + places[$1.index].byteCount }
+        input = ActivationPlaces(rows: block, widest: config.widestInput, families: families, in: &layout)
         threads = layout.reserve(
-            byteCount: Team.scratchByteCount(threads: count, widest: c.widestInput, headDim: c.headDim))
+            byteCount: Team.scratchByteCount(threads: count, widest: config.widestInput, headDim: config.headDim))
         byteCount = layout.byteCount
     }
 }

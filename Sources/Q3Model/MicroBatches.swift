@@ -5,8 +5,8 @@ struct MicroBatches {
     /// Indices of lists, each group in lexicographic order of its lists.
     let groups: [[Int]]
 
-    /// Sorts lists so that equal beginnings stand together, and starts a new group when the distinct tokens of one would
-    /// exceed `tokenLimit`. A list that is longer alone is a group of its own.
+    /// Sorts lists so that equal beginnings stand together, and starts a new group when the distinct tokens of one
+    /// would exceed `tokenLimit`. A list that is longer alone is a group of its own.
     init(_ lists: [[Int32]], tokenLimit: Int, sharing: Bool) {
         let order = lists.indices.sorted { lists[$0].lexicographicallyPrecedes(lists[$1]) }
         var groups: [[Int]] = []

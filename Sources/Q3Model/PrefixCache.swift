@@ -41,12 +41,11 @@ final class PrefixCache {
         }
 
         var byteCount: Int { arena.byteCount }
-        func keys(layer: Int) -> FloatMatrix { rows(2 * layer) }
-        func values(layer: Int) -> FloatMatrix { rows(2 * layer + 1) }
 
-        private func rows(_ part: Int) -> FloatMatrix {
+        /// A layer's keys and its values, [tokens, width] each.
+        func context(layer: Int) -> [FloatMatrix] {
             let all = arena.matrix(place, rows: place.byteCount / (width * MemoryLayout<Float>.stride), cols: width)
-            return all.rows(part * tokens.count..<(part + 1) * tokens.count)
+            return [2 * layer, 2 * layer + 1].map { all.rows($0 * tokens.count..<($0 + 1) * tokens.count) }
         }
     }
 

@@ -1,4 +1,4 @@
-// The numbers of one checkpoint: all read from the file, none assumed.
+// The numbers of one checkpoint: read from the file and checked, or written into one.
 
 public import Q3GGUF
 import Q3Kernels
@@ -22,7 +22,8 @@ public struct Qwen3Config: Sendable, Equatable {
     public let ropeTheta: Float
     public let rmsNormEpsilon: Float
 
-    /// Three times the longest context of any Qwen3 checkpoint: what a file says beyond that sizes nothing.
+    /// Three times the longest context of any Qwen3 embedding or reranker checkpoint: no memory is sized by what a file
+    /// says beyond that.
     public static let contextLimit = 1 << 17
     /// Ten times the vocabulary of any Qwen3 checkpoint.
     package static let vocabularyLimit = 1 << 21
@@ -34,51 +35,67 @@ public struct Qwen3Config: Sendable, Equatable {
     /// Query heads that share one key and value head.
     public var group: Int { heads / kvHeads }
 
-    /// Throws `GGUFError` for a missing key or one of the wrong type, `ModelError` for a value that cannot be run.
+    /// The numbers of a model that is to be made; they are checked when its file is opened.
+    package init(
+        layerCount: Int, hiddenSize: Int, heads: Int, kvHeads: Int, headDim: Int, ffnSize: Int, vocabularySize: Int,
+        contextLength: Int, ropeTheta: Float, rmsNormEpsilon: Float
+    ) {
+        self.layerCount = layerCount
+        self.hiddenSize = hiddenSize
+        self.heads = heads
+        self.kvHeads = kvHeads
+        self.headDim = headDim
+        self.ffnSize = ffnSize
+        self.vocabularySize = vocabularySize
+        self.contextLength = contextLength
+        self.ropeTheta = ropeTheta
+        self.rmsNormEpsilon = rmsNormEpsilon
+    }
+
+    /// Reads and checks the numbers. Throws `GGUFError` for a missing key or one of the wrong type, `ModelError` for a
+    /// value that cannot be run.
     public init(file: GGUFFile) throws {
         let metadata = file.metadata
-        let architecture = try metadata.string("general.architecture")
-        guard architecture == "qwen3" else { throw ModelError.unsupportedArchitecture(architecture.escapedForTerminal) }
+        let architecture = try metadata.string(Key.architecture)
+        guard architecture == Qwen3Schema.architecture else {
+            throw ModelError.unsupportedArchitecture(architecture.escapedForTerminal)
+        }
         func size(_ key: String, in range: ClosedRange<Int>, multipleOf unit: Int = 1) throws -> Int {
-            let value = Int(try metadata.uint32("qwen3." + key))
+            let value = Int(try metadata.uint32(key))
             guard range ~= value, value.isMultiple(of: unit) else {
                 let multiple = unit == 1 ? "" : " and a multiple of \(unit)"
                 throw ModelError.badValue(
-                    key: "qwen3." + key, value: "\(value)",
-                    wanted: "\(range.lowerBound) to \(range.upperBound)\(multiple)")
+                    key: key, value: "\(value)", wanted: "\(range.lowerBound) to \(range.upperBound)\(multiple)")
             }
             return value
         }
         func number(_ key: String, in range: ClosedRange<Float>) throws -> Float {
-            let value = try metadata.float32("qwen3." + key)
+            let value = try metadata.float32(key)
             guard range ~= value else {
                 throw ModelError.badValue(
-                    key: "qwen3." + key, value: "\(value)", wanted: "\(range.lowerBound) to \(range.upperBound)")
+                    key: key, value: "\(value)", wanted: "\(range.lowerBound) to \(range.upperBound)")
             }
             return value
         }
 
         // Largest sizes: four times those of the 8B model, so that products of sizes stay far from overflow.
-        layerCount = try size("block_count", in: 1...512)
-        hiddenSize = try size("embedding_length", in: 32...16_384, multipleOf: Matrix.colMultiple)
-        ffnSize = try size("feed_forward_length", in: 32...65_536, multipleOf: Matrix.colMultiple)
-        heads = try size("attention.head_count", in: 1...128)
-        kvHeads = try size("attention.head_count_kv", in: 1...heads)
-        headDim = try size("attention.key_length", in: 32...256, multipleOf: 32)
-        contextLength = min(try size("context_length", in: 1...Int(UInt32.max)), Self.contextLimit)
-        ropeTheta = try number("rope.freq_base", in: 1...1e12)
-        rmsNormEpsilon = try number("attention.layer_norm_rms_epsilon", in: Float.leastNormalMagnitude...0.1)
+        layerCount = try size(Key.layerCount, in: 1...512)
+        hiddenSize = try size(Key.hiddenSize, in: 32...16_384, multipleOf: Matrix.colMultiple)
+        ffnSize = try size(Key.ffnSize, in: 32...65_536, multipleOf: Matrix.colMultiple)
+        heads = try size(Key.heads, in: 1...128)
+        kvHeads = try size(Key.kvHeads, in: 1...heads)
+        headDim = try size(Key.keyLength, in: 32...256, multipleOf: 32)
+        contextLength = min(try size(Key.contextLength, in: 1...Int(UInt32.max)), Self.contextLimit)
+        ropeTheta = try number(Key.ropeTheta, in: 1...1e12)
+        rmsNormEpsilon = try number(Key.rmsNormEpsilon, in: Float.leastNormalMagnitude...0.1)
         guard heads.isMultiple(of: kvHeads) else {
-            throw ModelError.badValue(
-                key: "qwen3.attention.head_count_kv", value: "\(kvHeads)", wanted: "a divisor of the \(heads) heads")
+            throw ModelError.badValue(key: Key.kvHeads, value: "\(kvHeads)", wanted: "a divisor of the \(heads) heads")
         }
-        let valueLength = try size("attention.value_length", in: headDim...headDim)
-        guard let embedding = file.tensor(named: "token_embd.weight") else {
-            throw ModelError.missingTensor("token_embd.weight")
-        }
+        let valueLength = try size(Key.valueLength, in: headDim...headDim)
+        let table = Qwen3Schema.Tensor(.tokenEmbedding).name
+        guard let embedding = file.tensor(named: table) else { throw ModelError.missingTensor(table) }
         guard embedding.rowCount <= Self.vocabularyLimit else {
-            throw ModelError.badShape(
-                tensor: embedding.name, got: embedding.shape, wanted: [hiddenSize, Self.vocabularyLimit])
+            throw ModelError.badShape(tensor: table, got: embedding.shape, wanted: [hiddenSize, Self.vocabularyLimit])
         }
         vocabularySize = embedding.rowCount
         try Self.refuseVariants(metadata, headDim: valueLength)
@@ -86,24 +103,35 @@ public struct Qwen3Config: Sendable, Equatable {
 
     /// Variants of the architecture whose arithmetic is not implemented: better no vector than a wrong one.
     private static func refuseVariants(_ metadata: Metadata, headDim: Int) throws {
-        if let scaling = try metadata.optionalString("qwen3.rope.scaling.type"), scaling != "none" {
-            throw ModelError.badValue(key: "qwen3.rope.scaling.type", value: scaling.escapedForTerminal, wanted: "none")
+        if let scaling = try metadata.optionalString(Key.ropeScalingType), scaling != "none" {
+            throw ModelError.badValue(key: Key.ropeScalingType, value: scaling.escapedForTerminal, wanted: "none")
         }
-        for key in ["qwen3.rope.scaling.factor", "qwen3.rope.scale_linear"] {
+        for key in [Key.ropeScalingFactor, Key.ropeLinearScale] {
             if let factor = try metadata.optionalFloat32(key), factor != 1 {
                 throw ModelError.badValue(key: key, value: "\(factor)", wanted: "1 (unscaled positions)")
             }
         }
-        let wanted: [(key: String, value: Int)] = [
-            ("qwen3.rope.dimension_count", headDim), ("qwen3.attention.sliding_window", 0), ("qwen3.expert_count", 0),
-        ]
-        for (key, value) in wanted {
+        for (key, value) in [(Key.ropeDimensions, headDim), (Key.slidingWindow, 0), (Key.expertCount, 0)] {
             if let got = try metadata.optionalUInt32(key), Int(got) != value {
                 throw ModelError.badValue(key: key, value: "\(got)", wanted: "\(value)")
             }
         }
-        if let causal = try metadata.optionalBool("qwen3.attention.causal"), !causal {
-            throw ModelError.badValue(key: "qwen3.attention.causal", value: "false", wanted: "true")
+        if let causal = try metadata.optionalBool(Key.isCausal), !causal {
+            throw ModelError.badValue(key: Key.isCausal, value: "false", wanted: "true")
         }
     }
+
+    /// What a file says of these numbers, in the order in which converters write it.
+    package var metadata: [(key: String, value: MetadataValue)] {
+        let sizes = [
+            (Key.layerCount, layerCount), (Key.contextLength, contextLength), (Key.hiddenSize, hiddenSize),
+            (Key.ffnSize, ffnSize), (Key.heads, heads), (Key.kvHeads, kvHeads), (Key.keyLength, headDim),
+            (Key.valueLength, headDim),
+        ]
+        return [(Key.architecture, .string(Qwen3Schema.architecture))]
+            + sizes.map { ($0, .uint32(UInt32(clamping: $1))) }
+            + [(Key.rmsNormEpsilon, .float32(rmsNormEpsilon)), (Key.ropeTheta, .float32(ropeTheta))]
+    }
+
+    private typealias Key = Qwen3Schema.Key
 }

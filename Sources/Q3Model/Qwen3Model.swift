@@ -7,9 +7,9 @@ import Synchronization
 
 /// How activations are rounded before they meet quantized weights.
 public enum Precision: String, Sendable, CaseIterable {
-    /// Integer products: activations with one scale for every 32, of 8 bits for Q4_K, Q5_K, Q4_0 and Q4_1, of 14 bits for
-    /// the other types and for attention. Weights of F16 and BF16 are rounded to 13 bits of the largest of 32, which few
-    /// weights notice; F32 and Q2_K are computed in f32, and so is attention in files that have nothing else.
+    /// Integer products: activations with one scale for every 32, of 8 bits for Q4_K, Q5_K, Q4_0 and Q4_1, of 14 bits
+    /// for the other types and for attention. Weights of F16 and BF16 are rounded to 13 bits of the largest of 32,
+    /// which few weights notice; F32 and Q2_K are computed in f32, and so is attention in files that have nothing else.
     case fast
     /// Weights dequantized and everything computed in f32, at the speed of an F32 file.
     case exact
@@ -68,11 +68,14 @@ public final class Qwen3Model: Sendable {
                 config: config, weights: weights, isa: isa, threads: threads, cacheByteLimit: options.prefixCacheBytes))
     }
 
-    /// The hidden state of each list's last token after the final norm, in input order; every row has `hiddenSize` values.
+    /// The hidden state of each list's last token after the final norm, in input order; every row has `hiddenSize`
+    /// values.
     ///
     /// Lists are sorted, batched and prefix-shared inside. `progress` gets the count of input tokens finished so far.
-    /// Throws `CancellationError` between layers when the task is cancelled, `ModelError` for an empty list, an id outside
-    /// the vocabulary or a list longer than the context, `GGUFError.changed` when the file was written meanwhile.
+    /// A list whose state holds a NaN or an infinity does not change the others.
+    /// Throws `CancellationError` between blocks of tokens when the task is cancelled, `ModelError` for an empty list,
+    /// an id outside the vocabulary or a list longer than the context, `GGUFError.changed` when the file was written
+    /// during the call.
     public func lastHiddenStates(
         of lists: [[Int32]], progress: (@Sendable (_ tokensDone: Int) -> Void)? = nil
     ) async throws -> [[Float]] {
@@ -96,6 +99,10 @@ public final class Qwen3Model: Sendable {
             for (index, row) in zip(group, rows) { states[index] = row }
             done += size
             progress?(done)
+        }
+        // One list's NaN reaches others through the rows that they share; alone, each keeps only its own.
+        for index in lists.indices where lists.count > 1 && !states[index].allSatisfy(\.isFinite) {
+            states[index] = try await run([lists[index]], sharing: sharing, isUrgent: isUrgent) { _ in }[0]
         }
         return states
     }
@@ -157,47 +164,25 @@ public final class Qwen3Model: Sendable {
         let rows = max(1, tokenCount)
         let plan = executor.value.plan(rows: rows, keyRows: rows, pooledRows: 1)
         let rotationBytes = Executor.rotatedPositions(for: rows) * config.headDim * MemoryLayout<Float>.stride
-        let embeddingRow =
-            (file.tensor(named: "token_embd.weight")?.rowByteCount ?? 0) * min(rows, config.vocabularySize)
+        let table = file.tensor(named: Qwen3Schema.Tensor(.tokenEmbedding).name)
+        let embeddingRows = (table?.rowByteCount ?? 0) * min(rows, config.vocabularySize)
         return MemoryPlan(
-            tokenCount: rows, weightBytes: layerByteCount + embeddingRow, residualBytes: plan.residualByteCount,
+            tokenCount: rows, weightBytes: layerByteCount + embeddingRows, residualBytes: plan.residualByteCount,
             keyValueBytes: plan.keyValueByteCount,
             scratchBytes: plan.byteCount - plan.residualByteCount - plan.keyValueByteCount + rotationBytes)
     }
 
-    /// Runs `lists` as one batch and calls `observer` with the layer, the node's name and its output after every node.
-    package func observe(_ lists: [[Int32]], observer: @escaping @Sendable (Int, String, [Float]?) -> Void) async throws
-    {
-        try await runObserved(lists) { layer, node, output in observer(layer, node.name, output?.values()) }
-    }
-
-    /// Runs `lists` as one batch and returns the seconds that each node of the graph took over all layers, in graph order.
-    package func profile(_ lists: [[Int32]]) async throws -> [(node: String, seconds: Double)] {
-        let profile = Mutex<(names: [String], seconds: [String: Double])>(([], [:]))
-        let last = Mutex(ContinuousClock.now)
-        try await runObserved(lists) { _, node, _ in
-            let now = ContinuousClock.now
-            let taken = last.withLock { last in
-                defer { last = now }
-                return now - last
-            }
-            profile.withLock {
-                if $0.seconds[node.name] == nil { $0.names.append(node.name) }
-                $0.seconds[node.name, default: 0] += taken / .seconds(1)
-            }
-        }
-        return profile.withLock { profile in profile.names.map { ($0, profile.seconds[$0]!) } }
-    }
-
-    private func runObserved(
-        _ lists: [[Int32]], _ observer: @escaping @Sendable (Int, Qwen3Graph.Node, FloatMatrix?) -> Void
-    ) async throws {
+    /// Runs `lists` as one batch and returns what `body` makes of every node of every layer and block, in order.
+    package func trace<Value: Sendable>(
+        _ lists: [[Int32]], _ body: @escaping @Sendable (NodeTrace) -> Value
+    ) async throws -> [Value] {
         try check(lists)
         let sorted = lists.sorted { $0.lexicographicallyPrecedes($1) }
-        try await InferenceThread.shared().run { [self] in
-            executor.value.observer = observer
-            defer { executor.value.observer = nil }
-            _ = try executor.value.run(sorted, sharing: options.sharesPrefixes) { _ in }
+        return try await InferenceThread.shared().run { [self] in
+            var values: [Value] = []
+            _ = try executor.value.run(
+                sorted, sharing: options.sharesPrefixes, trace: { values.append(body($0)) }, checkpoint: { _ in })
+            return values
         }
     }
 }

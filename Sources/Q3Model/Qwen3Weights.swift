@@ -30,79 +30,71 @@ struct Qwen3Weights: Sendable {
     let layerByteCount: Int
 
     init(file: GGUFFile, config c: Qwen3Config, precision: Precision) throws {
-        var reader = TensorReader(file: file, precision: precision)
-        tokenEmbedding = try reader.table("token_embd.weight", rows: c.vocabularySize, cols: c.hiddenSize)
-        outputNorm = try reader.gain("output_norm.weight", count: c.hiddenSize)
-        layers = try (0..<c.layerCount).map { index in
-            func name(_ part: String) -> String { "blk.\(index).\(part).weight" }
-            return Qwen3Layer(
-                attnNorm: try reader.gain(name("attn_norm"), count: c.hiddenSize),
-                q: try reader.matrix(name("attn_q"), rows: c.queryWidth, cols: c.hiddenSize),
-                k: try reader.matrix(name("attn_k"), rows: c.keyWidth, cols: c.hiddenSize),
-                v: try reader.matrix(name("attn_v"), rows: c.keyWidth, cols: c.hiddenSize),
-                qNorm: try reader.gain(name("attn_q_norm"), count: c.headDim),
-                kNorm: try reader.gain(name("attn_k_norm"), count: c.headDim),
-                attnOut: try reader.matrix(name("attn_output"), rows: c.hiddenSize, cols: c.queryWidth),
-                ffnNorm: try reader.gain(name("ffn_norm"), count: c.hiddenSize),
-                gate: try reader.matrix(name("ffn_gate"), rows: c.ffnSize, cols: c.hiddenSize),
-                up: try reader.matrix(name("ffn_up"), rows: c.ffnSize, cols: c.hiddenSize),
-                ffnDown: try reader.matrix(name("ffn_down"), rows: c.hiddenSize, cols: c.ffnSize))
+        var reader = TensorReader(file: file, config: c, precision: precision)
+        tokenEmbedding = try reader.table(.tokenEmbedding)
+        outputNorm = try reader.gain(.outputNorm)
+        layers = try (0..<c.layerCount).map { layer in
+            Qwen3Layer(
+                attnNorm: try reader.gain(.attnNorm, layer), q: try reader.matrix(.q, layer),
+                k: try reader.matrix(.k, layer), v: try reader.matrix(.v, layer),
+                qNorm: try reader.gain(.qNorm, layer), kNorm: try reader.gain(.kNorm, layer),
+                attnOut: try reader.matrix(.attnOut, layer), ffnNorm: try reader.gain(.ffnNorm, layer),
+                gate: try reader.matrix(.gate, layer), up: try reader.matrix(.up, layer),
+                ffnDown: try reader.matrix(.ffnDown, layer))
         }
         families = reader.families
         layerByteCount = reader.byteCount
-        // Heads read these two themselves.
-        reader.known.formUnion(["output.weight", "cls.output.weight"])
-        if let stranger = file.tensors.first(where: { !reader.known.contains($0.name) }) {
-            throw ModelError.unknownTensor(stranger.name.escapedForTerminal)
+        let stranger = file.tensors.first {
+            Qwen3Schema.Tensor(named: $0.name).map { $0.layer ?? 0 >= c.layerCount } ?? true
         }
+        if let stranger { throw ModelError.unknownTensor(stranger.name.escapedForTerminal) }
     }
 }
 
-/// Takes tensors out of the file one by one and remembers which.
+/// Takes tensors out of the file one by one.
 private struct TensorReader {
     let file: GGUFFile
+    let config: Qwen3Config
     let precision: Precision
-    var known: Set<String> = []
     var families: Set<PanelFamily> = []
     var byteCount = 0
 
-    init(file: GGUFFile, precision: Precision) {
-        self.file = file
-        self.precision = precision
-    }
-
-    private mutating func tensor(_ name: String, shape: [Int]) throws -> TensorInfo {
-        known.insert(name)
-        guard let tensor = file.tensor(named: name) else { throw ModelError.missingTensor(name) }
-        guard tensor.shape == shape else {
-            throw ModelError.badShape(tensor: name, got: tensor.shape, wanted: shape)
+    private func tensor(_ part: Qwen3Schema.Part, _ layer: Int? = nil) throws -> TensorInfo {
+        let wanted = Qwen3Schema.Tensor(part, layer: layer)
+        guard let tensor = file.tensor(named: wanted.name) else { throw ModelError.missingTensor(wanted.name) }
+        guard tensor.shape == wanted.shape(in: config) else {
+            throw ModelError.badShape(tensor: wanted.name, got: tensor.shape, wanted: wanted.shape(in: config))
         }
         return tensor
     }
 
     /// A matrix whose rows are only looked up.
-    mutating func table(_ name: String, rows: Int, cols: Int) throws -> Matrix {
-        try Matrix(try tensor(name, shape: [cols, rows]), in: file, exact: true)
+    func table(_ part: Qwen3Schema.Part) throws -> Matrix {
+        try Matrix(try tensor(part), in: file, exact: true)
     }
 
     /// A matrix of the layers.
-    mutating func matrix(_ name: String, rows: Int, cols: Int) throws -> Matrix {
-        let tensor = try tensor(name, shape: [cols, rows])
+    mutating func matrix(_ part: Qwen3Schema.Part, _ layer: Int) throws -> Matrix {
+        let tensor = try tensor(part, layer)
         let matrix = try Matrix(tensor, in: file, exact: precision == .exact)
         families.insert(matrix.family)
         byteCount += tensor.byteCount
         return matrix
     }
 
-    mutating func gain(_ name: String, count: Int) throws -> [Float] {
-        let tensor = try tensor(name, shape: [count])
+    /// The gains of a norm, copied.
+    func gain(_ part: Qwen3Schema.Part, _ layer: Int? = nil) throws -> [Float] {
+        let tensor = try tensor(part, layer)
         guard tensor.type == .f32 else {
-            throw ModelError.unsupportedType(tensor: name, type: tensor.type, wanted: "F32, as norms have")
+            throw ModelError.unsupportedType(
+                tensor: tensor.name, type: tensor.type, wanted: "F32, as norms have")
         }
         let bytes = unsafe file.bytes(of: tensor)
-        let values = (0..<count).map { unsafe bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+        let values = (0..<tensor.elementCount).map {
+            unsafe bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self)
+        }
         if let index = values.firstIndex(where: { !$0.isFinite }) {
-            throw ModelError.nonFiniteWeight(tensor: name, index: index)
+            throw ModelError.nonFiniteWeight(tensor: tensor.name, index: index)
         }
         return values
     }

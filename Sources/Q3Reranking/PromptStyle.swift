@@ -1,4 +1,5 @@
 // The two official prompts of Qwen3-Reranker, byte for byte.
+import Q3Model
 
 /// Which of the two official prompts the model is asked with.
 ///
@@ -12,7 +13,7 @@ public enum PromptStyle: String, Sendable, CaseIterable {
     /// The instruction when none is given.
     public var defaultInstruction: String {
         switch self {
-        case .card: "Given a web search query, retrieve relevant passages that answer the query"
+        case .card: Qwen3Schema.webSearchTask
         case .eval: "Given the user query, retrieval the relevant passages"
         }
     }
@@ -40,7 +41,12 @@ public enum PromptStyle: String, Sendable, CaseIterable {
     }
 
     /// The whole prompt with its holes, as `q3 info` shows it.
-    public var template: String {
-        prefix + middle(instruction: "{instruction}", query: "{query}") + "{document}" + suffix
+    public var template: String { prompt(instruction: "{instruction}") }
+
+    /// The prompt with the holes that llama.cpp fills, as GGUF files carry it.
+    package var chatTemplate: String { prompt(instruction: defaultInstruction) }
+
+    private func prompt(instruction: String) -> String {
+        prefix + middle(instruction: instruction, query: "{query}") + "{document}" + suffix
     }
 }

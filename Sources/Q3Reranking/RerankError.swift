@@ -55,9 +55,9 @@ extension RerankError: CustomStringConvertible {
         case .classifierRows(let rows, let labels):
             "cls.output.weight has \(rows) rows for \(labels) labels; a Qwen3 reranker has one for yes and one for no"
         case .missingHead(let hiddenSize):
-            "the file has neither cls.output.weight nor output.weight, and a model of hidden size \(hiddenSize) does "
-                + "not share the token embeddings with its output, so its scores cannot be computed; convert it again "
-                + "from the original checkpoint"
+            "the file has neither cls.output.weight nor output.weight, and models of hidden size \(hiddenSize) do not "
+                + "use the token embeddings as their output, so its scores cannot be computed; convert it again from "
+                + "the original checkpoint"
         case .nonFiniteHead(let tensor):
             "\(tensor) holds values that are no finite numbers: the file is damaged"
         case .queryTooLong(let tokenCount, let limit):

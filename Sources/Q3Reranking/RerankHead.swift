@@ -15,24 +15,28 @@ public enum RerankHeadSource: Sendable, Equatable {
 
     /// The tensor whose rows are used.
     public var tensorName: String {
-        switch self {
-        case .classifier: "cls.output.weight"
-        case .output: "output.weight"
-        case .tiedEmbeddings: "token_embd.weight"
-        }
+        let part: Qwen3Schema.Part =
+            switch self {
+            case .classifier: .classifier
+            case .output: .output
+            case .tiedEmbeddings: .tokenEmbedding
+            }
+        return Qwen3Schema.Tensor(part).name
     }
 
-    /// Hidden size of the one Qwen3 size whose output is not tied. Files made from it by tools that drop the output look
-    /// tied, and nothing else in them tells; scores from their token embeddings would be noise.
-    private static let untiedHiddenSize = 4096
+    /// From this hidden size up, files without an output matrix are refused: of Qwen3's language models those of 4096 and
+    /// 5120 have an output of their own, those of 1024 to 2560 share the token embeddings. A tool that drops the output
+    /// makes both look alike. Below this size that is a guess, for models of other makers; where the key `q3.tied_embeddings` tells, as in
+    /// files of `q3 convert`, there is nothing to guess.
+    static let smallestUntiedSize = 4096
 
     /// Finds the head, most explicit first, and never guesses the order of labels.
     public init(file: GGUFFile, hiddenSize: Int) throws {
-        if let classifier = file.tensor(named: "cls.output.weight") {
-            guard let list = try file.metadata.optionalStringArray("qwen3.classifier.output_labels") else {
+        if let classifier = file.tensor(named: Qwen3Schema.Tensor(.classifier).name) {
+            guard let list = try file.metadata.optionalStringArray(Qwen3Schema.Key.labels) else {
                 throw RerankError.missingLabels
             }
-            // Counted before it is copied: a hostile file may list a thousand million labels.
+            // Counted before it is copied: a hostile file may list a billion labels.
             guard list.count == 2 else { throw RerankError.labelCount(list.count) }
             let labels = list.makeStrings()
             guard let yes = labels.firstIndex(of: "yes"), let no = labels.firstIndex(of: "no") else {
@@ -42,9 +46,9 @@ public enum RerankHeadSource: Sendable, Equatable {
                 throw RerankError.classifierRows(rows: classifier.rowCount, labels: labels.count)
             }
             self = .classifier(yesRow: yes, noRow: no)
-        } else if file.tensor(named: "output.weight") != nil {
+        } else if file.tensor(named: Qwen3Schema.Tensor(.output).name) != nil {
             self = .output
-        } else if hiddenSize != Self.untiedHiddenSize {
+        } else if try file.metadata.optionalBool(Qwen3Schema.Key.isTied) ?? (hiddenSize < Self.smallestUntiedSize) {
             self = .tiedEmbeddings
         } else {
             throw RerankError.missingHead(hiddenSize: hiddenSize)

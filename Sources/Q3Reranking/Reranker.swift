@@ -79,10 +79,13 @@ public final class Reranker: Sendable {
 
     /// Uses a file that is open already.
     public init(file: GGUFFile, options: ModelOptions = ModelOptions()) throws {
-        // 4 is rank; a file that names any pooling of vectors was not trained to answer. Early embedding files name none:
-        // there the model's name tells.
-        if let pooling = try file.metadata.optionalUInt32("qwen3.pooling_type"), (1...3).contains(pooling) {
-            throw RerankError.embeddingModel(path: file.path, evidence: "qwen3.pooling_type is \(pooling)")
+        // A file that names any pooling of vectors was not trained to answer. Early embedding files name none: there the
+        // model's name tells.
+        let key = Qwen3Schema.Key.poolingType
+        if let pooling = try file.metadata.optionalUInt32(key), let kind = Pooling(rawValue: pooling),
+            [.mean, .cls, .last].contains(kind)
+        {
+            throw RerankError.embeddingModel(path: file.path, evidence: "\(key) is \(pooling)")
         }
         let role = try ModelRole(of: file)
         if role.kind == .embedding {

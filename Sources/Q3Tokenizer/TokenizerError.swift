@@ -92,16 +92,3 @@ extension TokenizerError: CustomStringConvertible {
 
     private static let convertAgain = "download the file or convert the model again"
 }
-
-/// Metadata keys of the tokenizer.
-enum TokenizerKey {
-    static let model = "tokenizer.ggml.model"
-    static let preTokenizer = "tokenizer.ggml.pre"
-    static let tokens = "tokenizer.ggml.tokens"
-    static let tokenTypes = "tokenizer.ggml.token_type"
-    static let merges = "tokenizer.ggml.merges"
-    static let bosID = "tokenizer.ggml.bos_token_id"
-    static let eosID = "tokenizer.ggml.eos_token_id"
-    static let padID = "tokenizer.ggml.padding_token_id"
-    static let addsEOS = "tokenizer.ggml.add_eos_token"
-}

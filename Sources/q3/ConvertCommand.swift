@@ -1,6 +1,7 @@
 // q3 convert: a Hugging Face folder in, a model file out.
 import ArgumentParser
 import Q3Convert
+import Q3Model
 
 struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -36,7 +37,7 @@ struct ConvertCommand: ParsableCommand {
     var lora: String?
 
     @Option(help: "embedding or reranker. (default: what the folder says)")
-    var role: Role?
+    var role: ModelRole.Kind?
 
     @Flag(help: "Keep a reranker a language model, with all rows of its output matrix.")
     var causal = false

@@ -58,7 +58,9 @@ struct Failure: Error {
         case let failure as Failure: self = failure
         case let error as InputError: self.init(error)
         case let error as GGUFError: self.init(error.exitStatus, error.namesItsFile ? "\(error)" : named)
-        case let error as ConvertError: self.init(error.exitStatus, error.namesItsFile ? "\(error)" : named)
+        case let error as ConvertError:
+            let message = error.namesItsFile ? "\(error)" : named
+            self.init(error.exitStatus, error.option.map { "\(message); \($0)" } ?? message)
         case let error as CatalogError: self.init(error.exitStatus, "\(error)")
         case let error as PullError: self.init(error.exitStatus, "\(error)")
         case let error as ModelError: self.init(error.exitStatus, named)
@@ -104,6 +106,15 @@ extension GGUFError {
 }
 
 extension ConvertError {
+    /// Which options of the command help.
+    fileprivate var option: String? {
+        switch self {
+        case .unknownRole: "give --role embedding or --role reranker"
+        case .embeddingsAreNotCausal: "leave out --causal, or give --role reranker"
+        default: nil
+        }
+    }
+
     fileprivate var exitStatus: ExitStatus {
         switch self {
         case .outputIsInput, .notReplaceable, .threadCount, .embeddingsAreNotCausal: .usage

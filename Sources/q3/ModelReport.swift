@@ -34,10 +34,10 @@ struct ModelReport {
             .map { TypeShare(type: $0, tensorCount: $1.count, byteCount: $1.reduce(0) { $0 + $1.byteCount }) }
             .sorted { ($1.byteCount, $0.type) < ($0.byteCount, $1.type) }
         head = Result { try RerankHeadSource(file: model.file, hiddenSize: model.config.hiddenSize) }
-        mergeCount = try model.file.metadata.stringArray("tokenizer.ggml.merges").count
+        mergeCount = try model.file.metadata.stringArray(TokenizerKey.merges).count
     }
 
-    private var name: String? { try? model.file.metadata.optionalString("general.name") }
+    private var name: String? { try? model.file.metadata.optionalString(Qwen3Schema.Key.name) }
 
     // MARK: - For a person
 
@@ -132,7 +132,7 @@ struct ModelReport {
         if let name { object.add("name", quoted: name) }
         object.add("role", quoted: role.kind.rawValue)
         object.add("role_evidence", quoted: role.evidence)
-        object.add("architecture", quoted: "qwen3")
+        object.add("architecture", quoted: Qwen3Schema.architecture)
         object.add("layers", config.layerCount)
         object.add("hidden_size", config.hiddenSize)
         object.add("heads", config.heads)

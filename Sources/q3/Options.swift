@@ -62,7 +62,14 @@ struct OutputArguments: ParsableArguments {
 }
 
 extension EmbeddingType: ExpressibleByArgument {}
-extension Role: ExpressibleByArgument {}
+extension ModelRole.Kind: ExpressibleByArgument {
+    public init?(argument: String) {
+        guard let role = Self(rawValue: argument), role != .unstated else { return nil }
+        self = role
+    }
+
+    public static var allValueStrings: [String] { [Self.embedding, .reranker].map(\.rawValue) }
+}
 extension FileType: ExpressibleByArgument {
     public init?(argument: String) { self.init(name: argument) }
 }

@@ -179,7 +179,7 @@ private struct RooflineLine: Decodable {
     @Test(.enabled(if: Ceiling(isa: .best, family: .f32) != nil)) func rooflineCoversTheProducts() throws {
         let lines: [RooflineLine] = try lines(["--roofline", "--threads", "1"])
         let products = lines.filter { $0.product != nil }
-        #expect(products.map(\.product) == ["qkv", "attnOut", "gateUpSwiGLU", "ffnDown"])
+        #expect(products.map(\.product) == ["qkv", "attnOut", "gateUpSwiGLU", "ffnDown", "kv"])
         #expect(products.allSatisfy { $0.macsPerSecond ?? 0 > 0 && $0.ceilingMacsPerSecond ?? 0 > 0 })
         let ceilings = lines.filter { $0.ceiling != nil }
         #expect(ceilings.count == Ceiling.all.count + 1)

@@ -14,7 +14,7 @@ struct ConverterTests {
     init() throws { folder = try TemporaryFolder() }
 
     private func convert(
-        _ name: String, _ type: FileType? = nil, role: Role? = nil, causal: Bool = false
+        _ name: String, _ type: FileType? = nil, role: ModelRole.Kind? = nil, causal: Bool = false
     ) throws -> GGUFFile {
         let output = folder.file("\(name).gguf")
         _ = try Converter.convert(

@@ -1,5 +1,6 @@
 // Folders that are incomplete, damaged or hostile: each gives an error that says what, and nothing is left behind.
 import Q3GGUF
+import Q3Model
 import Q3System
 import TestSupport
 import Testing
@@ -22,12 +23,12 @@ struct FolderTests {
             atPath: Fixture.path("checkpoints/tiny-embedding"), toPath: folder.file("tiny-embedding"))
     }
 
-    private func convert(_ role: Role? = nil) throws {
+    private func convert(_ role: ModelRole.Kind? = nil) throws {
         _ = try Converter.convert(folder: path, to: folder.file("out.gguf"), role: role)
     }
 
     /// The message of what is thrown.
-    private func message(_ role: Role? = nil) -> String {
+    private func message(_ role: ModelRole.Kind? = nil) -> String {
         do {
             try convert(role)
             return "nothing was thrown"

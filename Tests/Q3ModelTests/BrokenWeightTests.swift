@@ -23,7 +23,8 @@ struct BrokenWeightTests {
     @Test(arguments: ISA.available, scales)
     func aBrokenTokenHarmsItsTextsOnly(_ isa: ISA, _ scale: UInt16) async throws {
         let t = Self.broken
-        // The last ones share their beginnings with texts of the broken token: [7, 8, 9] even stands in one run with it.
+        // The last ones share their beginnings with texts of the broken token: [7, 8, 9] even stands in one run with
+        // it.
         let lists: [[Int32]] = [
             [1, 2, 3], [t], [5, t, 6], [7, 8, 9, t], [10, 11, 12], [5, 6], [7, 8, 9, 300], [5, 300],
         ]

@@ -1,7 +1,7 @@
 // The vectors and the states between the layers against what the reference computes in f32 from the same weights.
 
+import Q3Kernels
 import Q3Model
-import Synchronization
 import TestSupport
 import Testing
 
@@ -11,7 +11,8 @@ struct GoldenTests {
         let median, most: Double
     }
 
-    // Three times what was measured. Every instruction set and thread count gives the same bits, so no machine does worse.
+    // Three times what was measured. Every instruction set and thread count gives the same bits, so no machine does
+    // worse.
     private static let exact = Bound(median: 3e-12, most: 1e-10)
     private static let fourteenBits = Bound(median: 6e-7, most: 8e-5)
     private static let eightBits = Bound(median: 4e-3, most: 0.15)
@@ -37,10 +38,10 @@ struct GoldenTests {
         #expect(distances[distances.count - 1] <= bound.most)
     }
 
-    /// The node of the graph that computes a node of the reference.
+    /// The node that computes a node of the reference, and the buffer that it is in.
     private static let nodes = [
-        "v": "qkv", "qRope": "qNormRope", "kRope": "kNormRope", "attention": "attention", "attnResidual": "attnOut",
-        "swiglu": "gateUpSwiGLU", "output": "ffnDown",
+        "v": "qkv.v", "qRope": "qNormRope.q", "kRope": "kNormRope.k", "attention": "attention.attention",
+        "attnResidual": "attnOut.x", "swiglu": "gateUpSwiGLU.gateUpSwiGLU", "output": "ffnDown.x",
     ]
 
     /// Every state that both sides have, of every token; of the last layer only what the last token needs.
@@ -49,7 +50,7 @@ struct GoldenTests {
         let golden = try tiny.golden
         let ids = golden.items[golden.states.item].ids
         let model = try tiny.model(.exact)
-        let states = try await observe(model, ids)
+        let states = try await dump(model, ids)
         let traces = try golden.traces()
         var compared = 0
         for (name, wanted) in traces where !["embedding", "outputNorm"].contains(name) {
@@ -57,7 +58,7 @@ struct GoldenTests {
             let (layer, node) = (try #require(Int(parts[0])), String(parts[1]))
             guard let ours = Self.nodes[node] else { continue }
             let last = layer == model.config.layerCount - 1
-            let got = try #require(states["\(layer).\(last && node == "v" ? "kv" : ours)"], "\(name)")
+            let got = try #require(states["\(layer).\(last && node == "v" ? "kv.v" : ours)"], "\(name)")
             let tail = Array(wanted.suffix(got.count))
             let size = tail.map { abs($0) }.max()!
             let error = zip(got, tail).map { abs($0 - $1) }.max()!
@@ -84,15 +85,11 @@ struct GoldenTests {
         #expect(error <= Self.stateError * size)
     }
 
-    /// What each node wrote, by "layer.node".
-    private func observe(_ model: Qwen3Model, _ ids: [Int32]) async throws -> [String: [Float]] {
-        final class Log: Sendable {
-            let states = Mutex<[String: [Float]]>([:])
+    /// What each node wrote, by "layer.node.buffer".
+    private func dump(_ model: Qwen3Model, _ ids: [Int32]) async throws -> [String: [Float]] {
+        let written = try await model.trace([ids]) { trace in
+            trace.outputs.map { ("\(trace.layer).\(trace.node).\($0.name)", $0.rows.values()) }
         }
-        let log = Log()
-        try await model.observe([ids]) { layer, node, values in
-            log.states.withLock { $0["\(layer).\(node)"] = values }
-        }
-        return log.states.withLock { $0 }
+        return Dictionary(uniqueKeysWithValues: written.joined())
     }
 }

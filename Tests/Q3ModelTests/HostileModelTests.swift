@@ -1,5 +1,5 @@
-// Models with a wrong bit anywhere in their header, numbers that overflow, odd places in the file, and files that change
-// while a pass runs.
+// Models with a wrong bit anywhere in their header, numbers that overflow, odd places in the file, and files that
+// change while a pass runs.
 
 import FoundationEssentials
 import Q3GGUF
@@ -41,8 +41,8 @@ struct HostileModelTests {
         #expect(refused > start * 4)
     }
 
-    /// Weights far too large: a state has the ordinary length that the last norm gives, or shows what happened by a value
-    /// that is no finite number or by nothing but zeros, which no head takes.
+    /// Weights far too large: a state has the ordinary length that the last norm gives, or shows what happened by a
+    /// value that is no finite number or by nothing but zeros, which no head takes.
     @Test(arguments: [Tiny.f32, .f16, .bf16], Precision.allCases)
     func hugeWeightsStayHonest(_ tiny: Tiny, _ precision: Precision) async throws {
         for factor: Float in [1e4, 1e12, 1e30] {

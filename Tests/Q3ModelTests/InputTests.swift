@@ -25,7 +25,7 @@ struct InputTests {
     func badInputsAreRefused(_ list: [Int32], _ wanted: ModelError) async throws {
         let model = try Tiny.q8_0.model()
         await #expect(throws: wanted) { try await model.lastHiddenStates(of: [[1], list, [2]]) }
-        await #expect(throws: wanted) { try await model.observe([[1], list, [2]]) { _, _, _ in } }
+        await #expect(throws: wanted) { try await model.trace([[1], list, [2]]) { _ in } }
         #expect(wanted.description.contains("input 1"))
     }
 

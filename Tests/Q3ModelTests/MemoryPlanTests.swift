@@ -49,22 +49,25 @@ struct MemoryPlanTests {
     @Test(arguments: [(1, 1, 1), (7, 9, 7), (513, 513, 2), (2000, 2100, 600)])
     func placesHoldTheirViews(_ rows: Int, _ keyRows: Int, _ pooledRows: Int) throws {
         let config = try Tiny.q4_K_M.model().config
+        let graph = LayerGraph.qwen3
         let plan = ScratchPlan(
-            config: config, families: [.u8, .w16, .f32], rows: rows, keyRows: keyRows,
-            pooledRows: pooledRows, blockRows: 512, threads: 3)
+            graph, config: config, families: [.u8, .w16, .f32], rows: rows, keyRows: keyRows, pooledRows: pooledRows,
+            blockRows: 512, threads: 3)
         let arena = try #require(Arena(byteCount: plan.byteCount))
         #expect(plan.blockRows == min(rows, 512))
-        #expect(arena.matrix(plan.residual, rows: rows, cols: config.hiddenSize).values().allSatisfy { $0 == 0 })
-        #expect(plan.keys.byteCount >= keyRows * config.keyWidth * 4 && plan.values.byteCount == plan.keys.byteCount)
-        #expect(plan.lastResidual.byteCount >= pooledRows * config.hiddenSize * 4)
-        #expect(plan.queries.byteCount >= plan.blockRows * config.queryWidth * 4)
-        #expect(plan.attended.byteCount == plan.queries.byteCount)
-        #expect(plan.hidden.byteCount >= plan.blockRows * config.ffnSize * 4)
-        #expect(plan.residualByteCount == plan.residual.byteCount + plan.lastResidual.byteCount)
-        #expect(plan.keyValueByteCount == plan.keys.byteCount + plan.values.byteCount)
+        #expect(graph.buffers.map(\.name) == ["x", "q", "k", "v", "attention", "gateUpSwiGLU"])
+        let rowsOfBuffers = [rows, plan.blockRows, keyRows, keyRows, plan.blockRows, plan.blockRows]
+        for (buffer, rows) in zip(graph.buffers, rowsOfBuffers) {
+            let cols = config[keyPath: buffer.width]
+            let place = plan.places[buffer.index]
+            #expect(place.byteCount == rows * cols * 4)
+            #expect(arena.matrix(place, rows: rows, cols: cols).values().allSatisfy { $0 == 0 })
+        }
+        #expect(plan.pooledResidual.byteCount == pooledRows * config.hiddenSize * 4)
+        #expect(plan.residualByteCount == plan.places[0].byteCount + plan.pooledResidual.byteCount)
+        #expect(plan.keyValueByteCount == plan.places[2].byteCount + plan.places[3].byteCount)
         #expect(
-            plan.byteCount == plan.residualByteCount + plan.keyValueByteCount
-                + [plan.queries, plan.attended, plan.hidden, plan.threads].reduce(0) { $0 + $1.byteCount }
+            plan.byteCount == (plan.places + [plan.pooledResidual, plan.threads]).reduce(0) { $0 + $1.byteCount }
                 + inputBytes(plan.blockRows, config))
     }
 

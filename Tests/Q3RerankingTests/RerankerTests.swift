@@ -135,14 +135,27 @@ import Testing
         #expect(damaged == .nonFiniteHead(tensor: "cls.output.weight"))
     }
 
-    @Test func tiedEmbeddingsAreTakenExceptInTheSizeThatHasNone() throws {
+    @Test func `tied embeddings are the head below hidden size 4096 and refused from there up`() throws {
         let file = try Fixture.model("tiny-causal-Q8_0")
-        #expect(try RerankHeadSource(file: file, hiddenSize: 1024) == .tiedEmbeddings)
-        #expect(try RerankHeadSource(file: file, hiddenSize: 2560) == .tiedEmbeddings)
-        #expect(throws: RerankError.missingHead(hiddenSize: 4096)) {
-            try RerankHeadSource(file: file, hiddenSize: 4096)
+        for size in [32, 1024, 2560, 4095] {
+            #expect(try RerankHeadSource(file: file, hiddenSize: size) == .tiedEmbeddings)
+        }
+        for size in [4096, 5120, 16_384] {
+            #expect(throws: RerankError.missingHead(hiddenSize: size)) {
+                try RerankHeadSource(file: file, hiddenSize: size)
+            }
         }
         #expect(try RerankHeadSource(file: Fixture.model("tiny-lmhead-Q8_0"), hiddenSize: 4096) == .output)
+    }
+
+    @Test func `a file that says whether embeddings are tied is believed at any hidden size`() throws {
+        var copy = try ModelCopy(of: "tiny-causal-Q8_0")
+        copy["q3.tied_embeddings"] = .bool(true)
+        #expect(try RerankHeadSource(file: copy.open(), hiddenSize: 4096) == .tiedEmbeddings)
+        copy["q3.tied_embeddings"] = .bool(false)
+        #expect(throws: RerankError.missingHead(hiddenSize: 1024)) {
+            try RerankHeadSource(file: copy.open(), hiddenSize: 1024)
+        }
     }
 
     @Test func embeddingModelsAreRefused() throws {

@@ -29,6 +29,11 @@ struct BlockPool: Sendable {
         }
     }
 
+    /// Whether blocks of a type can be made.
+    static func hasRecipe(for type: TensorType) -> Bool {
+        [.f32, .f16, .bf16].contains(type) || scales(of: type) != nil
+    }
+
     /// Nil for a type without a recipe.
     init?(_ type: TensorType) {
         var random = SeededGenerator(seed: UInt64(type.rawValue))

@@ -4,6 +4,17 @@ import Q3Model
 struct ProfileReport {
     let setup: BenchSetup
 
+    /// What a node took over all layers and blocks.
+    private struct Share {
+        let name: String
+        var seconds: Double
+        var multiplyAdds: Int
+
+        @Sendable init(_ trace: NodeTrace) {
+            (name, seconds, multiplyAdds) = (trace.node, trace.seconds, trace.multiplyAdds)
+        }
+    }
+
     private static let table = Table(columns: [
         ("node", -14), ("seconds", 9), ("share %", 7), ("GMAC", 9), ("GMAC/s", 8),
     ])
@@ -16,17 +27,24 @@ struct ProfileReport {
             return []
         }
         BenchSetup.show("\(benchCase.name): profile")
-        if setup.warmsUp { _ = try await model.profile(lists) }
-        let nodes = try await model.profile(lists)
+        if setup.warmsUp { _ = try await model.trace(lists) { _ in } }
+        var nodes: [Share] = []
+        for node in try await model.trace(lists, Share.init) {
+            if let index = nodes.firstIndex(where: { $0.name == node.name }) {
+                nodes[index].seconds += node.seconds
+                nodes[index].multiplyAdds += node.multiplyAdds
+            } else {
+                nodes.append(node)
+            }
+        }
         let total = nodes.reduce(0) { $0 + $1.seconds }
-        let work = PassWork(config: model.config, lists: lists)
         var lines = json ? [] : ["\(benchCase.name), \(total.fixed(4)) s", Self.table.header]
-        for (node, seconds) in nodes {
-            let multiplyAdds = work.multiplyAdds(of: node)
+        for node in nodes {
+            let (seconds, multiplyAdds) = (node.seconds, node.multiplyAdds > 0 ? node.multiplyAdds : nil)
             if json {
                 var object = JSONObject()
                 object.add("case", quoted: benchCase.name)
-                object.add("node", quoted: node)
+                object.add("node", quoted: node.name)
                 object.add("seconds", seconds)
                 object.add("share", seconds / total)
                 if let multiplyAdds { object.add("macs_per_second", Double(multiplyAdds) / seconds) }
@@ -36,7 +54,7 @@ struct ProfileReport {
             } else {
                 lines.append(
                     Self.table.line([
-                        node, seconds.fixed(4), (seconds / total * 100).fixed(1),
+                        node.name, seconds.fixed(4), (seconds / total * 100).fixed(1),
                         multiplyAdds.map { (Double($0) * 1e-9).fixed(2) } ?? "",
                         multiplyAdds.map { (Double($0) / seconds * 1e-9).fixed(1) } ?? "",
                     ]))

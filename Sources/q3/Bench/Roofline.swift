@@ -13,12 +13,16 @@ struct Roofline {
 
     /// One operation on one thread.
     private struct Share {
-        let products: LayerProducts
+        let node: String
+        /// Types of the weights, such as "Q4_K Q4_K Q6_K".
+        let types: String
         let families: String
         /// Multiply-adds per second, and what the ceilings of its families allow.
         let rate: Double
         let limit: Double
     }
+
+    private static let tokenCount = BenchCase.steadyLength
 
     private let setup: BenchSetup
     private let rates: [Rate]
@@ -43,64 +47,46 @@ struct Roofline {
         let single = memoryReadRate(threads: 1)
         reading = single.flatMap { single in memoryReadRate(threads: setup.threads).map { (single, $0) } }
         let model = try setup.model()
-        let layers = try (0..<model.config.layerCount).map { try LayerProducts.ofLayer($0, in: setup) }
-        shares = try Self.shares(of: layers, setup: setup, rates: rates)
-        let speed = try await BenchRunner(setup: setup).run(.tokens(BenchCase.steadyLength))
+        let speed = try await BenchRunner(setup: setup).run(.tokens(Self.tokenCount))
         modelSpeed = speed[0].tokensPerSecond
-        modelLimit = Self.limit(of: layers, config: model.config, setup: setup, rates: rates)
+        guard let lists = BenchCase.tokens(Self.tokenCount).tokenLists(vocabularySize: model.config.vocabularySize)
+        else { preconditionFailure("a text is a pass of the model") }
+        let pass = try await model.trace(lists, ProductNode.init)
+        shares = try Self.shares(of: pass, setup: setup, rates: rates)
+        modelLimit = Self.limit(of: pass, setup: setup, rates: rates)
     }
 
     private static func rate(of family: PanelFamily, _ setup: BenchSetup, _ rates: [Rate]) -> Rate? {
         rates.first { $0.ceiling.isa == setup.isa && $0.ceiling.family == family }
     }
 
-    /// Every operation with every mix of types that the model has, in the order of the graph.
-    private static func shares(
-        of layers: [[LayerProducts]], setup: BenchSetup, rates: [Rate]
-    ) throws -> [Share] {
+    /// Every node that multiplies all tokens, with every mix of types that the model has, in the order of the layer.
+    private static func shares(of pass: [ProductNode], setup: BenchSetup, rates: [Rate]) throws -> [Share] {
+        let products = pass.filter { !$0.matrices.isEmpty && $0.rowCount == tokenCount }
         var seen: Set<String> = []
-        let different = layers.joined().filter { seen.insert("\($0.node) \($0.types)").inserted }
-        let nodes = layers[0].map(\.node)
-        return try nodes.flatMap { node in
-            try different.filter { $0.node == node }.map { products in
-                BenchSetup.show("\(node): \(products.types)")
-                let tokens = BenchCase.steadyLength
-                let seconds = try products.seconds(
-                    tokenCount: tokens, isa: setup.isa, repeatCount: setup.repeatCount)
-                let work = Double(products.multiplyAddsPerToken)
-                let least = products.matrices.reduce(0) { sum, matrix in
-                    sum + Double(matrix.rows * matrix.cols) / (rate(of: matrix.family, setup, rates)?.single ?? .nan)
+        let different = products.filter { seen.insert("\($0.name) \($0.types)").inserted }
+        var names: [String] = []
+        for node in different where !names.contains(node.name) { names.append(node.name) }
+        return try names.flatMap { name in
+            try different.filter { $0.name == name }.map { node in
+                BenchSetup.show("\(name): \(node.types)")
+                let seconds = try node.singleThreadSeconds(isa: setup.isa, repeatCount: setup.repeatCount)
+                let least = node.seconds(at: { rate(of: $0, setup, rates)?.single })
+                var families: [String] = []
+                for matrix in node.matrices where !families.contains("\(matrix.family)") {
+                    families.append("\(matrix.family)")
                 }
-                let families = products.matrices.map { "\($0.family)" }
                 return Share(
-                    products: products,
-                    families: families.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
-                        .joined(separator: " "), rate: work * Double(tokens) / seconds, limit: work / least)
+                    node: name, types: node.types, families: families.joined(separator: " "),
+                    rate: Double(node.multiplyAdds) / seconds, limit: Double(node.multiplyAdds) / least)
             }
         }
     }
 
-    /// Tokens per second if every product of a text of 512 tokens ran at its family's ceiling, and attention at that of
-    /// f32. Behind its keys and values the last layer runs for one token.
-    private static func limit(
-        of layers: [[LayerProducts]], config: Qwen3Config, setup: BenchSetup, rates: [Rate]
-    ) -> Double {
-        let tokens = BenchCase.steadyLength
-        func rate(_ family: PanelFamily) -> Double { Self.rate(of: family, setup, rates)?.all ?? .nan }
-        let attention =
-            PassWork(config: config, lists: [[Int32](repeating: 0, count: tokens)])
-            .multiplyAdds(of: "attention") ?? 0
-        var seconds = Double(attention) / rate(.f32)
-        for (index, layer) in layers.enumerated() {
-            for products in layer {
-                for (part, matrix) in products.matrices.enumerated() {
-                    let isKeysOrValues = products.node == "qkv" && part > 0
-                    let rows = index < layers.count - 1 || isKeysOrValues ? tokens : 1
-                    seconds += Double(rows * matrix.rows * matrix.cols) / rate(matrix.family)
-                }
-            }
-        }
-        return Double(tokens) / seconds
+    /// Tokens per second if every product of a pass ran at its family's ceiling, and attention at that of f32.
+    private static func limit(of pass: [ProductNode], setup: BenchSetup, rates: [Rate]) -> Double {
+        let seconds = pass.reduce(0) { $0 + $1.seconds(at: { rate(of: $0, setup, rates)?.all }) }
+        return Double(tokenCount) / seconds
     }
 
     // MARK: - For a person
@@ -121,17 +107,17 @@ struct Roofline {
         if let reading {
             lines.append(ceilings.line(["memory", "", "GB/s read", giga(reading.single), giga(reading.all)]))
         }
-        lines += ["", "Products of \(BenchCase.steadyLength) tokens on one thread:", products.header]
+        lines += ["", "Products of \(Self.tokenCount) tokens on one thread:", products.header]
         lines += shares.map { share in
             products.line([
-                share.products.node, share.products.types, share.families, giga(share.rate), giga(share.limit),
+                share.node, share.types, share.families, giga(share.rate), giga(share.limit),
                 (share.rate / share.limit * 100).fixed(1),
             ])
         }
         let percent = (modelSpeed / modelLimit * 100).fixed(1)
         lines += [
             "",
-            "Whole model, \(BenchCase.steadyLength) tokens, \(setup.threads) threads: \(modelSpeed.fixed(1)) tokens/s, "
+            "Whole model, \(Self.tokenCount) tokens, \(setup.threads) threads: \(modelSpeed.fixed(1)) tokens/s, "
                 + "\(percent) % of the \(modelLimit.fixed(1)) that these ceilings allow",
         ]
         return lines
@@ -162,8 +148,8 @@ struct Roofline {
         }
         objects += shares.map { share in
             var object = JSONObject()
-            object.add("product", quoted: share.products.node)
-            object.add("types", quoted: share.products.types)
+            object.add("product", quoted: share.node)
+            object.add("types", quoted: share.types)
             object.add("families", quoted: share.families)
             object.add("macs_per_second", share.rate)
             object.add("ceiling_macs_per_second", share.limit)

@@ -19,7 +19,7 @@ struct StartCase {
             "--model", setup.path, "--threads", "\(setup.threads)", "--precision", setup.options.precision.rawValue,
         ]
         let metadata = setup.file.metadata
-        guard metadata.keys.contains("tokenizer.ggml.tokens"), try ModelRole(of: setup.file).kind != .reranker else {
+        guard metadata.keys.contains(TokenizerKey.tokens), try ModelRole(of: setup.file).kind != .reranker else {
             let once = ["--case", "tokens:\(Self.tokenCount)", "--repeat", "1", "--skip-warm-up", "--json"]
             return (["bench"] + shared + ["--isa", setup.isa.name] + once, Self.tokenCount)
         }

@@ -29,7 +29,7 @@ struct TokenizerCase {
 
     /// Nothing, and a line that says so, for a file without a vocabulary.
     func run() throws -> [Measurement] {
-        guard setup.file.metadata.keys.contains("tokenizer.ggml.tokens") else {
+        guard setup.file.metadata.keys.contains(TokenizerKey.tokens) else {
             Terminal.say("tokenizer: skipped, the model has no vocabulary")
             return []
         }

@@ -1,11 +1,9 @@
 // What a checkpoint is for, as its folder tells.
+import Q3Model
 
-/// What the model that is made will do.
-public enum Role: String, Sendable, CaseIterable {
-    case embedding, reranker
-
-    /// What the folder says, nil if nothing does: both models come as causal language models.
-    init?(of folder: CheckpointFolder) {
+extension ModelRole.Kind {
+    /// What the folder says, `unstated` if nothing does: both models come as causal language models.
+    init(of folder: CheckpointFolder) {
         let name = folder.name.lowercased()
         if let role = folder.modules.role {
             self = role
@@ -14,7 +12,7 @@ public enum Role: String, Sendable, CaseIterable {
         } else if name.contains("rerank") {
             self = .reranker
         } else {
-            return nil
+            self = .unstated
         }
     }
 }
