@@ -20,13 +20,8 @@ extension Qwen3Model {
         head: (_ index: Int, _ input: ModelInput, _ hiddenState: [Float]) throws(Fault) -> Output
     ) async throws -> [Result<Output, Fault>] {
         let lists = inputs.compactMap { try? $0.get().ids }
-        let total = lists.reduce(0) { $0 + $1.count }
-        var states = try await lastHiddenStates(of: lists) { progress?(Progress(completed: $0, total: total)) }
+        let states = try await lastHiddenStates(of: lists, progress: progress)
         precondition(states.count == lists.count, "one hidden state per input")
-        // One text's NaN reaches others through the rows that they share; alone, each keeps what is its own.
-        for index in lists.indices where lists.count > 1 && !states[index].allSatisfy(\.isFinite) {
-            states[index] = try await lastHiddenStates(of: [lists[index]])[0]
-        }
         var next = states.startIndex
         return inputs.enumerated().map { index, input in
             Result { () throws(Fault) in

@@ -71,34 +71,34 @@ public final class Qwen3Model: Sendable {
     /// The hidden state of each list's last token after the final norm, in input order; every row has `hiddenSize`
     /// values.
     ///
-    /// Lists are sorted, batched and prefix-shared inside. `progress` gets the count of input tokens finished so far.
+    /// Lists are sorted, batched and prefix-shared inside. `progress` gets the tokens finished so far.
     /// A list whose state holds a NaN or an infinity does not change the others.
     /// Throws `CancellationError` between blocks of tokens when the task is cancelled, `ModelError` for an empty list,
     /// an id outside the vocabulary or a list longer than the context, `GGUFError.changed` when the file was written
     /// during the call.
     public func lastHiddenStates(
-        of lists: [[Int32]], progress: (@Sendable (_ tokensDone: Int) -> Void)? = nil
+        of lists: [[Int32]], progress: (@Sendable (Progress) -> Void)? = nil
     ) async throws -> [[Float]] {
         try await lastHiddenStates(of: lists, isUrgent: false, progress: progress)
     }
 
     /// Urgent lists do not wait for the end of a pass that is running: it stops for them between two blocks of tokens.
     package func lastHiddenStates(
-        of lists: [[Int32]], isUrgent: Bool, progress: (@Sendable (_ tokensDone: Int) -> Void)?
+        of lists: [[Int32]], isUrgent: Bool, progress: (@Sendable (Progress) -> Void)?
     ) async throws -> [[Float]] {
         try check(lists)
         var states = [[Float]](repeating: [], count: lists.count)
         let sharing = options.sharesPrefixes
-        var done = 0
+        var progressed = Progress(completed: 0, total: lists.reduce(0) { $0 + $1.count })
         for group in MicroBatches(lists, tokenLimit: options.batchTokens, sharing: sharing).groups {
             let batch = group.map { lists[$0] }
-            let (before, size) = (done, batch.reduce(0) { $0 + $1.count })
+            let (before, size) = (progressed, batch.reduce(0) { $0 + $1.count })
             let rows = try await run(batch, sharing: sharing, isUrgent: isUrgent) { fraction in
-                progress?(before + Int(fraction * Double(size)))
+                progress?(Progress(completed: before.completed + Int(fraction * Double(size)), total: before.total))
             }
             for (index, row) in zip(group, rows) { states[index] = row }
-            done += size
-            progress?(done)
+            progressed.completed += size
+            progress?(progressed)
         }
         // One list's NaN reaches others through the rows that they share; alone, each keeps only its own.
         for index in lists.indices where lists.count > 1 && !states[index].allSatisfy(\.isFinite) {

@@ -60,7 +60,7 @@ struct InputTests {
         let model = try Tiny.q8_0.model(batchTokens: 10)
         let seen = Log()
         _ = try await model.lastHiddenStates(of: [[1, 2, 3, 4, 5, 6], [2, 3], [4, 5, 6, 7, 8, 9, 10]]) { done in
-            seen.append(done)
+            seen.append(done.completed)
         }
         let counts = seen.counts
         #expect(counts == counts.sorted() && counts.last == 15 && counts.allSatisfy { 0...15 ~= $0 })
@@ -87,7 +87,7 @@ struct InputTests {
         await withThrowingTaskGroup(of: [[Float]].self) { group in
             group.addTask {
                 try await model.lastHiddenStates(of: [[1, 2, 3], [4, 5, 6, 7]]) { done in
-                    seen.append(done)
+                    seen.append(done.completed)
                     start.yield()
                     while !gate.isOpen.load(ordering: .acquiring) {}
                 }

@@ -194,10 +194,9 @@ actor BatchScheduler {
             let start = ContinuousClock.now
             let result: Result<[[Float]], any Error>
             do {
-                let total = Double(work.reduce(0) { $0 + $1.count })
                 result = .success(
-                    try await Self.states(of: work, model: model, isUrgent: lane == .express) {
-                        progress.set(Double($0) / max(total, 1))
+                    try await model.lastHiddenStates(of: work, isUrgent: lane == .express) {
+                        progress.set($0.fraction)
                     })
             } catch {
                 result = .failure(error)
@@ -205,18 +204,6 @@ actor BatchScheduler {
             await self.finish(lane, result, seconds: (ContinuousClock.now - start) / .seconds(1))
         }
         running[lane] = Batch(parts: parts, lists: lists, task: task, layersDone: progress)
-    }
-
-    /// One list's NaN reaches others through the rows that they share; alone, each keeps what is its own.
-    private static func states(
-        of lists: [[Int32]], model: Qwen3Model, isUrgent: Bool, progress: @escaping @Sendable (Int) -> Void
-    ) async throws -> [[Float]] {
-        var states = try await model.lastHiddenStates(of: lists, isUrgent: isUrgent, progress: progress)
-        for index in lists.indices where lists.count > 1 && !states[index].allSatisfy(\.isFinite) {
-            states[index] = try await model.lastHiddenStates(of: [lists[index]], isUrgent: isUrgent, progress: nil)[
-                0]
-        }
-        return states
     }
 
     private func finish(_ lane: Lane, _ result: Result<[[Float]], any Error>, seconds: Double) {
