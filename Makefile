@@ -62,7 +62,7 @@ lint:
 #   of Swift and of inference.
 UNDEFINED := -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=all -Xcc -fno-sanitize=null,object-size,pointer-overflow
 READERS := Q3GGUFTests|Q3TokenizerTests|Q3KernelsTests|FuzzTests.corpusRuns|PartsTests
-SHARED := Q3TokenizerTests.GoldenTests|Q3ModelTests.InputTests|concurrentCallers|companyDoesNotMatter|LifetimeTests
+SHARED := Q3TokenizerTests.GoldenTests|Q3ModelTests.InputTests|concurrent callers|companyDoesNotMatter|LifetimeTests
 
 sanitize: setup
 	Tests/CShims/run $(CROSS)

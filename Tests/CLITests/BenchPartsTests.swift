@@ -8,7 +8,7 @@ import Testing
 @testable import q3
 
 @Suite struct BenchPartsTests {
-    @Test func casesHaveNames() {
+    @Test func `cases have names`() {
         for benchCase in BenchCase.all { #expect(BenchCase.named(benchCase.name) == [benchCase]) }
         #expect(BenchCase.named("tokens") == BenchCase.lengths.map(BenchCase.tokens))
         #expect(BenchCase.named("all") == BenchCase.all)
@@ -17,7 +17,7 @@ import Testing
         }
     }
 
-    @Test func casesAreTheSameEveryTime() {
+    @Test func `cases are the same every time`() {
         for benchCase in BenchCase.all where benchCase != .tokens(32_768) {
             let lists = benchCase.tokenLists(vocabularySize: 50)
             #expect(lists == benchCase.tokenLists(vocabularySize: 50))
@@ -25,15 +25,7 @@ import Testing
         }
     }
 
-    private static let shared: [(lists: [[Int32]], distinct: Int)] = [
-        ([], 0), ([[1, 2, 3]], 3), ([[1, 2, 3], [1, 2, 4], [1, 2, 3]], 4), ([[1, 2], [2, 1], [1]], 4),
-    ]
-
-    @Test(arguments: shared) func commonBeginningsCountOnce(_ test: (lists: [[Int32]], distinct: Int)) {
-        #expect(distinctTokenCount(test.lists) == test.distinct)
-    }
-
-    @Test func threadCountsStayFew() {
+    @Test func `thread counts stay few`() {
         #expect(BenchRunner.threadCounts(upTo: 1) == [1])
         #expect(BenchRunner.threadCounts(upTo: 3) == [1, 2, 3])
         #expect(BenchRunner.threadCounts(upTo: 12) == [1, 2, 3, 4, 5, 6, 7, 8, 12])
@@ -48,19 +40,19 @@ import Testing
     ]
 
     @Test(arguments: numbers)
-    func numbersAreRounded(_ test: (value: Double, digits: Int, fixed: String, trimmed: String)) {
+    func `numbers are rounded`(_ test: (value: Double, digits: Int, fixed: String, trimmed: String)) {
         #expect(test.value.fixed(test.digits) == test.fixed)
         #expect(test.value.trimmed(test.digits) == test.trimmed)
     }
 
-    @Test func rowsAreAligned() {
+    @Test func `rows are aligned`() {
         let table = Table(columns: [("name", -6), ("count", 5)])
         #expect(table.header == "name    count")
         #expect(table.line(["a", "12"]) == "a          12")
         #expect(table.line(["too long", ""]) == "too long")
     }
 
-    @Test func axesAreRound() {
+    @Test func `axes are round`() {
         for (step, nice) in [(0.3, 0.5), (1.0, 1), (21, 50), (99, 100), (1000, 1000), (0.001, 0.001), (0, 1)] {
             #expect(abs(Axis.niceStep(step) - nice) < 1e-12, "\(step)")
         }
@@ -77,7 +69,7 @@ import Testing
     private static let types: [TensorType] = [.f32, .f16, .bf16, .q8_0, .q6_K, .q5_0, .q4_0, .q4_K, .q5_K]
 
     /// Random weights are as large as trained ones, whatever the type; the fill goes on where the last chunk ended.
-    @Test(arguments: types) func randomBlocksAreWeights(_ type: TensorType) throws {
+    @Test(arguments: types) func `random blocks are as large as trained weights`(_ type: TensorType) throws {
         let pool = try #require(BlockPool(type))
         let (rows, cols) = (64, 512)
         var bytes = [UInt8](repeating: 0, count: rows * cols / type.itemsPerBlock * type.bytesPerBlock)
@@ -101,7 +93,7 @@ import Testing
         #expect(rest == Array(bytes[1000..<1100]))
     }
 
-    @Test func typesWithoutRecipeAreRefused() {
+    @Test func `types without a recipe are refused`() {
         #expect(BlockPool(.iq2_XXS) == nil)
         for name in ["0.6B", "0.6B:Q4_K", "1B:Q8_0", "0.6B:Q8_0:", ""] {
             #expect(SyntheticModel(argument: name) == nil, "\(name)")
@@ -109,7 +101,7 @@ import Testing
     }
 
     /// llama-quantize gives half of attn_v and ffn_down, and the table, six bits.
-    @Test func syntheticModelsAreMixedAndNameless() throws {
+    @Test func `synthetic models are mixed and have no name`() throws {
         let made = try #require(SyntheticModel(argument: "0.6B:Q4_K_M")).make()
         let counts = Dictionary(grouping: made.file.tensors, by: \.type).mapValues(\.count)
         #expect(counts == [.q4_K: 168, .q6_K: 29, .f32: 113])

@@ -65,7 +65,7 @@ private struct RooflineLine: Decodable {
         return try outcome.lines.map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
     }
 
-    @Test func casesOfLengthGiveTheirFields() throws {
+    @Test func `cases of one length print their fields`() throws {
         let lines: [BenchLine] = try lines([
             "--case", "tokens:1", "tokens:16", "--threads", "2", "--repeat", "3", "--precision", "exact",
         ])
@@ -80,7 +80,7 @@ private struct RooflineLine: Decodable {
         }
     }
 
-    @Test func sharedBeginningsAreCountedOnce() throws {
+    @Test func `shared prefixes are counted once`() throws {
         let lines: [BenchLine] = try lines(["--case", "queries", "--case", "rerank", "--case", "mixed"])
         #expect(lines.map(\.name) == ["queries", "rerank", "mixed"])
         let (queries, rerank, mixed) = (lines[0], lines[1], lines[2])
@@ -91,13 +91,13 @@ private struct RooflineLine: Decodable {
         #expect(64 * 8...64 * 1024 ~= mixed.tokens)
     }
 
-    @Test func threadsAreCountedUp() throws {
+    @Test func `threads are counted up`() throws {
         let lines: [BenchLine] = try lines(["--case", "threads", "--threads", "2"])
         #expect(lines.map(\.threads) == [1, 2])
         #expect(lines.allSatisfy { $0.name == "threads" && $0.tokens == 512 })
     }
 
-    @Test(arguments: ["tiny-embed-Q8_0", "tiny-rerank-Q8_0"]) func startAndTokenizerAreMeasured(_ name: String) throws {
+    @Test(arguments: ["tiny-embed-Q8_0", "tiny-rerank-Q8_0"]) func `start and tokenizer are measured`(_ name: String) throws {
         let arguments = ["bench", "--model", Fixture.path("\(name).gguf"), "--case", "start", "tokenizer", "--json"]
         let outcome = try Tool.run(arguments + ["--repeat", "1"])
         #expect(outcome.status == 0)
@@ -107,7 +107,7 @@ private struct RooflineLine: Decodable {
         #expect(try #require(lines[1].bytesPerSecond) > 0)
     }
 
-    @Test func tableHasARowPerCase() throws {
+    @Test func `the table has a row for each case`() throws {
         let outcome = try bench(["--case", "tokens:4", "tokens:8", "--threads", "1"])
         #expect(outcome.status == 0)
         let rows = outcome.lines.map { $0.split(separator: " ").map(String.init) }
@@ -118,7 +118,7 @@ private struct RooflineLine: Decodable {
         #expect(rows.count == 4)
     }
 
-    @Test func figureIsWellFormed() throws {
+    @Test func `the figure is well-formed`() throws {
         let folder = try TemporaryFolder()
         let outcome = try bench([
             "--case", "tokens:1", "tokens:16", "queries", "threads", "--threads", "2", "--plot", folder.file("a.svg"),
@@ -131,7 +131,7 @@ private struct RooflineLine: Decodable {
         #expect(elements["circle"] == 2 + 2 + 2)
     }
 
-    @Test func figuresEscapeText() throws {
+    @Test func `figures escape text`() throws {
         let plot = Plot(
             title: "<a> & \"b\"\u{1}", xLabel: "", yLabel: "", xAxis: Axis(around: [1]),
             yAxis: Axis(fromZeroThrough: [1]),
@@ -165,7 +165,7 @@ private struct RooflineLine: Decodable {
         return open.isEmpty && !rest.contains("<") ? counts : nil
     }
 
-    @Test func profileCoversTheGraph() throws {
+    @Test func `the profile covers the graph`() throws {
         let lines: [ProfileLine] = try lines(["--profile", "--case", "tokens:32"])
         let nodes = lines.map(\.node)
         for node in ["attnNorm", "qkv", "attention", "attnOut", "gateUpSwiGLU", "ffnDown", "kv"] {
@@ -176,7 +176,7 @@ private struct RooflineLine: Decodable {
     }
 
     /// Rates are what they are, but every product has one, and a ceiling beside it.
-    @Test(.enabled(if: Ceiling(isa: .best, family: .f32) != nil)) func rooflineCoversTheProducts() throws {
+    @Test(.enabled(if: Ceiling(isa: .best, family: .f32) != nil)) func `the roofline covers the products`() throws {
         let lines: [RooflineLine] = try lines(["--roofline", "--threads", "1"])
         let products = lines.filter { $0.product != nil }
         #expect(products.map(\.product) == ["qkv", "attnOut", "gateUpSwiGLU", "ffnDown", "kv"])
@@ -199,20 +199,20 @@ private struct RooflineLine: Decodable {
         (["--model", "a.gguf", "--plot", "a.svg", "--profile"], "--plot"),
     ]
 
-    @Test(arguments: wrong) func wrongArgumentsAreUsageErrors(_ test: (arguments: [String], reason: String)) throws {
+    @Test(arguments: wrong) func `wrong arguments are usage errors`(_ test: (arguments: [String], reason: String)) throws {
         let outcome = try Tool.run(["bench"] + test.arguments)
         #expect(outcome.status == 64)
         #expect(outcome.messages.contains(test.reason), "\(outcome.messages)")
         #expect(outcome.output.isEmpty)
     }
 
-    @Test func textsBeyondTheContextAreUsageErrors() throws {
+    @Test func `texts beyond the context are usage errors`() throws {
         let outcome = try bench(["--case", "tokens:32769"])
         #expect(outcome.status == 64)
         #expect(outcome.messages.contains("32768"))
     }
 
-    @Test func missingModelsAreNamed() throws {
+    @Test func `missing models are named`() throws {
         let outcome = try Tool.run(["bench", "--model", "no-such.gguf", "--case", "tokens:1"])
         #expect(outcome.status == 66)
         #expect(outcome.messages.contains("no-such.gguf"))

@@ -23,7 +23,7 @@ struct ConverterTests {
     }
 
     @Test(arguments: [nil, FileType.f32, .f16, .bf16, .q8_0])
-    func vectorsAreThoseOfTheReference(_ type: FileType?) async throws {
+    func `vectors are those of the reference`(_ type: FileType?) async throws {
         let file = try convert("tiny-embedding", type)
         var options = ModelOptions()
         options.precision = .exact
@@ -42,7 +42,7 @@ struct ConverterTests {
         }
     }
 
-    @Test func adaptersAreMerged() async throws {
+    @Test func `adapters are merged`() async throws {
         let output = folder.file("adapted.gguf")
         _ = try Converter.convert(
             folder: Fixture.path("checkpoints/tiny-embedding"), adapter: Fixture.path("checkpoints/tiny-adapter"),
@@ -64,7 +64,7 @@ struct ConverterTests {
     ]
 
     @Test(arguments: rerankers)
-    func scoresAreThoseOfTheReference(_ name: String, _ causal: Bool) async throws {
+    func `scores are those of the reference`(_ name: String, _ causal: Bool) async throws {
         let file = try convert(name, causal: causal)
         let head = try RerankHeadSource(file: file, hiddenSize: 64)
         switch (name, causal) {
@@ -82,7 +82,7 @@ struct ConverterTests {
         }
     }
 
-    @Test func embeddingsHaveTheirMetadata() throws {
+    @Test func `embedding models get their metadata`() throws {
         let metadata = try convert("tiny-embedding").metadata
         #expect(try metadata.string("general.architecture") == "qwen3")
         #expect(try metadata.uint32("qwen3.pooling_type") == 3)
@@ -99,7 +99,7 @@ struct ConverterTests {
         #expect(metadata.value("tokenizer.chat_template.rerank") == nil)
     }
 
-    @Test func rerankersHaveTheirs() throws {
+    @Test func `rerankers get their metadata`() throws {
         let file = try convert("tiny-reranker")
         let metadata = file.metadata
         #expect(try metadata.uint32("qwen3.pooling_type") == 4)
@@ -114,7 +114,7 @@ struct ConverterTests {
         #expect(causal.metadata.value("qwen3.pooling_type") == nil)
     }
 
-    @Test func bothSpellingsOfATokenizerGiveTheSame() throws {
+    @Test func `both forms of a tokenizer give the same`() throws {
         let whole = try CheckpointTokenizer(folder: Fixture.path("checkpoints/tiny-reranker"), rowCount: 512)
         let parts = try CheckpointTokenizer(folder: Fixture.path("checkpoints/tiny-reranker-untied"), rowCount: 512)
         #expect(whole.tokens == parts.tokens && whole.types == parts.types && whole.merges == parts.merges)

@@ -44,7 +44,7 @@ struct FolderTests {
     }
 
     @Test(arguments: ["config.json", "model.safetensors", "tokenizer.json"])
-    func missingFilesAreNamed(_ name: String) throws {
+    func `missing files are named`(_ name: String) throws {
         try FileManager.default.removeItem(atPath: "\(path)/\(name)")
         let wanted = name == "tokenizer.json" ? "vocab.json" : name
         #expect(message().contains("has no \(wanted)"))
@@ -111,7 +111,7 @@ struct FolderTests {
         ("tokenizer.json", "<|im_end|>", "<|im_over|>", "no token <|im_end|>"),
     ]
 
-    @Test(arguments: edits) func whatIsWrongIsSaid(_ name: String, _ old: String, _ new: String, _ wanted: String)
+    @Test(arguments: edits) func `errors say what is wrong`(_ name: String, _ old: String, _ new: String, _ wanted: String)
         throws
     {
         try replace(old, with: new, in: name)
@@ -124,7 +124,7 @@ struct FolderTests {
         "{\"pooling_mode\": \"lasttoken\"}", "{\"pooling_mode\": [\"lasttoken\"], \"include_prompt\": true}",
     ]
 
-    @Test(arguments: poolings) func newSpellingsOfThePoolingAreRead(_ text: String) throws {
+    @Test(arguments: poolings) func `new spellings of the pooling are read`(_ text: String) throws {
         try folder.write("tiny-embedding/1_Pooling/config.json", text.utf8)
         try convert()
         #expect(try GGUFFile(path: folder.file("out.gguf")).metadata.uint32("qwen3.pooling_type") == 3)
@@ -134,7 +134,7 @@ struct FolderTests {
         "{\"idx\": 0, \"name\": \"0\", \"path\": \"\(path)\", \"type\": \"sentence_transformers.models.\(type)\"}"
     }
 
-    @Test func modulesThatAreNotComputedAreRefused() throws {
+    @Test func `modules that are not computed are refused`() throws {
         let usual = [Self.module("Transformer", ""), Self.module("Pooling", "1_Pooling")]
         let cases = [
             (usual + [Self.module("Dense", "2_Dense")], "module sentence_transformers.models.Dense"),
@@ -150,7 +150,7 @@ struct FolderTests {
         try convert()
     }
 
-    @Test func modulesTellOfAReranker() throws {
+    @Test func `modules tell that a model is a reranker`() throws {
         try FileManager.default.removeItem(atPath: "\(path)/1_Pooling")
         let modules = [Self.module("Transformer", ""), Self.module("LogitScore", "1_LogitScore")]
         try folder.write("tiny-embedding/modules.json", "[\(modules.joined(separator: ","))]".utf8)
@@ -159,12 +159,12 @@ struct FolderTests {
     }
 
     @Test(arguments: ["<think>", "</think>", "<|im_start|>", "<|im_end|>", "<|endoftext|>"])
-    func rerankersNeedTheTokensOfTheirPrompt(_ token: String) throws {
+    func `rerankers need the tokens of their prompt`(_ token: String) throws {
         try replace("\"\(token)\"", with: "\"<other>\"", in: "tokenizer.json")
         #expect(throws: ConvertError.missingToken(folder: path, token: token)) { try convert(.reranker) }
     }
 
-    @Test func theFolderMayBeALink() throws {
+    @Test func `the folder may be a link`() throws {
         try FileManager.default.removeItem(atPath: "\(path)/1_Pooling")
         try replace("\"Qwen3Model\"", with: "\"Qwen3ForCausalLM\"", in: "config.json")
         try FileManager.default.createSymbolicLink(atPath: folder.file("link"), withDestinationPath: path)
@@ -176,7 +176,7 @@ struct FolderTests {
         }
     }
 
-    @Test func anEmbeddingModelIsNoLanguageModel() throws {
+    @Test func `an embedding model cannot stay a language model`() throws {
         #expect(throws: ConvertError.embeddingsAreNotCausal) {
             try Converter.convert(folder: path, to: folder.file("out.gguf"), causal: true)
         }
@@ -185,13 +185,13 @@ struct FolderTests {
     private static let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 11422654\n"
 
     @Test(arguments: ["tokenizer.json", "model.safetensors", "config.json"])
-    func pointersOfGitAreNamed(_ name: String) throws {
+    func `Git LFS pointers are named`(_ name: String) throws {
         try folder.write("tiny-embedding/\(name)", Self.pointer.utf8)
         let message = message()
         #expect(message.contains(name) && message.contains("git lfs pull"), "\(message)")
     }
 
-    @Test func hugeFilesAreNotRead() throws {
+    @Test func `huge files are not read`() throws {
         for name in ["config.json", "tokenizer.json"] {
             let before = try folder.read("tiny-embedding/\(name)")
             #expect(unsafe truncate("\(path)/\(name)", 1 << 40) == 0)  // a hole: it takes no space
@@ -212,7 +212,7 @@ struct FolderTests {
         ("tokenizer_config.json", "{}", "has no token <|endoftext|>"),
     ]
 
-    @Test(arguments: lines) func aTokenizerInPartsIsChecked(_ name: String, _ text: String?, _ wanted: String) throws {
+    @Test(arguments: lines) func `a tokenizer in parts is checked`(_ name: String, _ text: String?, _ wanted: String) throws {
         let copy = folder.file("tiny-reranker")
         try FileManager.default.copyItem(atPath: Fixture.path("checkpoints/tiny-reranker-untied"), toPath: copy)
         try FileManager.default.removeItem(atPath: "\(copy)/\(name)")
@@ -226,7 +226,7 @@ struct FolderTests {
         #expect(try folder.names() == ["tiny-embedding", "tiny-reranker"])
     }
 
-    @Test func aRoleThatNothingTellsIsAskedFor() throws {
+    @Test func `a role that nothing tells is asked for`() throws {
         try FileManager.default.moveItem(atPath: path, toPath: folder.file("model"))
         try FileManager.default.removeItem(atPath: folder.file("model/1_Pooling"))
         let config = String(decoding: try folder.read("model/config.json"), as: UTF8.self)
@@ -254,7 +254,7 @@ struct FolderTests {
     ]
 
     @Test(arguments: adapterEdits)
-    func whatIsWrongWithAnAdapterIsSaid(_ old: String, _ new: String, _ wanted: String) throws {
+    func `errors say what is wrong with an adapter`(_ old: String, _ new: String, _ wanted: String) throws {
         let adapter = folder.file("tiny-adapter")
         try FileManager.default.copyItem(atPath: Fixture.path("checkpoints/tiny-adapter"), toPath: adapter)
         let config = String(decoding: try folder.read("tiny-adapter/adapter_config.json"), as: UTF8.self)
@@ -268,7 +268,7 @@ struct FolderTests {
         }
     }
 
-    @Test func adaptersOfOtherModelsAreRefused() throws {
+    @Test func `adapters of other models are refused`() throws {
         let text = String(decoding: try folder.read("tiny-embedding/config.json"), as: UTF8.self)
         try folder.write(
             "tiny-embedding/config.json",
@@ -289,7 +289,7 @@ struct FolderTests {
         (["layers.0.mlp.up_proj", "model.layers.0.mlp.up_proj"], "has layers.0.mlp.up_proj under two names"),
     ]
 
-    @Test(arguments: strays) func whatIsNotMergedIsRefused(_ modules: [String], _ wanted: String) throws {
+    @Test(arguments: strays) func `changes that cannot be merged are refused`(_ modules: [String], _ wanted: String) throws {
         let adapter = folder.file("adapter")
         try FileManager.default.createDirectory(atPath: adapter, withIntermediateDirectories: false)
         try folder.write("adapter/adapter_config.json", "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1}".utf8)
@@ -358,7 +358,7 @@ struct FolderTests {
         (String(repeating: "[", count: 100_000), "no JSON"),
     ]
 
-    @Test(arguments: headers) func hostileHeadersAreRefused(_ header: String, _ wanted: String) throws {
+    @Test(arguments: headers) func `hostile headers are refused`(_ header: String, _ wanted: String) throws {
         try writeWeights(header: header, data: 131_072)
         let message = message()
         #expect(message.contains(wanted), "\(message)")
@@ -366,7 +366,7 @@ struct FolderTests {
     }
 
     @Test(arguments: [UInt64(0), 1, 1 << 20, 1 << 40, 1 << 63, .max])
-    func lyingLengthsAreRefused(_ length: UInt64) throws {
+    func `wrong lengths are refused`(_ length: UInt64) throws {
         try writeWeights(header: Self.entry(), data: 1000, length: length)
         #expect(message().contains("is damaged or no safetensors file"))
         try folder.write("tiny-embedding/model.safetensors", [1, 2, 3])
@@ -374,13 +374,13 @@ struct FolderTests {
     }
 
     /// What a reader of JSON makes of a header is many times its size.
-    @Test func hugeHeadersAreNotRead() throws {
+    @Test func `huge headers are not read`() throws {
         let limit = SafetensorsFile.headerLimit
         try writeWeights(header: "{}" + String(repeating: " ", count: limit - 1))
         #expect(message().contains("its header has \(limit + 1) bytes, wanted at most \(limit)"))
     }
 
-    @Test func everyCutIsRefused() throws {
+    @Test func `a file cut anywhere is refused`() throws {
         let bytes = try folder.read("tiny-embedding/model.safetensors")
         for count in [8, 100, 1000, bytes.count / 2, bytes.count - 1] {
             try folder.write("tiny-embedding/model.safetensors", bytes.prefix(count))
@@ -389,14 +389,14 @@ struct FolderTests {
     }
 
     /// As in the reference, the index counts only without it.
-    @Test func theOneFileComesFirst() throws {
+    @Test func `a single file comes before parts`() throws {
         try folder.write("tiny-embedding/model.safetensors.index.json", "{\"weight_map\":{}}".utf8)
         try convert()
         try FileManager.default.removeItem(atPath: "\(path)/model.safetensors")
         #expect(message().contains("has no tensor "))
     }
 
-    @Test func tensorsMissingFromAPartAreNamed() throws {
+    @Test func `tensors missing from a part are named`() throws {
         let copy = folder.file("tiny-reranker")
         try FileManager.default.copyItem(atPath: Fixture.path("checkpoints/tiny-reranker"), toPath: copy)
         let index = "tiny-reranker/model.safetensors.index.json"
@@ -410,7 +410,7 @@ struct FolderTests {
         }
     }
 
-    @Test func partsLieInTheFolder() throws {
+    @Test func `parts must be in the folder itself`() throws {
         try FileManager.default.removeItem(atPath: "\(path)/model.safetensors")
         for part in ["../tiny-embedding/model.safetensors", "/etc/passwd", "model.bin"] {
             try folder.write("tiny-embedding/model.safetensors.index.json", "{\"weight_map\":{\"a\":\"\(part)\"}}".utf8)
@@ -422,7 +422,7 @@ struct FolderTests {
     }
 
     @Test(arguments: ["model.safetensors", "config.json", "tokenizer.json", "1_Pooling/config.json"])
-    func whatIsReadIsNotReplaced(_ name: String) throws {
+    func `input files are not replaced`(_ name: String) throws {
         let before = try folder.read("tiny-embedding/\(name)")
         #expect(throws: ConvertError.outputIsInput(path: "\(path)/\(name)")) {
             try Converter.convert(folder: path, to: "\(path)/\(name)")

@@ -23,7 +23,7 @@ struct MixTests {
     }
 
     @Test(arguments: FileType.allCases)
-    func layersOfTheSmallModel(_ fileType: FileType) {
+    func `layers of the small model have their types`(_ fileType: FileType) {
         let mix = mix(fileType, layers: 28)
         for name in Self.matrices {
             for layer in 0..<28 {
@@ -34,7 +34,7 @@ struct MixTests {
         }
     }
 
-    @Test func layersOfTheLargeModels() {
+    @Test func `layers of the large models have their types`() {
         let mix = mix(.q4_K_M, layers: 36)
         let finer = (0..<36).filter {
             mix.type(of: "blk.\($0).ffn_down.weight", shape: [9728, 2560], now: .bf16) == .q6_K
@@ -43,7 +43,7 @@ struct MixTests {
     }
 
     @Test(arguments: FileType.allCases.filter(\.isQuantized))
-    func theOutputHasMoreBits(_ fileType: FileType) {
+    func `the output has more bits`(_ fileType: FileType) {
         let wanted: TensorType = fileType == .q8_0 ? .q8_0 : .q6_K
         let tied = mix(fileType, layers: 28)
         let untied = mix(fileType, layers: 28, hasOutput: true)
@@ -54,7 +54,7 @@ struct MixTests {
     }
 
     @Test(arguments: FileType.allCases)
-    func normsAndHeadsAreKept(_ fileType: FileType) {
+    func `norms and heads are kept`(_ fileType: FileType) {
         let mix = mix(fileType, layers: 28)
         #expect(mix.type(of: "blk.0.attn_norm.weight", shape: [1024], now: .f32) == .f32)
         #expect(mix.type(of: "blk.0.attn_q_norm.weight", shape: [128], now: .f32) == .f32)
@@ -66,12 +66,12 @@ struct MixTests {
         (.q8_0, 40, .f16),
     ]
 
-    @Test(arguments: shortRows) func rowsThatDoNotFillBlocks(_ fileType: FileType, _ length: Int, _ wanted: TensorType)
+    @Test(arguments: shortRows) func `rows that do not fill blocks get a type of shorter ones`(_ fileType: FileType, _ length: Int, _ wanted: TensorType)
     {
         #expect(mix(fileType, layers: 28).type(of: "blk.4.attn_q.weight", shape: [length, 64], now: .f32) == wanted)
     }
 
-    @Test func namesAreReadInAnyCase() {
+    @Test func `names are read in any case`() {
         #expect(
             FileType(name: "q4_k_m") == .q4_K_M && FileType(name: "Q4_K") == .q4_K_M
                 && FileType(name: "q5_k") == .q5_K_M)

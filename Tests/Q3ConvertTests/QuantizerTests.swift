@@ -40,7 +40,7 @@ struct QuantizerTests {
     ]
 
     @Test(arguments: FileType.allCases)
-    func tensorsAreCloseAndMetadataStay(_ type: FileType) throws {
+    func `tensors stay close and metadata is unchanged`(_ type: FileType) throws {
         let source = try Fixture.model("tiny-embed-F32")
         let report = try quantize(source, type)
         let made = try GGUFFile(path: folder.file("out.gguf"))
@@ -77,7 +77,7 @@ struct QuantizerTests {
     }
 
     @Test(arguments: [FileType.q4_K_M, .q5_0, .f16])
-    func threadsDoNotShow(_ type: FileType) throws {
+    func `the number of threads does not change the file`(_ type: FileType) throws {
         let source = try Fixture.model("tiny-embed-F32")
         let reports = try (1...3).map { try quantize(source, type, threads: $0, name: "\($0).gguf") }
         let files = try (1...3).map { try folder.read("\($0).gguf") }
@@ -85,7 +85,7 @@ struct QuantizerTests {
         #expect(reports[0] == reports[1] && reports[0] == reports[2])
     }
 
-    @Test func quantizedFilesAreReadToo() throws {
+    @Test func `quantized files are read too`() throws {
         let source = try Fixture.model("tiny-embed-Q4_K_M")
         let report = try quantize(source, .q8_0)
         #expect(report.wasQuantizedBefore)
@@ -95,14 +95,14 @@ struct QuantizerTests {
         #expect(try folder.read("again.gguf") == folder.read("out.gguf"))
     }
 
-    @Test func theHeadOfARerankerIsF32() throws {
+    @Test func `the head of a reranker is f32`() throws {
         _ = try quantize(try Fixture.model("tiny-rerank-Q8_0"), .q4_K_M)
         #expect(try GGUFFile(path: folder.file("out.gguf")).tensor(named: "cls.output.weight")?.type == .f32)
     }
 
     // MARK: - Refusals
 
-    @Test func theInputIsNotReplaced() throws {
+    @Test func `the input is not replaced`() throws {
         let path = folder.file("in.gguf")
         try ModelCopy(of: "tiny-embed-F16").write(to: path)
         let before = try folder.read("in.gguf")
@@ -116,7 +116,7 @@ struct QuantizerTests {
         #expect(try folder.read("in.gguf") == before && folder.names() == ["hard", "in.gguf", "link"])
     }
 
-    @Test func aLinkStaysALink() throws {
+    @Test func `a link stays a link`() throws {
         try folder.write("old.gguf", [1, 2, 3])
         try FileManager.default.createSymbolicLink(
             atPath: folder.file("link"), withDestinationPath: folder.file("old.gguf"))
@@ -125,7 +125,7 @@ struct QuantizerTests {
         #expect(try folder.names() == ["link", "old.gguf"])
     }
 
-    @Test func onlyFilesAreReplaced() throws {
+    @Test func `only regular files are replaced`() throws {
         let file = try Fixture.model("tiny-embed-F16")
         #expect(throws: ConvertError.notReplaceable(path: "\(folder.path)/")) { try quantize(file, .q8_0, name: "") }
         #expect(throws: GGUFError.cannotWrite(path: folder.file("no/out.gguf"), code: 2)) {
@@ -134,7 +134,7 @@ struct QuantizerTests {
     }
 
     @Test(arguments: [Float.nan, .infinity, -.infinity, 1e30, -1e8])
-    func valuesThatNoTypeHoldsAreRefused(_ value: Float) throws {
+    func `values that a type cannot hold are refused`(_ value: Float) throws {
         var copy = try ModelCopy(of: "tiny-embed-F32", tokenizer: false)
         copy.edit("blk.1.ffn_up.weight") { $0.bytes.store(value.bitPattern, at: 4 * 1000) }
         let file = try copy.open()
@@ -149,7 +149,7 @@ struct QuantizerTests {
     }
 
     /// They are copied, whatever they are.
-    @Test(arguments: [TensorType.f64, .i64, .i8]) func otherTensorsAreCopied(_ type: TensorType) throws {
+    @Test(arguments: [TensorType.f64, .i64, .i8]) func `other tensors are copied`(_ type: TensorType) throws {
         var copy = try ModelCopy(of: "tiny-embed-F32", tokenizer: false)
         let bytes = (0..<100_000 * type.bytesPerBlock).map { UInt8(truncatingIfNeeded: $0 % 251) }
         copy.tensors.append(.init(name: "extra", shape: [100_000], type: type, bytes: bytes))
@@ -160,7 +160,7 @@ struct QuantizerTests {
         #expect(unsafe Array(made.bytes(of: extra)) == bytes)
     }
 
-    @Test func typesThatKernelsDoNotReadAreRefused() throws {
+    @Test func `types that kernels do not read are refused`() throws {
         var copy = try ModelCopy(of: "tiny-embed-F32", tokenizer: false)
         copy.edit("blk.0.ffn_up.weight") { $0.reshape([256, 96], .iq2_S) }
         let file = try copy.open()
@@ -169,14 +169,14 @@ struct QuantizerTests {
         }
     }
 
-    @Test func filesWithoutTensorsAndThreadsAreRefused() throws {
+    @Test func `files without tensors and impossible thread counts are refused`() throws {
         #expect(throws: ConvertError.noTensors) { try quantize(try Fixture.model("tokenizer"), .q8_0) }
         #expect(throws: ConvertError.threadCount(0)) {
             try quantize(try Fixture.model("tiny-embed-F16"), .q8_0, threads: 0)
         }
     }
 
-    @Test func progressEndsWithTheWhole() throws {
+    @Test func `progress ends with the whole`() throws {
         let calls = Calls()
         var options = ConvertOptions()
         options.threads = 1

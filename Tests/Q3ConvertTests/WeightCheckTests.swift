@@ -11,7 +11,7 @@ import Testing
         "tiny-embed-Q6_K", "tiny-embed-Q4_K_M", "tiny-embed-Q5_K_M", "tiny-rerank-Q8_0",
     ]
 
-    @Test(arguments: models) func wholeFilesHaveNoFault(_ name: String) throws {
+    @Test(arguments: models) func `whole files have no fault`(_ name: String) throws {
         let file = try Fixture.model(name)
         let report = try WeightCheck.run(file)
         #expect(report.faults.isEmpty)
@@ -27,7 +27,7 @@ import Testing
     @Test(
         arguments: models.filter { !$0.hasSuffix("F32") && !$0.hasSuffix("BF16") },
         [0x7E00, 0x7C00, 0xFC00] as [UInt16])
-    func aDamagedScaleIsFound(_ name: String, _ scale: UInt16) throws {
+    func `a damaged scale is found`(_ name: String, _ scale: UInt16) throws {
         var model = try ModelCopy(of: name, tokenizer: false)
         var checked = 0
         for tensor in model.tensors where tensor.name.contains("ffn_down") || tensor.name.hasPrefix("token_embd") {
@@ -45,7 +45,7 @@ import Testing
         #expect(checked >= 6)
     }
 
-    @Test(arguments: [1, 2, 3]) func faultsOfAllTensorsInTheirOrder(_ threads: Int) throws {
+    @Test(arguments: [1, 2, 3]) func `faults of all tensors come in their order`(_ threads: Int) throws {
         var model = try ModelCopy(of: "tiny-embed-F32", tokenizer: false)
         let names = model.tensors.map(\.name)
         for name in names {

@@ -11,7 +11,7 @@ struct BatchTrieTests {
         BatchTrie(lists.map { $0[...] }, sharing: sharing)
     }
 
-    @Test func oneList() {
+    @Test func `one list is one run`() {
         let trie = trie([[7, 8, 9]])
         #expect(trie.tokens == [7, 8, 9])
         #expect(trie.positions == [0, 1, 2])
@@ -20,7 +20,7 @@ struct BatchTrieTests {
     }
 
     /// A double adds no row, a list that goes on adds a run under it, one that parts leaves it in the middle.
-    @Test func sharedBeginnings() {
+    @Test func `lists that share a prefix share its rows`() {
         let trie = trie([[1, 2, 3], [1, 2, 3], [1, 2, 3, 4], [1, 2, 5], [1, 6], [9]])
         #expect(trie.tokens == [1, 2, 3, 4, 5, 6, 9])
         #expect(trie.positions == [0, 1, 2, 3, 2, 1, 0])
@@ -38,7 +38,7 @@ struct BatchTrieTests {
             ])
     }
 
-    @Test func withoutSharingEveryListHasItsRows() {
+    @Test func `without sharing every list has its own rows`() {
         let trie = trie([[1, 2], [1, 2], [1, 2, 3]], sharing: false)
         #expect(trie.tokens == [1, 2, 1, 2, 1, 2, 3])
         #expect(trie.positions == [0, 1, 0, 1, 0, 1, 2])
@@ -46,7 +46,7 @@ struct BatchTrieTests {
         #expect(trie.pooled.map(\.row) == [1, 3, 6])
     }
 
-    @Test func queriesCoverABlock() {
+    @Test func `queries cover a block`() {
         let trie = trie([[1, 2, 3, 4, 5], [1, 2, 9, 9, 9], [8]])  // runs of 5, 3 and 1 rows
         #expect(
             trie.queries(in: 0..<9, limit: 2) == [
@@ -63,7 +63,7 @@ struct BatchTrieTests {
     /// Random lists over few tokens, so that they share much: each path spells its list, no two rows are one prefix,
     /// and parents come before children.
     @Test(arguments: 1...60)
-    func pathsSpellTheirLists(_ seed: Int) {
+    func `paths through the trie spell their lists`(_ seed: Int) {
         var random = SeededGenerator(seed: UInt64(seed))
         let lists = randomLists(&random).sorted { $0.lexicographicallyPrecedes($1) }
         let trie = trie(lists)
@@ -93,7 +93,7 @@ struct BatchTrieTests {
 
     /// The same with beginnings of some lists in a cache: no row of theirs is computed, and all pooled ones are.
     @Test(arguments: 1...60)
-    func cachedBeginningsAreNotComputed(_ seed: Int) throws {
+    func `cached prefixes are not computed`(_ seed: Int) throws {
         var random = SeededGenerator(seed: UInt64(seed))
         let lists = randomLists(&random).sorted { $0.lexicographicallyPrecedes($1) }
         var cached: [BatchTrie.Cached] = []

@@ -21,7 +21,7 @@ struct BrokenWeightTests {
     }
 
     @Test(arguments: ISA.available, scales)
-    func aBrokenTokenHarmsItsTextsOnly(_ isa: ISA, _ scale: UInt16) async throws {
+    func `a broken token harms only texts that have it`(_ isa: ISA, _ scale: UInt16) async throws {
         let t = Self.broken
         // The last ones share their beginnings with texts of the broken token: [7, 8, 9] even stands in one run with
         // it.
@@ -46,7 +46,7 @@ struct BrokenWeightTests {
     @Test(arguments: [
         "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down",
     ])
-    func aBrokenLayerShowsInEveryText(_ part: String) async throws {
+    func `a broken layer shows in every text`(_ part: String) async throws {
         for layer in 0..<3 {
             for scale in Self.scales {
                 let model = try model("blk.\(layer).\(part).weight", row: 5, scale: scale, isa: .best)
@@ -56,7 +56,7 @@ struct BrokenWeightTests {
         }
     }
 
-    @Test func allZeroWeightsGiveFiniteStates() async throws {
+    @Test func `weights of zero give finite states`() async throws {
         var file = try ModelCopy.tiny()
         for name in file.tensors.map(\.name) where !name.contains("norm") { file.edit(name) { $0.reshape($0.shape) } }
         let states = try await Qwen3Model(file: file.open()).lastHiddenStates(of: [[1, 2, 3]])

@@ -19,7 +19,7 @@ struct ConfigTests {
         return try file.errorOfLoading()
     }
 
-    @Test func anUnchangedFileLoads() throws {
+    @Test func `an unchanged file loads`() throws {
         let config = try Qwen3Config(file: ModelCopy.tiny().open())
         #expect(config.layerCount == 3 && config.hiddenSize == 64 && config.ffnSize == 96)
         #expect(config.heads == 4 && config.kvHeads == 2 && config.headDim == 32)
@@ -29,12 +29,12 @@ struct ConfigTests {
     }
 
     @Test(arguments: ["general.architecture"] + sizes + numbers)
-    func everyKeyIsNeeded(_ key: String) throws {
+    func `every key is needed`(_ key: String) throws {
         #expect(try error(of: key, nil) as? GGUFError == .missingKey(key))
     }
 
     @Test(arguments: ["general.architecture"] + sizes + numbers)
-    func typesMustBeRight(_ key: String) throws {
+    func `types must be right`(_ key: String) throws {
         let wanted = key == "general.architecture" ? "string" : Self.numbers.contains(key) ? "f32" : "u32"
         let values: [(name: String, value: MetadataValue)] = [
             ("u32", .uint32(4)), ("string", .string("4")), ("f32", .float32(4)), ("f64", .float64(4)),
@@ -48,7 +48,7 @@ struct ConfigTests {
     }
 
     /// Converters differ in the integer type; a value that does not fit is not a size.
-    @Test func otherIntegersAreTakenWhereTheyFit() throws {
+    @Test func `other integer types are taken where the value fits`() throws {
         #expect(try error(of: "qwen3.block_count", .uint64(3)) == nil)
         #expect(try error(of: "qwen3.block_count", .int32(3)) == nil)
         for value in [MetadataValue.int32(-1), .uint64(1 << 32)] {
@@ -61,7 +61,7 @@ struct ConfigTests {
     }
 
     @Test(arguments: ["llama", "qwen2", "Qwen3", "qwen3moe", "", "bert"])
-    func otherArchitecturesAreRefused(_ name: String) throws {
+    func `other architectures are refused`(_ name: String) throws {
         let error = try error(of: "general.architecture", .string(name)) as? ModelError
         #expect(error == .unsupportedArchitecture(name))
     }
@@ -77,7 +77,7 @@ struct ConfigTests {
             ("attention.value_length", [0, 31, 64, .max]),
             ("context_length", [0]),
         ] as [(String, [UInt32])])
-    func badSizesAreRefused(_ key: String, _ values: [UInt32]) throws {
+    func `bad sizes are refused`(_ key: String, _ values: [UInt32]) throws {
         for value in values { try expectBadValue("qwen3." + key, .uint32(value), about: "qwen3.\(key)") }
     }
 
@@ -86,13 +86,13 @@ struct ConfigTests {
     ]
 
     @Test(arguments: numbers)
-    func badNumbersAreRefused(_ key: String) throws {
+    func `bad numbers are refused`(_ key: String) throws {
         let more: [Float] = key.hasSuffix("epsilon") ? [1, 0.11] : [0.5, 1e13]
         for value in Self.oddNumbers + more { try expectBadValue(key, .float32(value)) }
     }
 
     /// Arithmetic that is not implemented: better no vector than a wrong one.
-    @Test func variantsAreRefused() throws {
+    @Test func `variants that are not computed are refused`() throws {
         let variants: [(key: String, values: [MetadataValue])] = [
             ("qwen3.rope.scaling.type", [.string("yarn"), .string("linear"), .string("longrope"), .string("")]),
             ("qwen3.rope.scaling.factor", [.float32(0), .float32(2), .float32(.nan)]),
@@ -116,7 +116,7 @@ struct ConfigTests {
             ("qwen3.attention.causal", .bool(true)), ("qwen3.context_length", .uint32(.max)),
             ("qwen3.context_length", .uint32(1)), ("general.name", .uint32(4)), ("unheard.of", .string("?")),
         ] as [(String, MetadataValue)])
-    func harmlessValuesAreAccepted(_ key: String, _ value: MetadataValue) throws {
+    func `harmless values are accepted`(_ key: String, _ value: MetadataValue) throws {
         #expect(try error(of: key, value) == nil)
     }
 
@@ -139,12 +139,12 @@ struct ConfigTests {
                 .badShape(tensor: "blk.0.attn_k.weight", got: [64, 64], wanted: [64, 128])
             ),
         ] as [(String, UInt32, ModelError)])
-    func sizesMustFitTheTensors(_ key: String, _ value: UInt32, _ wanted: ModelError) throws {
+    func `sizes must fit the tensors`(_ key: String, _ value: UInt32, _ wanted: ModelError) throws {
         #expect(try error(of: key, .uint32(value)) as? ModelError == wanted)
     }
 
     /// Half the heads of twice the size: the projections fit, the head norms do not.
-    @Test func headNormsMustFitTheHeads() throws {
+    @Test func `head norms must fit the heads`() throws {
         var file = try ModelCopy.tiny()
         file["qwen3.attention.head_count"] = .uint32(2)
         file["qwen3.attention.head_count_kv"] = .uint32(1)
@@ -155,7 +155,7 @@ struct ConfigTests {
     }
 
     /// A table for 4,294,967,295 positions would take terabytes; nothing is sized by the context length.
-    @Test func aHugeContextCostsNothing() async throws {
+    @Test func `a huge context length costs no memory`() async throws {
         var file = try ModelCopy.tiny()
         file["qwen3.context_length"] = .uint32(.max)
         let model = try Qwen3Model(file: file.open())

@@ -15,7 +15,7 @@ struct ErrorTextTests {
         (.badThreadCount(0), "1 to 512"), (.cannotStartThreads(wanted: 8, got: 3), "3 of 8"),
     ]
 
-    @Test(arguments: errors) func messagesAreOneLine(_ test: (error: ModelError, word: String)) {
+    @Test(arguments: errors) func `messages are one line`(_ test: (error: ModelError, word: String)) {
         let text = test.error.description
         #expect(text.contains(test.word))
         #expect(!text.contains { $0.isNewline })

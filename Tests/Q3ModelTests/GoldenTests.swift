@@ -29,7 +29,7 @@ struct GoldenTests {
     private static let stateError: Float = 2e-5
 
     @Test(arguments: Tiny.allCases, Precision.allCases)
-    func vectorsMatchTheReference(_ tiny: Tiny, _ precision: Precision) async throws {
+    func `vectors match the reference`(_ tiny: Tiny, _ precision: Precision) async throws {
         let golden = try tiny.golden
         let states = try await tiny.model(precision, threads: 2).lastHiddenStates(of: golden.lists)
         let distances = zip(states, golden.items).map { distance($0, $1.embedding) }.sorted()
@@ -46,7 +46,7 @@ struct GoldenTests {
 
     /// Every state that both sides have, of every token; of the last layer only what the last token needs.
     @Test(arguments: Tiny.allCases)
-    func statesMatchTheReference(_ tiny: Tiny) async throws {
+    func `states match the reference`(_ tiny: Tiny) async throws {
         let golden = try tiny.golden
         let ids = golden.items[golden.states.item].ids
         let model = try tiny.model(.exact)
@@ -71,7 +71,7 @@ struct GoldenTests {
     }
 
     @Test(arguments: Tiny.allCases)
-    func embeddingsAndFinalNormMatchTheReference(_ tiny: Tiny) async throws {
+    func `embeddings and final norm match the reference`(_ tiny: Tiny) async throws {
         let golden = try tiny.golden
         let ids = golden.items[golden.states.item].ids
         let model = try tiny.model(.exact)

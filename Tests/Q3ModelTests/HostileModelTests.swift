@@ -11,7 +11,7 @@ import Testing
 
 struct HostileModelTests {
     /// Each bit of the header flipped: the file is refused, or it loads and runs.
-    @Test func everyBitOfTheHeader() async throws {
+    @Test func `a wrong bit anywhere in the header is refused or harmless`() async throws {
         let folder = try TemporaryFolder()
         var copy = try ModelCopy.tiny()
         copy.keepLayers(1)
@@ -44,7 +44,7 @@ struct HostileModelTests {
     /// Weights far too large: a state has the ordinary length that the last norm gives, or shows what happened by a
     /// value that is no finite number or by nothing but zeros, which no head takes.
     @Test(arguments: [Tiny.f32, .f16, .bf16], Precision.allCases)
-    func hugeWeightsStayHonest(_ tiny: Tiny, _ precision: Precision) async throws {
+    func `huge weights give a usable state or one that heads refuse`(_ tiny: Tiny, _ precision: Precision) async throws {
         for factor: Float in [1e4, 1e12, 1e30] {
             var copy = try ModelCopy(of: tiny.name, tokenizer: false)
             for name in copy.tensors.map(\.name) where !name.contains("norm") {
@@ -65,7 +65,7 @@ struct HostileModelTests {
     }
 
     /// A hundred calls in all shapes: alone and together, in any order, on any number of threads.
-    @Test func aHundredRepeats() async throws {
+    @Test func `a hundred equal texts have equal bits`() async throws {
         let lists = try Tiny.q8_0.golden.lists.filter { $0.count < 100 }
         let models = try (1...4).map { try Tiny.q8_0.model(threads: $0) }
         let truth = try await models[0].lastHiddenStates(of: lists).bits
@@ -80,7 +80,7 @@ struct HostileModelTests {
     }
 
     /// Tensor data may begin at any byte of the file.
-    @Test(arguments: [Tiny.f32, .f16, .q8_0, .q4_K_M]) func misalignedTensors(_ tiny: Tiny) async throws {
+    @Test(arguments: [Tiny.f32, .f16, .q8_0, .q4_K_M]) func `misaligned tensors are read`(_ tiny: Tiny) async throws {
         let lists: [[Int32]] = [[1, 2, 3], [4, 5]]
         let truth = try await tiny.model().lastHiddenStates(of: lists).bits
         var remainders: Set<Int> = []
@@ -99,7 +99,7 @@ struct HostileModelTests {
     // MARK: - Limits
 
     /// A hostile file may claim four thousand million positions; a text of so many is refused before it costs anything.
-    @Test func aHugeContextIsCut() async throws {
+    @Test func `a huge context length is cut`() async throws {
         var copy = try ModelCopy.tiny()
         copy["qwen3.context_length"] = .uint32(.max)
         let model = try Qwen3Model(file: copy.open())
@@ -110,7 +110,7 @@ struct HostileModelTests {
         ) { try await model.lastHiddenStates(of: [[Int32](repeating: 1, count: count)]) }
     }
 
-    @Test func aHugeVocabularyIsRefused() throws {
+    @Test func `a huge vocabulary is refused`() throws {
         var copy = try ModelCopy.tiny()
         copy["qwen3.embedding_length"] = .uint32(32)
         copy.edit("token_embd.weight") { $0.reshape([32, Qwen3Config.vocabularyLimit + 1]) }
@@ -136,14 +136,14 @@ struct HostileModelTests {
     ]
 
     /// What is written while layers run could reach the result, so there is none.
-    @Test(arguments: changes.indices) func aChangeDuringThePass(_ index: Int) async throws {
+    @Test(arguments: changes.indices) func `a change during the pass is noticed`(_ index: Int) async throws {
         let folder = try TemporaryFolder()
         try ModelCopy.tiny().write(to: folder.file("model.gguf"))
         let path = folder.file("model.gguf")
         let model = try Qwen3Model(file: GGUFFile(path: path))
         await #expect(throws: GGUFError.changed(path: path)) {
             try await model.lastHiddenStates(of: [[1, 2, 3]]) { done in
-                if done > 0 { #expect(Self.changes[index].change(path)) }
+                if done.completed > 0 { #expect(Self.changes[index].change(path)) }
             }
         }
     }
@@ -159,7 +159,7 @@ struct HostileModelTests {
         }
 
         /// A text whose scratch the system does not give: an error, and the next text is computed.
-        @Test func scratchThatDoesNotFit() async {
+        @Test func `scratch that does not fit is an error`() async {
             await #expect(processExitsWith: .success) {
                 var copy = try ModelCopy.tiny()
                 copy["qwen3.context_length"] = .uint32(.max)
@@ -183,7 +183,7 @@ struct HostileModelTests {
         }
 
         /// Runs in a process of its own: a thousand models are made, run and freed without growing it.
-        @Test func thousandModelsLeaveNothing() async {
+        @Test func `a thousand models leave no memory behind`() async {
             await #expect(processExitsWith: .success) {
                 let file = try Fixture.model(Tiny.q8_0.name)
                 func run(_ count: Int) async throws {

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 struct InputTests {
-    @Test func emptyBatch() async throws {
+    @Test func `an empty batch gives nothing`() async throws {
         let states = try await Tiny.q8_0.model().lastHiddenStates(of: [])
         #expect(states.isEmpty)
     }
@@ -22,14 +22,14 @@ struct InputTests {
             ([.max, .min], .tokenOutOfRange(index: 1, token: .max, vocabularySize: 506)),
             ([Int32](repeating: 1, count: 32_769), .inputTooLong(index: 1, tokenCount: 32_769, limit: 32_768)),
         ] as [([Int32], ModelError)])
-    func badInputsAreRefused(_ list: [Int32], _ wanted: ModelError) async throws {
+    func `bad inputs are refused`(_ list: [Int32], _ wanted: ModelError) async throws {
         let model = try Tiny.q8_0.model()
         await #expect(throws: wanted) { try await model.lastHiddenStates(of: [[1], list, [2]]) }
         await #expect(throws: wanted) { try await model.trace([[1], list, [2]]) { _ in } }
         #expect(wanted.description.contains("input 1"))
     }
 
-    @Test func theContextMayBeFilled() async throws {
+    @Test func `a text may fill the context`() async throws {
         var file = try ModelCopy.tiny()
         file["qwen3.context_length"] = .uint32(8)
         let model = try Qwen3Model(file: file.open())
@@ -42,13 +42,13 @@ struct InputTests {
     }
 
     @Test(arguments: [Int.min, -1, 0, 513, .max])
-    func threadCountsAreChecked(_ count: Int) throws {
+    func `thread counts are checked`(_ count: Int) throws {
         #expect(throws: ModelError.badThreadCount(count)) { try Tiny.q8_0.model(threads: count) }
     }
 
     /// Limits that make no sense still give each text its pass.
     @Test(arguments: [Int.min, -1, 0, 1, .max])
-    func anyBatchLimitWorks(_ limit: Int) async throws {
+    func `any batch limit works`(_ limit: Int) async throws {
         let lists: [[Int32]] = [[1, 2, 3], [1, 2], [4]]
         let states = try await Tiny.q8_0.model(batchTokens: limit).lastHiddenStates(of: lists)
         #expect(try await states.bits == Tiny.q8_0.model().lastHiddenStates(of: lists).bits)
@@ -56,7 +56,7 @@ struct InputTests {
 
     // MARK: - Progress and cancellation
 
-    @Test func progressCountsTokens() async throws {
+    @Test func `progress counts tokens`() async throws {
         let model = try Tiny.q8_0.model(batchTokens: 10)
         let seen = Log()
         _ = try await model.lastHiddenStates(of: [[1, 2, 3, 4, 5, 6], [2, 3], [4, 5, 6, 7, 8, 9, 10]]) { done in
@@ -67,7 +67,7 @@ struct InputTests {
         #expect(counts.contains(8))  // the first two texts are a batch
     }
 
-    @Test func aTaskCancelledBeforehandDoesNotRun() async throws {
+    @Test func `a task that was cancelled before does not run`() async throws {
         let model = try Tiny.q8_0.model()
         let task = Task {
             unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
@@ -78,7 +78,7 @@ struct InputTests {
     }
 
     /// The inference thread is held in the first layer until the task is cancelled; the second layer is never run.
-    @Test func cancellationStopsBetweenLayers() async throws {
+    @Test func `cancellation stops before the next block of tokens`() async throws {
         let model = try Tiny.q8_0.model()
         let expected = try await model.lastHiddenStates(of: [[1, 2, 3]]).bits
         let (started, start) = AsyncStream.makeStream(of: Void.self)
@@ -114,7 +114,7 @@ struct InputTests {
     // MARK: - The file
 
     /// A cut file would kill the process when its pages are read; it is noticed first.
-    @Test func aChangedFileIsRefused() async throws {
+    @Test func `a file that changed is refused`() async throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("model.gguf", Data(contentsOf: URL(filePath: Fixture.path("tiny-embed-Q8_0.gguf"))))
         let model = try Qwen3Model(file: GGUFFile(path: path))

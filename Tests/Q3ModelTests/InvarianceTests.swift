@@ -24,7 +24,7 @@ struct InvarianceTests {
     }
 
     @Test(arguments: Tiny.allCases, Precision.allCases)
-    func batchesThreadsAndSharing(_ tiny: Tiny, _ precision: Precision) async throws {
+    func `batches, threads and sharing change no bit`(_ tiny: Tiny, _ precision: Precision) async throws {
         let lists = try lists(tiny)
         let truth = try await alone(tiny.model(precision), lists)
         #expect(truth.allSatisfy { $0.allSatisfy { Float(bitPattern: $0).isFinite } })
@@ -48,7 +48,7 @@ struct InvarianceTests {
 
     /// Urgent lists run between the blocks of a long one that has begun, and neither changes the other.
     @Test(arguments: Tiny.allCases, Precision.allCases)
-    func urgentListsInTheMiddle(_ tiny: Tiny, _ precision: Precision) async throws {
+    func `urgent lists in the middle of a long one change no bit`(_ tiny: Tiny, _ precision: Precision) async throws {
         var random = SeededGenerator(seed: 67)
         let long = random.ids(1700)
         let short = (1...6).map { random.ids(7 * $0) } + [Array(long.prefix(40))]
@@ -86,7 +86,7 @@ struct InvarianceTests {
     }
 
     @Test(arguments: Tiny.allCases, Precision.allCases)
-    func instructionSets(_ tiny: Tiny, _ precision: Precision) async throws {
+    func `all instruction sets give the same bits`(_ tiny: Tiny, _ precision: Precision) async throws {
         let lists = Array(try tiny.golden.lists.filter { $0.count < 40 }.prefix(6))
         let truth = try await tiny.model(precision, isa: .scalar).lastHiddenStates(of: lists).bits
         for isa in ISA.available {
@@ -98,7 +98,7 @@ struct InvarianceTests {
     /// Texts of more than one 512-token block and many 64-key blocks. Beside others, their rows begin elsewhere, so the
     /// blocks are cut at other places.
     @Test(arguments: Tiny.allCases, Precision.allCases)
-    func longTexts(_ tiny: Tiny, _ precision: Precision) async throws {
+    func `long texts have the same bits in any batch`(_ tiny: Tiny, _ precision: Precision) async throws {
         var random = SeededGenerator(seed: 62)
         let long = random.ids(1300)
         let lists = [
@@ -118,7 +118,7 @@ struct InvarianceTests {
 
     /// As above on the other instruction sets, the plain loops of the scalar kernels among them.
     @Test(arguments: [Tiny.f32, .q8_0, .q4_0])
-    func longTextsOnAllInstructionSets(_ tiny: Tiny) async throws {
+    func `long texts have the same bits on all instruction sets`(_ tiny: Tiny) async throws {
         var random = SeededGenerator(seed: 63)
         let long = random.ids(1300)
         let lists = [long, Array(long.prefix(601)) + random.ids(30)]
@@ -131,7 +131,7 @@ struct InvarianceTests {
 
     /// A cache of beginnings changes no bit: while it learns, when it answers, and when it must forget.
     @Test(arguments: [Tiny.f32, .q8_0, .q4_K_M], [1 << 14, 1 << 18, 1 << 24])
-    func prefixCache(_ tiny: Tiny, _ cacheBytes: Int) async throws {
+    func `the prefix cache changes no bit`(_ tiny: Tiny, _ cacheBytes: Int) async throws {
         var random = SeededGenerator(seed: 64)
         let trunk = random.ids(300)
         // Beginnings around the shortest that is kept, key blocks and the trunk's end; then a text that is a beginning.
@@ -155,7 +155,7 @@ struct InvarianceTests {
     }
 
     /// Several callers of several models at once get what each gets alone.
-    @Test func concurrentCallers() async throws {
+    @Test func `concurrent callers get the same bits`() async throws {
         let models = try [Tiny.q8_0.model(threads: 2), Tiny.q4_0.model(threads: 1), Tiny.f16.model(threads: 3)]
         let lists = Array(try Tiny.q8_0.golden.lists.prefix(8))
         var truth: [[[UInt32]]] = []

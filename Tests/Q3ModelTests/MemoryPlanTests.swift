@@ -8,7 +8,7 @@ import Testing
 
 struct MemoryPlanTests {
     @Test(arguments: Tiny.allCases, Precision.allCases)
-    func growsWithTheTextAndIsTheArena(_ tiny: Tiny, _ precision: Precision) throws {
+    func `the plan grows with the text and is what a pass allocates`(_ tiny: Tiny, _ precision: Precision) throws {
         let model = try tiny.model(precision, threads: 2)
         let config = model.config
         let file = model.file
@@ -35,7 +35,7 @@ struct MemoryPlanTests {
     }
 
     /// Products take 512 tokens at a time, so their work memory is the same for any longer text.
-    @Test func scratchIsBounded() throws {
+    @Test func `scratch is bounded for any length`() throws {
         let model = try Tiny.q4_K_M.model(threads: 2)
         func scratch(_ count: Int) -> Int {
             model.memoryPlan(tokenCount: count).scratchBytes
@@ -47,7 +47,7 @@ struct MemoryPlanTests {
 
     /// A plan of all its places: each view that a pass takes fits.
     @Test(arguments: [(1, 1, 1), (7, 9, 7), (513, 513, 2), (2000, 2100, 600)])
-    func placesHoldTheirViews(_ rows: Int, _ keyRows: Int, _ pooledRows: Int) throws {
+    func `every buffer fits its place`(_ rows: Int, _ keyRows: Int, _ pooledRows: Int) throws {
         let config = try Tiny.q4_K_M.model().config
         let graph = LayerGraph.qwen3
         let plan = ScratchPlan(

@@ -10,7 +10,7 @@ struct MicroBatchesTests {
         MicroBatches(lists, tokenLimit: limit, sharing: sharing).groups
     }
 
-    @Test func handMade() {
+    @Test func `groups keep to the limit and to the order`() {
         let lists: [[Int32]] = [[5, 6, 7], [1, 2, 3, 4], [1, 2, 3, 9], [1, 2], [5, 6, 7]]
         // In order: [1 2] 2, [1 2 3 4] +2, [1 2 3 9] +1, [5 6 7] +3, [5 6 7] +0.
         #expect(groups(lists, limit: 8) == [[3, 1, 2, 0, 4]])
@@ -19,7 +19,7 @@ struct MicroBatchesTests {
         #expect(groups(lists, limit: 8, sharing: false) == [[3, 1], [2, 0], [4]])
     }
 
-    @Test func aListLongerThanTheLimitIsAGroupOfItsOwn() {
+    @Test func `a list longer than the limit is a group of its own`() {
         let lists: [[Int32]] = [[1], [2, 2, 2, 2, 2], [3]]
         #expect(groups(lists, limit: 3) == [[0], [1], [2]])
         #expect(groups(lists, limit: 1) == [[0], [1], [2]])
@@ -28,7 +28,7 @@ struct MicroBatchesTests {
     }
 
     @Test(arguments: 1...60, [true, false])
-    func everyListOnceWithinTheLimit(_ seed: Int, _ sharing: Bool) {
+    func `every list is in one group within the limit`(_ seed: Int, _ sharing: Bool) {
         var random = SeededGenerator(seed: UInt64(seed))
         let lists = randomLists(&random)
         let limit = Int.random(in: 1...100, using: &random)
@@ -40,5 +40,13 @@ struct MicroBatchesTests {
             let rows = BatchTrie(sorted.map { $0[...] }, sharing: sharing).tokens.count
             #expect(rows <= limit || Set(sorted).count == 1)
         }
+    }
+
+    private static let sorted: [(lists: [[Int32]], counts: [Int])] = [
+        ([], []), ([[1, 2, 3]], [3]), ([[1, 2, 3], [1, 2, 3], [1, 2, 4]], [3, 0, 1]), ([[1], [1, 2], [2, 1]], [1, 1, 2]),
+    ]
+
+    @Test(arguments: sorted) func `shared prefixes count once`(_ test: (lists: [[Int32]], counts: [Int])) {
+        #expect(test.lists.newTokenCounts == test.counts)
     }
 }

@@ -29,7 +29,7 @@ struct TensorTests {
     }
 
     @Test(arguments: names)
-    func everyTensorIsNeeded(_ name: String) throws {
+    func `every tensor is needed`(_ name: String) throws {
         var file = try ModelCopy.tiny()
         file.tensors.removeAll { $0.name == name }
         #expect(try file.errorOfLoading() as? ModelError == .missingTensor(name))
@@ -37,7 +37,7 @@ struct TensorTests {
 
     /// Also shapes of as many values as the right one.
     @Test(arguments: names)
-    func shapesMustBeRight(_ name: String) throws {
+    func `shapes must be right`(_ name: String) throws {
         let right = try shape(of: name)
         var wrong = [right + [1], [right[0] * 2] + right.dropFirst()]
         if right.count == 1 {
@@ -60,7 +60,7 @@ struct TensorTests {
     }
 
     @Test(arguments: norms, [TensorType.f16, .bf16, .f64, .i32])
-    func normsAreF32(_ name: String, _ type: TensorType) throws {
+    func `norms are f32`(_ name: String, _ type: TensorType) throws {
         let error = try error(of: name) { $0.reshape($0.shape, type) }
         guard case .unsupportedType(name, type: type, _) = error else {
             Issue.record("gave \(error as Any)")
@@ -69,7 +69,7 @@ struct TensorTests {
     }
 
     @Test(arguments: matrices, [TensorType.f64, .i8, .i32, .q8_1, .mxfp4])
-    func matricesAreOfReadableTypes(_ name: String, _ type: TensorType) throws {
+    func `matrices are of readable types`(_ name: String, _ type: TensorType) throws {
         let error = try error(of: name) { $0.reshape($0.shape, type) }
         guard case .unsupportedType(name, type: type, _) = error else {
             Issue.record("gave \(error as Any)")
@@ -83,7 +83,7 @@ struct TensorTests {
         "token_types.weight",
         "blk.01.attn_q.weight", "blk.0.attn_q.weight.lora", "output.bias",
     ])
-    func unknownTensorsAreRefused(_ name: String) throws {
+    func `unknown tensors are refused`(_ name: String) throws {
         var file = try ModelCopy.tiny()
         file.tensors.append(.init(name: name, shape: [64], type: .f32, bytes: [UInt8](repeating: 0, count: 256)))
         #expect(try file.errorOfLoading() as? ModelError == .unknownTensor(name))
@@ -91,14 +91,14 @@ struct TensorTests {
 
     /// Heads read these; the model leaves them alone.
     @Test(arguments: ["output.weight", "cls.output.weight"])
-    func headsAreKnown(_ name: String) throws {
+    func `tensors of heads are known`(_ name: String) throws {
         var file = try ModelCopy.tiny()
         file.tensors.append(.init(name: name, shape: [64], type: .f32, bytes: [UInt8](repeating: 0, count: 256)))
         #expect(try file.errorOfLoading() == nil)
     }
 
     @Test(arguments: norms, [Float.nan, .infinity, -.infinity])
-    func normsMustBeFinite(_ name: String, _ bad: Float) throws {
+    func `norms must be finite`(_ name: String, _ bad: Float) throws {
         for index in [0, 13, 31] {
             let error = try error(of: name) { $0.bytes.store(bad.bitPattern, at: 4 * index) }
             #expect(error == .nonFiniteWeight(tensor: name, index: index))
@@ -107,7 +107,7 @@ struct TensorTests {
 
     // MARK: - Rows for heads
 
-    @Test func rowsForHeads() throws {
+    @Test func `rows for heads are read in f32`() throws {
         let file = try Fixture.model("tiny-lmhead-Q8_0")
         let model = try Qwen3Model(file: file)
         let count = try #require(file.tensor(named: "output.weight")).rowCount
@@ -121,7 +121,7 @@ struct TensorTests {
         #expect(throws: ModelError.self) { try model.dequantizedRow(0, of: "output_norm.weight") }
     }
 
-    @Test func rowsOfUnreadableTypesAreRefused() throws {
+    @Test func `rows of unreadable types are refused`() throws {
         var file = try ModelCopy(of: "tiny-lmhead-Q8_0", tokenizer: false)
         file.edit("output.weight") { $0.reshape($0.shape, .i8) }
         let model = try Qwen3Model(file: file.open())

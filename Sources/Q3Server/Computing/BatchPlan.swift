@@ -1,19 +1,18 @@
 // Which lists of which requests are computed together next.
 #if Server
+import Q3Model
+
 /// The token lists of one request that are still to be computed, in lexicographic order so that neighbours share.
 struct PendingLists {
     let lists: [[Int32]]
-    /// Distinct tokens of each list behind the one before it.
+    /// Tokens of each list after the prefix that it shares with the one before it, 1 at least.
     let costs: [Int]
     /// Indices of `lists` in the order to compute them.
     private(set) var waiting: ArraySlice<Int>
 
     init(_ lists: [[Int32]]) {
         self.lists = lists
-        costs = lists.indices.map { index in
-            index == 0
-                ? lists[0].count : max(1, lists[index].count - lists[index].commonPrefixLength(lists[index - 1]))
-        }
+        costs = lists.newTokenCounts.map { max(1, $0) }
         waiting = Array(lists.indices)[...]
     }
 
@@ -62,12 +61,6 @@ enum BatchPlan {
             }
         }
         return picked
-    }
-}
-
-extension [Int32] {
-    fileprivate func commonPrefixLength(_ other: [Int32]) -> Int {
-        zip(self, other).prefix { $0 == $1 }.count
     }
 }
 #endif

@@ -93,12 +93,3 @@ struct SeededGenerator: RandomNumberGenerator {
         return z ^ (z >> 31)
     }
 }
-
-/// Tokens that remain when every common beginning is counted once.
-func distinctTokenCount(_ lists: [[Int32]]) -> Int {
-    let sorted = lists.sorted { $0.lexicographicallyPrecedes($1) }
-    let shared = zip(sorted, sorted.dropFirst()).reduce(0) { sum, pair in
-        sum + zip(pair.0, pair.1).prefix { $0 == $1 }.count
-    }
-    return lists.reduce(0) { $0 + $1.count } - shared
-}

@@ -37,6 +37,7 @@ struct BenchRunner {
         if let longest = lists.map(\.count).max(), longest > model.config.contextLength {
             throw Failure(.usage, "\(benchCase.name) is more than the model's \(model.config.contextLength) tokens")
         }
+        let sorted = lists.sorted { $0.lexicographicallyPrecedes($1) }
         ResidentMemory.resetPeak()
         if setup.warmsUp {
             BenchSetup.show("\(benchCase.name): warm-up")
@@ -50,7 +51,7 @@ struct BenchRunner {
         }
         return Measurement(
             benchCase: benchCase, tokenCount: lists.reduce(0) { $0 + $1.count },
-            distinctTokenCount: distinctTokenCount(lists), seconds: seconds,
+            distinctTokenCount: sorted.newTokenCounts.reduce(0, +), seconds: seconds,
             peakResidentBytes: ResidentMemory.peakByteCount, threads: threads)
     }
 }
