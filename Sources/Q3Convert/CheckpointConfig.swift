@@ -85,19 +85,23 @@ struct CheckpointConfig: Decodable {
             (CodingKeys.layerCount, layerCount), (.hiddenSize, hiddenSize), (.ffnSize, ffnSize), (.heads, heads),
             (.kvHeads, kvHeads), (.headDim, headWidth), (.vocabularySize, vocabularySize),
         ]
-        if let modelType, modelType != "qwen3" { return "model_type is \(modelType.escapedForTerminal), wanted qwen3" }
-        if let scaling { return "positions are scaled (\(scaling.escapedForTerminal)), which is not supported" }
-        if let activation, activation != "silu" { return "hidden_act is \(activation.escapedForTerminal), wanted silu" }
-        if hasAttentionBias == true { return "attention_bias is true, wanted false" }
-        if slides == true { return "use_sliding_window is true, wanted false" }
-        if let type = layerTypes?.first(where: { $0 != "full_attention" }) {
-            return "layer_types has \(type.escapedForTerminal), wanted full_attention"
+        if let modelType, modelType != "qwen3" {
+            return "model_type is \(modelType.escapedForTerminal), expected qwen3"
         }
-        if isCausal == false { return "is_causal is false, wanted true" }
+        if let scaling { return "positions are scaled (\(scaling.escapedForTerminal)), which is not supported" }
+        if let activation, activation != "silu" {
+            return "hidden_act is \(activation.escapedForTerminal), expected silu"
+        }
+        if hasAttentionBias == true { return "attention_bias is true, expected false" }
+        if slides == true { return "use_sliding_window is true, expected false" }
+        if let type = layerTypes?.first(where: { $0 != "full_attention" }) {
+            return "layer_types has \(type.escapedForTerminal), expected full_attention"
+        }
+        if isCausal == false { return "is_causal is false, expected true" }
         if ropes.contains(where: { $0.share ?? 1 != 1 }) { return "partial_rotary_factor is not 1" }
         if theta == nil { return "rope_theta is missing" }
         for (key, size) in sizes where !(1...Qwen3Config.vocabularyLimit ~= size) {
-            return "\(key.rawValue) is \(size), wanted 1 to \(Qwen3Config.vocabularyLimit)"
+            return "\(key.rawValue) is \(size), expected 1 to \(Qwen3Config.vocabularyLimit)"
         }
         if !(1...Int(UInt32.max) ~= contextLength) { return "max_position_embeddings is \(contextLength)" }
         return nil

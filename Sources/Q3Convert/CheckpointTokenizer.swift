@@ -28,7 +28,8 @@ struct CheckpointTokenizer {
             guard isRight else { throw ConvertError.badFile(path: path, fault: fault()) }
         }
         try check(
-            file.model.type ?? "BPE" == "BPE", "its model is \((file.model.type ?? "").escapedForTerminal), wanted BPE")
+            file.model.type ?? "BPE" == "BPE",
+            "its model is \((file.model.type ?? "").escapedForTerminal), expected BPE")
         try check(file.normalizer?.type == "NFC", "its normalizer is not NFC, which Qwen3's is")
         try check(file.preTokenizer?.splitsLikeQwen == true, "it does not split text as Qwen3 does")
         try check(!file.model.hasVariants, "its model merges in another way than Qwen3's")
@@ -37,7 +38,7 @@ struct CheckpointTokenizer {
             path: path, rowCount: rowCount)
     }
 
-    /// `merges.txt` has one merge a line behind a line that names its version.
+    /// `merges.txt` has one merge a line after a line that names its version.
     private init(partsIn path: String, rowCount: Int) throws {
         let vocabulary = try JSONFile.required("vocab.json", in: path, as: [String: Int].self)
         guard let text = try JSONFile.data("merges.txt", in: path) else {
@@ -71,7 +72,7 @@ struct CheckpointTokenizer {
         for (text, id) in vocabulary { try place(text, id, 1) }
         for token in added { try place(token.content, token.id, token.isControl ? 3 : 4) }
         if let merge = merges.first(where: { $0.utf8.count { $0 == UInt8(ascii: " ") } != 1 }) {
-            throw ConvertError.badFile(path: path, fault: "\(merge.escapedForTerminal) is no merge of two tokens")
+            throw ConvertError.badFile(path: path, fault: "\(merge.escapedForTerminal) is not a merge of two tokens")
         }
     }
 
@@ -88,7 +89,7 @@ private struct AddedToken: Decodable {
     let content: String
     let special: Bool?
 
-    /// Whether it carries structure, such as <|im_end|>, and is no content, such as <think>.
+    /// Whether it carries structure, such as <|im_end|>, and not content, such as <think>.
     var isControl: Bool { special == true }
 }
 

@@ -6,11 +6,11 @@ import Q3System
 public enum ConvertError: Error, Sendable, Equatable {
     /// The output would replace the file that is read.
     case outputIsInput(path: String)
-    /// Something that is no file has the output's name.
+    /// Something that is not a file has the output's name.
     case notReplaceable(path: String)
     /// The kernels do not read this type.
     case unreadableType(tensor: String, type: TensorType)
-    /// A value is no number, or too large for the type.
+    /// A value is not a number, or too large for the type.
     case outOfReach(tensor: String, type: TensorType)
     case noTensors
     case threadCount(Int)
@@ -43,7 +43,7 @@ extension ConvertError: CustomStringConvertible {
         case .outputIsInput(let path):
             "\(path.escapedForTerminal) is the model that is read; give another name for the output"
         case .notReplaceable(let path):
-            "\(path.escapedForTerminal) is no regular file; give another name for the output"
+            "\(path.escapedForTerminal) is not a regular file; give another name for the output"
         case .unreadableType(let tensor, let type):
             "tensor \(tensor.escapedForTerminal) is \(type.name), which is not supported; "
                 + "start from a file in F32, F16, BF16 or Q8_0"
@@ -58,10 +58,10 @@ extension ConvertError: CustomStringConvertible {
         case .badFile(let path, let fault):
             "\(path.escapedForTerminal): \(fault)"
         case .badSafetensors(let path, let fault):
-            "\(path.escapedForTerminal) is damaged or no safetensors file: \(fault)"
+            "\(path.escapedForTerminal) is damaged or not a safetensors file: \(fault)"
         case .pooling(let folder, let modes):
             "\(folder.escapedForTerminal)/1_Pooling/config.json asks for pooling by "
-                + "\(modes.isEmpty ? "nothing" : modes.joined(separator: ", ").escapedForTerminal), wanted lasttoken: "
+                + "\(modes.isEmpty ? "nothing" : modes.joined(separator: ", ").escapedForTerminal), expected lasttoken: "
                 + "the last token's state is all that q3 computes"
         case .embeddingsAreNotCausal:
             "an embedding model has no output matrix to keep, so it cannot stay a causal language model"
@@ -74,9 +74,9 @@ extension ConvertError: CustomStringConvertible {
         case .unknownTensor(let folder, let name):
             "\(folder.escapedForTerminal) has a tensor \(name.escapedForTerminal), which no Qwen3 model has that q3 computes"
         case .badShape(let tensor, let got, let wanted, let config):
-            "tensor \(tensor.escapedForTerminal) has shape \(got), its \(config) wants \(wanted)"
+            "tensor \(tensor.escapedForTerminal) has shape \(got), its \(config) expects \(wanted)"
         case .strayAdapter(let folder, let module):
-            "the adapter changes \(module.escapedForTerminal), which is no matrix of a layer of \(folder.escapedForTerminal)"
+            "the adapter changes \(module.escapedForTerminal), which is not a matrix of a layer of \(folder.escapedForTerminal)"
         case .missingToken(let folder, let token):
             "the tokenizer of \(folder.escapedForTerminal) has no token \(token.escapedForTerminal)"
         case .threadCount(let count):

@@ -23,7 +23,7 @@ enum JSONFile {
         let file = try MappedFile(path: "\(folder)/\(name)", copying: false)
         guard file.byteCount <= byteLimit else {
             throw ConvertError.badFile(
-                path: file.path, fault: "it has \(file.byteCount) bytes, wanted at most \(byteLimit)")
+                path: file.path, fault: "it has \(file.byteCount) bytes, expected at most \(byteLimit)")
         }
         var data = Data(count: file.byteCount)
         unsafe try data.withUnsafeMutableBytes { unsafe try file.read(at: 0, into: $0) }
@@ -72,6 +72,6 @@ func jsonFault(_ error: any Error) -> String {
         "\(context.codingPath.isEmpty ? "it" : place(context)) has another type"
     case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
         "\(place(context)) has a value that cannot be"
-    default: "it is no JSON, or has a number that does not fit"
+    default: "it is not JSON, or has a number that does not fit"
     }
 }

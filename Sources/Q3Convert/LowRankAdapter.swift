@@ -58,8 +58,8 @@ struct LowRankAdapter {
 
         /// What of the adapter is not implemented, nil if nothing.
         var fault: String? {
-            if type != "LORA" { return "peft_type is \(type.escapedForTerminal), wanted LORA" }
-            if let bias, bias != "none" { return "bias is \(bias.escapedForTerminal), wanted none" }
+            if type != "LORA" { return "peft_type is \(type.escapedForTerminal), expected LORA" }
+            if let bias, bias != "none" { return "bias is \(bias.escapedForTerminal), expected none" }
             if let variant = variants.first {
                 return "\(variant) is set, which is not supported; merge the adapter with PEFT and convert the result"
             }
@@ -67,7 +67,7 @@ struct LowRankAdapter {
                 return "init_lora_weights is \(start.escapedForTerminal), which changes the model's own weights; "
                     + "merge the adapter with PEFT and convert the result"
             }
-            if rank < 1 { return "r is \(rank), wanted at least 1" }
+            if rank < 1 { return "r is \(rank), expected at least 1" }
             if !Float(scale).isFinite { return "lora_alpha is \(alpha), which is too large" }
             return nil
         }

@@ -51,14 +51,14 @@ final class SafetensorsFile: Sendable {
             throw fault("its header is said to have \(length) bytes of the file's \(mapping.byteCount)")
         }
         guard length <= Self.headerLimit else {
-            throw fault("its header has \(length) bytes, wanted at most \(Self.headerLimit)")
+            throw fault("its header has \(length) bytes, expected at most \(Self.headerLimit)")
         }
         dataStart = 8 + Int(length)
         let header = unsafe Data(mapping.bytes(in: 8..<dataStart))
         do {
             entries = try JSONDecoder().decode(Header.self, from: header).entries
         } catch {
-            throw fault("its header is no JSON object of tensors (\(jsonFault(error)))")
+            throw fault("its header is not a JSON object of tensors (\(jsonFault(error)))")
         }
         // As the format wants it, each tensor begins where the one before it ends: none lies outside, on another or
         // twice.
@@ -66,7 +66,7 @@ final class SafetensorsFile: Sendable {
         for (name, entry) in entries.sorted(by: { $0.value.dataOffsets.lexicographicallyPrecedes($1.value.dataOffsets) }
         ) {
             guard entry.dataOffsets.count == 2, entry.dataOffsets[0] == end, entry.dataOffsets[1] >= end else {
-                throw fault("tensor \(name.escapedForTerminal) lies at \(entry.dataOffsets), wanted from \(end) on")
+                throw fault("tensor \(name.escapedForTerminal) lies at \(entry.dataOffsets), expected from \(end) on")
             }
             end = entry.dataOffsets[1]
         }
@@ -86,7 +86,7 @@ final class SafetensorsFile: Sendable {
         }
         let types: [String: TensorType] = ["F32": .f32, "F16": .f16, "BF16": .bf16]
         guard let type = types[entry.dtype] else {
-            throw fault("is \(entry.dtype.escapedForTerminal), wanted F32, F16 or BF16")
+            throw fault("is \(entry.dtype.escapedForTerminal), expected F32, F16 or BF16")
         }
         var byteCount = type.bytesPerBlock
         for extent in entry.shape {

@@ -17,7 +17,7 @@ struct SentenceModules {
         if let name = prompts.keys.first(where: { $0.isEmpty || $0.utf8.count > 1024 || $0.utf8.contains(0) }) {
             throw ConvertError.badFile(
                 path: "\(folder)/config_sentence_transformers.json",
-                fault: "it has a prompt named \"\(name.escapedForTerminal)\", wanted 1 to 1024 characters")
+                fault: "it has a prompt named \"\(name.escapedForTerminal)\", expected 1 to 1024 characters")
         }
         let modules = try JSONFile.decode("modules.json", in: folder, as: [Module].self) ?? []
         func refuse(_ fault: String) -> ConvertError { .badFile(path: "\(folder)/modules.json", fault: fault) }
@@ -27,7 +27,7 @@ struct SentenceModules {
             throw refuse("it has a module \(other.type.escapedForTerminal), which q3 does not compute")
         }
         if let pooling = modules.first(where: { $0.kind == "Pooling" }), pooling.path != "1_Pooling" {
-            throw refuse("its pooling lies in \(pooling.path.escapedForTerminal), wanted 1_Pooling")
+            throw refuse("its pooling lies in \(pooling.path.escapedForTerminal), expected 1_Pooling")
         }
         let pooling = try JSONFile.decode("1_Pooling/config.json", in: folder, as: Pooling.self)
         if let modes = pooling?.modes, modes != ["lasttoken"] {

@@ -1,4 +1,4 @@
-// Token lists merged on their common beginnings: each distinct prefix is computed once.
+// Token lists merged on their common prefixes: each distinct prefix is computed once.
 
 import Q3Kernels
 
@@ -8,7 +8,7 @@ import Q3Kernels
 /// rows exactly. Parents come before children, in runs and in rows: when a block of rows is computed, everything that
 /// it attends to is there.
 struct BatchTrie {
-    /// A beginning whose keys and values are in a cache: the first `length` tokens of `entry`.
+    /// A prefix whose keys and values are in a cache: the first `length` tokens of `entry`.
     struct Cached {
         let entry: PrefixCache.Entry
         let length: Int
@@ -44,7 +44,7 @@ struct BatchTrie {
     var keyRows: Int { fills.last?.rows.upperBound ?? tokens.count }
 
     /// `lists` in lexicographic order; each has at least one token. Without `sharing` every list has its own rows.
-    /// Each cached beginning is shorter than a list that it begins.
+    /// Each cached prefix is shorter than a list that starts with it.
     init(_ lists: [ArraySlice<Int32>], sharing: Bool, cached: [Cached] = []) {
         var path: [Int] = []  // runs from the root to the last token of the previous list
         var previous: ArraySlice<Int32> = []
@@ -55,7 +55,7 @@ struct BatchTrie {
             while let last = path.last, runs[last].position >= shared { path.removeLast() }
             if shared < list.count {
                 let count = list.count - shared
-                // Cached rows are numbered from 0 here and moved behind the computed ones below.
+                // Cached rows are numbered from 0 here and moved after the computed ones below.
                 let row = item.entry == nil ? tokens.count : cachedRows
                 if let entry = item.entry {
                     fills.append(Fill(entry: entry, source: shared..<list.count, rows: row..<row + count))
@@ -78,18 +78,18 @@ struct BatchTrie {
         moveCachedRows(by: tokens.count)
     }
 
-    /// Lists and cached beginnings in one lexicographic order, a list before an equal beginning: its last token must be
+    /// Lists and cached prefixes in one lexicographic order, a list before an equal prefix: its last token must be
     /// computed.
     private static func inOrder(
         _ lists: [ArraySlice<Int32>], _ cached: [Cached]
     ) -> [(tokens: ArraySlice<Int32>, entry: PrefixCache.Entry?)] {
-        let beginnings = cached.map { (tokens: $0.entry.tokens[..<$0.length], entry: $0.entry) }
+        let prefixes = cached.map { (tokens: $0.entry.tokens[..<$0.length], entry: $0.entry) }
             .sorted { $0.tokens.lexicographicallyPrecedes($1.tokens) }
         var merged: [(tokens: ArraySlice<Int32>, entry: PrefixCache.Entry?)] = []
         var next = 0
         for list in lists {
-            while next < beginnings.count, beginnings[next].tokens.lexicographicallyPrecedes(list) {
-                merged.append(beginnings[next])
+            while next < prefixes.count, prefixes[next].tokens.lexicographicallyPrecedes(list) {
+                merged.append(prefixes[next])
                 next += 1
             }
             merged.append((list, nil))

@@ -10,7 +10,7 @@ import Synchronization
 @safe final class InferenceThread: @unchecked Sendable {
     private static let one = Mutex<InferenceThread?>(nil)
 
-    /// The thread of the process, started by whoever asks first. Throws `cannotStartThreads`.
+    /// The thread of the process, started when it is first needed. Throws `cannotStartThreads`.
     static func shared() throws(ModelError) -> InferenceThread {
         try one.withLock { thread throws(ModelError) in
             if let thread { return thread }

@@ -19,7 +19,7 @@ public enum ModelError: Error, Sendable, Equatable {
     case inputTooLong(index: Int, tokenCount: Int, limit: Int)
     case outOfMemory(byteCount: Int)
     case badThreadCount(Int)
-    /// The system lets fewer threads run at once than are wanted.
+    /// The system lets fewer threads run at once than are asked for.
     case cannotStartThreads(wanted: Int, got: Int)
 }
 
@@ -29,13 +29,13 @@ extension ModelError: CustomStringConvertible {
         case .unsupportedArchitecture(let name):
             "general.architecture is \"\(name)\", but only qwen3 models can be run"
         case .badValue(let key, let value, let wanted):
-            "\(key) is \(value), wanted \(wanted); the file is damaged or made for another program"
+            "\(key) is \(value), expected \(wanted); the file is damaged or made for another program"
         case .missingTensor(let name):
             "tensor \(name) is missing; the file is incomplete, convert or download it again"
         case .badShape(let tensor, let got, let wanted):
-            "tensor \(tensor) has shape \(got), wanted \(wanted) from the metadata"
+            "tensor \(tensor) has shape \(got), expected \(wanted) from the metadata"
         case .unsupportedType(let tensor, let type, let wanted):
-            "tensor \(tensor) has type \(type.name), wanted \(wanted)"
+            "tensor \(tensor) has type \(type.name), expected \(wanted)"
         case .unknownTensor(let name):
             "tensor \(name) is not part of a Qwen3 model; results without it would be wrong"
         case .nonFiniteWeight(let tensor, let index):
@@ -49,7 +49,7 @@ extension ModelError: CustomStringConvertible {
         case .outOfMemory(let byteCount):
             "no memory for \(byteCount) bytes of scratch; use shorter inputs or fewer threads"
         case .badThreadCount(let count):
-            "\(count) threads asked for, wanted 1 to \(ModelOptions.threadLimit)"
+            "\(count) threads asked for, expected 1 to \(ModelOptions.threadLimit)"
         case .cannotStartThreads(let wanted, let got):
             "the system lets only \(got) of \(wanted) threads run; use fewer threads or raise the limit (ulimit -u)"
         }

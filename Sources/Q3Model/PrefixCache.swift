@@ -1,10 +1,10 @@
-// Keys and values of beginnings that come back in call after call: an instruction, a query with its candidates.
+// Keys and values of prefixes that come back in call after call: an instruction, a query with its candidates.
 
 import Q3Kernels
 
-/// What a prefix cache was good for so far.
+/// Prefix cache statistics.
 public struct PrefixCacheUse: Sendable, Equatable {
-    /// Token lists that were looked up, and those that found a beginning.
+    /// Token lists that were looked up, and those that found a prefix.
     public internal(set) var lookups = 0
     public internal(set) var hits = 0
     /// Tokens that did not have to be computed.
@@ -63,7 +63,7 @@ final class PrefixCache {
         self.width = width
     }
 
-    /// The entry that shares the longest beginning with `list`, and how much of it can be used: at least the last token
+    /// The entry that shares the longest prefix with `list`, and how much of it can be used: at least the last token
     /// must be computed.
     func match(_ list: [Int32]) -> (entry: Entry, length: Int)? {
         clock += 1
@@ -82,7 +82,7 @@ final class PrefixCache {
         return best
     }
 
-    /// New entries for beginnings that the sorted `lists` share with each other or with recent ones, to be filled while
+    /// New entries for prefixes that the sorted `lists` share with each other or with recent ones, to be filled while
     /// the lists run.
     func entriesToFill(for lists: [[Int32]]) -> [Entry] {
         var wanted: [[Int32]] = []

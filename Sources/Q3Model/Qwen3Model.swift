@@ -26,7 +26,7 @@ public struct ModelOptions: Sendable {
     public var batchTokens = 4096
     /// Whether texts of one batch that begin alike share that work. Results are the same bits either way.
     public var sharesPrefixes = true
-    /// Most bytes of keys and values to keep between calls for beginnings that come back; 0, the default, keeps none.
+    /// Most bytes of keys and values to keep between calls for prefixes that come back; 0, the default, keeps none.
     /// A 0.6B model takes 224 KiB for a token, the 4B and 8B 288 KiB. Results are the same bits either way.
     public var prefixCacheBytes = 0
 
@@ -143,7 +143,7 @@ public final class Qwen3Model: Sendable {
         }
     }
 
-    /// What the prefix cache was good for so far, as of the last pass that ended.
+    /// Prefix cache statistics as of the last pass that ended.
     public var prefixCacheUse: PrefixCacheUse { cacheUse.withLock { $0 } }
 
     /// One row of a weight matrix as f32, [hiddenSize]: `token_embd.weight`, `output.weight` or `cls.output.weight`.

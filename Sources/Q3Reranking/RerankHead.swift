@@ -24,10 +24,10 @@ public enum RerankHeadSource: Sendable, Equatable {
         return Qwen3Schema.Tensor(part).name
     }
 
-    /// From this hidden size up, files without an output matrix are refused: of Qwen3's language models those of 4096 and
-    /// 5120 have an output of their own, those of 1024 to 2560 share the token embeddings. A tool that drops the output
-    /// makes both look alike. Below this size that is a guess, for models of other makers; where the key `q3.tied_embeddings` tells, as in
-    /// files of `q3 convert`, there is nothing to guess.
+    /// From this hidden size up, files without an output matrix are refused: of Qwen3's language models those of 4096
+    /// and 5120 have an output of their own, those of 1024 to 2560 share the token embeddings. A tool that drops the
+    /// output makes both look alike. Below this size that is a guess, for models of other makers; where the key
+    /// `q3.tied_embeddings` tells, as in files of `q3 convert`, there is nothing to guess.
     static let smallestUntiedSize = 4096
 
     /// Finds the head, most explicit first, and never guesses the order of labels.

@@ -97,7 +97,9 @@ private struct RooflineLine: Decodable {
         #expect(lines.allSatisfy { $0.name == "threads" && $0.tokens == 512 })
     }
 
-    @Test(arguments: ["tiny-embed-Q8_0", "tiny-rerank-Q8_0"]) func `start and tokenizer are measured`(_ name: String) throws {
+    @Test(arguments: ["tiny-embed-Q8_0", "tiny-rerank-Q8_0"]) func `start and tokenizer are measured`(_ name: String)
+        throws
+    {
         let arguments = ["bench", "--model", Fixture.path("\(name).gguf"), "--case", "start", "tokenizer", "--json"]
         let outcome = try Tool.run(arguments + ["--repeat", "1"])
         #expect(outcome.status == 0)
@@ -191,15 +193,17 @@ private struct RooflineLine: Decodable {
         ([], "either --model or --synthetic"),
         (["--model", "a.gguf", "--synthetic", "0.6B:Q8_0"], "either --model or --synthetic"),
         (["--synthetic", "0.6B:Q9_9"], "0.6B:Q9_9"),
-        (["--model", "a.gguf", "--case", "tokens:0"], "'tokens:0' is no case"),
-        (["--model", "a.gguf", "--case", "mixed", "nonsense"], "'nonsense' is no case"),
+        (["--model", "a.gguf", "--case", "tokens:0"], "'tokens:0' is not a case"),
+        (["--model", "a.gguf", "--case", "mixed", "nonsense"], "'nonsense' is not a case"),
         (["--model", "a.gguf", "--repeat", "0"], "--repeat"),
         (["--model", "a.gguf", "--threads", "0"], "--threads"),
         (["--model", "a.gguf", "--plot", "a.svg", "--case", "queries"], "--plot"),
         (["--model", "a.gguf", "--plot", "a.svg", "--profile"], "--plot"),
     ]
 
-    @Test(arguments: wrong) func `wrong arguments are usage errors`(_ test: (arguments: [String], reason: String)) throws {
+    @Test(arguments: wrong) func `wrong arguments are usage errors`(_ test: (arguments: [String], reason: String))
+        throws
+    {
         let outcome = try Tool.run(["bench"] + test.arguments)
         #expect(outcome.status == 64)
         #expect(outcome.messages.contains(test.reason), "\(outcome.messages)")

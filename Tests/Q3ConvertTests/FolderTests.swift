@@ -56,21 +56,21 @@ struct FolderTests {
         ("config.json", "\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"", "hidden_act is gelu"),
         ("config.json", "\"attention_bias\": false", "\"attention_bias\": true", "attention_bias is true"),
         ("config.json", "\"rope_type\": \"default\"", "\"rope_type\": \"yarn\"", "positions are scaled (yarn)"),
-        ("config.json", "\"hidden_size\": 64", "\"hidden_size\": 128", "its config.json wants [512, 128]"),
-        ("config.json", "\"hidden_size\": 64", "\"hidden_size\": -64", "hidden_size is -64, wanted 1 to 2097152"),
+        ("config.json", "\"hidden_size\": 64", "\"hidden_size\": 128", "its config.json expects [512, 128]"),
+        ("config.json", "\"hidden_size\": 64", "\"hidden_size\": -64", "hidden_size is -64, expected 1 to 2097152"),
         ("config.json", "\"hidden_size\": 64", "\"hidden_size\": 64.5", "has a number that does not fit"),
         ("config.json", "\"vocab_size\": 512", "\"vocab_size\": 2147483647", "vocab_size is 2147483647"),
         (
             "config.json", "\"vocab_size\": 512", "\"vocab_size\": 500",
-            "has shape [512, 64], its config.json wants [500, 64]"
+            "has shape [512, 64], its config.json expects [500, 64]"
         ),
         ("tokenizer.json", "\"id\": 486", "\"id\": 512", "has number 512, but the model has 512 rows"),
         ("config.json", "\"head_dim\": 32", "\"head_dim\": 0", "head_dim is 0"),
         ("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 0", "num_hidden_layers is 0"),
         ("config.json", "embeddings\": 4096", "embeddings\": 0", "max_position_embeddings is 0"),
-        ("config.json", "\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": -1", "epsilon is -1.0, wanted"),
+        ("config.json", "\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": -1", "epsilon is -1.0, expected"),
         ("config.json", "\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 1e999", "config.json: "),
-        ("config.json", "\"rope_theta\": 1000000.0", "\"rope_theta\": 0", "rope.freq_base is 0.0, wanted"),
+        ("config.json", "\"rope_theta\": 1000000.0", "\"rope_theta\": 0", "rope.freq_base is 0.0, expected"),
         ("config.json", "\"rope_theta\": 1000000.0", "\"other\": 0", "rope_theta is missing"),
         ("config.json", "\"rope_type\"", "\"partial_rotary_factor\": 0.5, \"rope_type\"", "partial_rotary_factor"),
         ("config.json", "\"use_sliding_window\": false", "\"use_sliding_window\": true", "use_sliding_window is true"),
@@ -79,10 +79,10 @@ struct FolderTests {
         ("config.json", "\"hidden_size\": 64", "\"hidden_size\": 99999999999999999999999", "config.json: "),
         ("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "has no tensor layers.2."),
         ("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1", "layers.1."),
-        ("config.json", "{", "[", "no JSON"),
+        ("config.json", "{", "[", "not JSON"),
         (
             "1_Pooling/config.json", "\"pooling_mode_lasttoken\": true", "\"pooling_mode_lasttoken\": false",
-            "pooling by nothing, wanted lasttoken"
+            "pooling by nothing, expected lasttoken"
         ),
         (
             "1_Pooling/config.json", "\"pooling_mode_mean_tokens\": false", "\"pooling_mode\": \"mean\"",
@@ -111,7 +111,9 @@ struct FolderTests {
         ("tokenizer.json", "<|im_end|>", "<|im_over|>", "no token <|im_end|>"),
     ]
 
-    @Test(arguments: edits) func `errors say what is wrong`(_ name: String, _ old: String, _ new: String, _ wanted: String)
+    @Test(arguments: edits) func `errors say what is wrong`(
+        _ name: String, _ old: String, _ new: String, _ wanted: String
+    )
         throws
     {
         try replace(old, with: new, in: name)
@@ -196,15 +198,15 @@ struct FolderTests {
             let before = try folder.read("tiny-embedding/\(name)")
             #expect(unsafe truncate("\(path)/\(name)", 1 << 40) == 0)  // a hole: it takes no space
             let message = message()
-            #expect(message.contains("\(name): it has 1099511627776 bytes, wanted at most"), "\(message)")
+            #expect(message.contains("\(name): it has 1099511627776 bytes, expected at most"), "\(message)")
             try folder.write("tiny-embedding/\(name)", before)
         }
     }
 
     private static let lines = [
         ("merges.txt", nil, "has no merges.txt"), ("tokenizer_config.json", nil, "has no tokenizer_config.json"),
-        ("merges.txt", "#version: 0.2\na\n", "a is no merge of two tokens"),
-        ("merges.txt", "#version: 0.2\na b c\n", "a b c is no merge of two tokens"),
+        ("merges.txt", "#version: 0.2\na\n", "a is not a merge of two tokens"),
+        ("merges.txt", "#version: 0.2\na b c\n", "a b c is not a merge of two tokens"),
         ("merges.txt", "#version: 0.2\na <|im_end|>\n", "merge 0: its part \"<|im_end|>\" is not a token"),
         ("merges.txt", "#version: 0.2\n\u{1F600} a\n", "merge 0"),
         ("vocab.json", "{\"a\": \"b\"}", "a has another type"),
@@ -212,7 +214,9 @@ struct FolderTests {
         ("tokenizer_config.json", "{}", "has no token <|endoftext|>"),
     ]
 
-    @Test(arguments: lines) func `a tokenizer in parts is checked`(_ name: String, _ text: String?, _ wanted: String) throws {
+    @Test(arguments: lines) func `a tokenizer in parts is checked`(_ name: String, _ text: String?, _ wanted: String)
+        throws
+    {
         let copy = folder.file("tiny-reranker")
         try FileManager.default.copyItem(atPath: Fixture.path("checkpoints/tiny-reranker-untied"), toPath: copy)
         try FileManager.default.removeItem(atPath: "\(copy)/\(name)")
@@ -240,10 +244,11 @@ struct FolderTests {
     }
 
     private static let adapterEdits = [
-        ("\"r\": 4", "\"r\": 8", "its adapter_config.json wants [8, "), ("\"r\": 4", "\"r\": 0", "wanted at least 1"),
+        ("\"r\": 4", "\"r\": 8", "its adapter_config.json expects [8, "),
+        ("\"r\": 4", "\"r\": 0", "expected at least 1"),
         ("\"LORA\"", "\"LOHA\"", "peft_type is LOHA"), ("\"use_dora\": false", "\"use_dora\": true", "use_dora is set"),
         ("\"bias\": \"none\"", "\"bias\": \"all\"", "bias is all"), ("\"r\": 4,", "", "r is missing"),
-        ("\"r\": 4", "\"r\": 9223372036854775807", "its adapter_config.json wants [9223372036854775807, "),
+        ("\"r\": 4", "\"r\": 9223372036854775807", "its adapter_config.json expects [9223372036854775807, "),
         ("\"rank_pattern\": {}", "\"rank_pattern\": {\"q_proj\": 2}", "rank_pattern is set"),
         ("\"alpha_pattern\": {}", "\"alpha_pattern\": {\"q_proj\": 2}", "alpha_pattern is set"),
         ("\"fan_in_fan_out\": false", "\"fan_in_fan_out\": true", "fan_in_fan_out is set"),
@@ -289,7 +294,9 @@ struct FolderTests {
         (["layers.0.mlp.up_proj", "model.layers.0.mlp.up_proj"], "has layers.0.mlp.up_proj under two names"),
     ]
 
-    @Test(arguments: strays) func `changes that cannot be merged are refused`(_ modules: [String], _ wanted: String) throws {
+    @Test(arguments: strays) func `changes that cannot be merged are refused`(_ modules: [String], _ wanted: String)
+        throws
+    {
         let adapter = folder.file("adapter")
         try FileManager.default.createDirectory(atPath: adapter, withIntermediateDirectories: false)
         try folder.write("adapter/adapter_config.json", "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1}".utf8)
@@ -337,25 +344,27 @@ struct FolderTests {
     }
 
     private static let headers = [
-        ("", "no JSON"), ("[]", "no JSON"), ("{\"a\":1}", "has another type"),
+        ("", "not JSON"), ("[]", "not a JSON"), ("{\"a\":1}", "has another type"),
         ("{\"a\":{\"dtype\":\"F32\"}}", "a.shape is missing"),
-        (entry("I64"), "is I64, wanted F32, F16 or BF16"),
+        (entry("I64"), "is I64, expected F32, F16 or BF16"),
         (entry("F32", "[-512,64]"), "has shape"), (entry("F32", "[0,64]"), "has shape"),
         (entry("F32", "[9223372036854775807,64]"), "has shape"),
         (entry("F32", "[4611686018427387904,4]"), "has shape"),
         (entry("F32", "[99999999999999999999,64]"), "header"),
         (entry("F32", "[512,64]", "[0,131073]"), "its tensors have 131073 bytes, the file has 131072"),
         (entry("F32", "[512,64]", "[0,131068]"), "its tensors have 131068 bytes"),
-        (entry("F32", "[512,64]", "[-1,131071]"), "lies at [-1, 131071], wanted from 0 on"),
-        (entry("F32", "[512,64]", "[131072,0]"), "lies at [131072, 0], wanted from 0 on"),
-        (entry("F32", "[512,64]", "[0]"), "lies at [0], wanted from 0 on"),
-        (entry("F32", "[512,64]", "[]"), "lies at [], wanted from 0 on"),
+        (entry("F32", "[512,64]", "[-1,131071]"), "lies at [-1, 131071], expected from 0 on"),
+        (entry("F32", "[512,64]", "[131072,0]"), "lies at [131072, 0], expected from 0 on"),
+        (entry("F32", "[512,64]", "[0]"), "lies at [0], expected from 0 on"),
+        (entry("F32", "[512,64]", "[]"), "lies at [], expected from 0 on"),
         (entry("F32", "[512,64]", "[0,9223372036854775807]"), "its tensors have 9223372036854775807 bytes"),
         (entry("F32", "[512,32]", "[0,131072]"), "its shape [512, 32] needs 65536"),
-        (entries([0, 65536], [65536, 131_072], [65536, 131_072]), "lies at [65536, 131072], wanted from 131072 on"),
-        (entries([0, 65536], [65540, 131_072]), "lies at [65540, 131072], wanted from 65536 on"),
+        (
+            entries([0, 65536], [65536, 131_072], [65536, 131_072]), "lies at [65536, 131072], expected from 131072 on"
+        ),
+        (entries([0, 65536], [65540, 131_072]), "lies at [65540, 131072], expected from 65536 on"),
         (entry("F32", "[512,64]"), "has no tensor layers.0.input_layernorm.weight"),
-        (String(repeating: "[", count: 100_000), "no JSON"),
+        (String(repeating: "[", count: 100_000), "not JSON"),
     ]
 
     @Test(arguments: headers) func `hostile headers are refused`(_ header: String, _ wanted: String) throws {
@@ -368,7 +377,7 @@ struct FolderTests {
     @Test(arguments: [UInt64(0), 1, 1 << 20, 1 << 40, 1 << 63, .max])
     func `wrong lengths are refused`(_ length: UInt64) throws {
         try writeWeights(header: Self.entry(), data: 1000, length: length)
-        #expect(message().contains("is damaged or no safetensors file"))
+        #expect(message().contains("is damaged or not a safetensors file"))
         try folder.write("tiny-embedding/model.safetensors", [1, 2, 3])
         #expect(message().contains("3 bytes"))
     }
@@ -377,7 +386,7 @@ struct FolderTests {
     @Test func `huge headers are not read`() throws {
         let limit = SafetensorsFile.headerLimit
         try writeWeights(header: "{}" + String(repeating: " ", count: limit - 1))
-        #expect(message().contains("its header has \(limit + 1) bytes, wanted at most \(limit)"))
+        #expect(message().contains("its header has \(limit + 1) bytes, expected at most \(limit)"))
     }
 
     @Test func `a file cut anywhere is refused`() throws {

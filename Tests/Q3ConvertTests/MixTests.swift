@@ -66,8 +66,9 @@ struct MixTests {
         (.q8_0, 40, .f16),
     ]
 
-    @Test(arguments: shortRows) func `rows that do not fill blocks get a type of shorter ones`(_ fileType: FileType, _ length: Int, _ wanted: TensorType)
-    {
+    @Test(arguments: shortRows) func `rows that do not fill blocks get a type of shorter ones`(
+        _ fileType: FileType, _ length: Int, _ wanted: TensorType
+    ) {
         #expect(mix(fileType, layers: 28).type(of: "blk.4.attn_q.weight", shape: [length, 64], now: .f32) == wanted)
     }
 

@@ -44,7 +44,8 @@ struct HostileModelTests {
     /// Weights far too large: a state has the ordinary length that the last norm gives, or shows what happened by a
     /// value that is no finite number or by nothing but zeros, which no head takes.
     @Test(arguments: [Tiny.f32, .f16, .bf16], Precision.allCases)
-    func `huge weights give a usable state or one that heads refuse`(_ tiny: Tiny, _ precision: Precision) async throws {
+    func `huge weights give a usable state or one that heads refuse`(_ tiny: Tiny, _ precision: Precision) async throws
+    {
         for factor: Float in [1e4, 1e12, 1e30] {
             var copy = try ModelCopy(of: tiny.name, tokenizer: false)
             for name in copy.tensors.map(\.name) where !name.contains("norm") {

@@ -6,7 +6,7 @@ struct Axis {
     let ticks: [Double]
     private let isLogarithmic: Bool
 
-    /// From 0 to a round number that is no less than any of `values`.
+    /// From 0 to a round number not less than any of `values`.
     init(fromZeroThrough values: [Double]) {
         let highest = values.max() ?? 0
         let step = Self.niceStep(highest / 5)
@@ -44,7 +44,7 @@ struct Axis {
         return high > low ? (scale(value) - low) / (high - low) : 0.5
     }
 
-    /// The least of 1, 2 and 5 times a power of ten that is no less than `step`.
+    /// The least of 1, 2 and 5 times a power of ten not less than `step`.
     static func niceStep(_ step: Double) -> Double {
         guard step > 0, step.isFinite else { return 1 }
         let unit = pow(10, log10(step).rounded(.down))

@@ -6,7 +6,7 @@ enum BenchCase: Equatable {
     case tokens(Int)
     /// A corpus of mixed lengths.
     case mixed
-    /// Short queries behind one instruction.
+    /// Short queries after one instruction.
     case queries
     /// The pairs of one query and many passages.
     case rerank

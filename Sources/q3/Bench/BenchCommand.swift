@@ -11,14 +11,14 @@ struct BenchCommand: AsyncParsableCommand {
         discussion: """
             Runs token lists with random ids through the model: one warm-up, then --repeat
             timed runs, of which the median counts. tokens/s counts the tokens that come in;
-            "distinct" ones are left when equal beginnings, which are computed once, are
+            "distinct" ones are left when equal prefixes, which are computed once, are
             counted once. The peak of resident memory includes the model file's pages.
 
             CASES
               tokens:N   one text of N tokens
               tokens     tokens:N for N = \(BenchCase.lengths.map(String.init).joined(separator: " "))
               mixed      64 texts of 8 to 1024 tokens
-              queries    256 queries of about 10 tokens behind one instruction of 22
+              queries    256 queries of about 10 tokens after one instruction of 22
               rerank     1 query and 100 passages of 150 tokens
               threads    one text of \(BenchCase.steadyLength) tokens with 1, 2, ... threads
               start      process start to first vector, the file being in the page cache
@@ -46,7 +46,7 @@ struct BenchCommand: AsyncParsableCommand {
         help: ArgumentHelp("What to measure; several can be given. (default: all)", valueName: "name"),
         transform: { name in
             guard let cases = BenchCase.named(name) else {
-                throw ValidationError("'\(name)' is no case; see 'q3 help bench' for the list")
+                throw ValidationError("'\(name)' is not a case; see 'q3 help bench' for the list")
             }
             return cases
         })
@@ -61,7 +61,7 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Most distinct tokens that one pass computes together.")
     var batchTokens = ModelOptions().batchTokens
 
-    @Flag(help: "Compute equal beginnings again for every text.")
+    @Flag(help: "Compute equal prefixes again for every text.")
     var noSharing = false
 
     @Option(help: "Instruction set of the kernels. (default: the best one)")

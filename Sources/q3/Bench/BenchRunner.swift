@@ -32,7 +32,7 @@ struct BenchRunner {
     private func runPasses(_ benchCase: BenchCase, threads: Int) async throws -> Measurement {
         let model = try setup.model(threads: threads)
         guard let lists = benchCase.tokenLists(vocabularySize: model.config.vocabularySize) else {
-            preconditionFailure("\(benchCase.name) is no pass of the model")
+            preconditionFailure("\(benchCase.name) is not a pass of the model")
         }
         if let longest = lists.map(\.count).max(), longest > model.config.contextLength {
             throw Failure(.usage, "\(benchCase.name) is more than the model's \(model.config.contextLength) tokens")

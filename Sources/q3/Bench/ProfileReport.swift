@@ -19,7 +19,7 @@ struct ProfileReport {
         ("node", -14), ("seconds", 9), ("share %", 7), ("GMAC", 9), ("GMAC/s", 8),
     ])
 
-    /// One pass of the case as one batch, after a warm-up. Nothing for a case that is no pass of the model.
+    /// One pass of the case as one batch, after a warm-up. Nothing for a case that is not a pass of the model.
     func run(_ benchCase: BenchCase, json: Bool) async throws -> [String] {
         let model = try setup.model()
         guard let lists = benchCase.tokenLists(vocabularySize: model.config.vocabularySize) else {
