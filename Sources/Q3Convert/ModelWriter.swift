@@ -32,7 +32,8 @@ struct ModelWriter {
     init(_ tensors: [TensorSource], types: [TensorType]) throws {
         self.tensors = tensors
         self.types = types
-        for (tensor, type) in zip(tensors, types) where tensor.type != type && !WeightCodec.canDecode(typeID: tensor.type.rawValue) {
+        for (tensor, type) in zip(tensors, types)
+        where tensor.type != type && !WeightCodec.canDecode(typeID: tensor.type.rawValue) {
             throw ConvertError.unreadableType(tensor: tensor.name, type: tensor.type)
         }
     }
