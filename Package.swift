@@ -120,6 +120,13 @@ let package = Package(
                 pull("NIOCore", "swift-nio"),
                 pull("NIOHTTP1", "swift-nio"), pull("NIOSSL", "swift-nio-ssl"),
             ], swiftSettings: swift),
+        .target(name: "CQ3"),  // q3.h, the C interface as its users see it
+        .target(
+            name: "Q3C",
+            dependencies: [
+                "CQ3", "Q3Catalog", "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3Tokenizer",
+                .target(name: "Q3Mini", condition: .when(traits: ["Mini"])),
+            ], exclude: ["exports.map"], swiftSettings: swift),
         .executableTarget(
             name: "q3",
             dependencies: [

@@ -1,8 +1,11 @@
 // Where downloaded models live.
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
 #else
-    import Foundation
+    import Darwin
 #endif
 
 /// The folder that `q3 pull` fills and `--model NAME` looks into.
@@ -29,7 +32,13 @@ public struct ModelFolder: Sendable, Equatable {
 
     /// Names of the model files in the folder, sorted; none if there is no folder.
     public func fileNames() -> [String] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        guard let folder = unsafe opendir(path) else { return [] }
+        defer { unsafe closedir(folder) }
+        var names: [String] = []
+        while let entry = unsafe readdir(folder) {
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe $0.prefix { $0 != 0 } }
+            if let name = unsafe String(validating: name, as: UTF8.self) { names.append(name) }
+        }
         return names.filter { $0.lowercased().hasSuffix(".gguf") && !$0.hasPrefix(".") }.sorted()
     }
 }

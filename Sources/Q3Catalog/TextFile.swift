@@ -1,9 +1,9 @@
 // Small text files that anybody may have written.
 import Q3System
 
-enum TextFile {
+package enum TextFile {
     /// The text of a regular file of at most `limit` bytes; nil for anything else. A FIFO does not keep it waiting.
-    static func text(of path: String, limit: Int) -> String? {
+    package static func text(of path: String, limit: Int) -> String? {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }

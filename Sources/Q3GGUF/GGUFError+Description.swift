@@ -1,6 +1,16 @@
 // Says in one line what is wrong with a file, where, and what to do about it.
 import Q3System
 
+extension GGUFError {
+    /// Whether the description says which file it is.
+    package var namesItsFile: Bool {
+        switch self {
+        case .cannotOpen, .notRegularFile, .empty, .cannotMap, .changed, .cannotWrite: true
+        default: false
+        }
+    }
+}
+
 extension GGUFError: CustomStringConvertible {
     public var description: String {
         switch self {

@@ -96,13 +96,6 @@ extension GGUFError {
         default: .badData
         }
     }
-
-    fileprivate var namesItsFile: Bool {
-        switch self {
-        case .cannotOpen, .notRegularFile, .empty, .cannotMap, .changed, .cannotWrite: true
-        default: false
-        }
-    }
 }
 
 extension ConvertError {

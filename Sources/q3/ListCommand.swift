@@ -2,6 +2,7 @@
 import ArgumentParser
 import Q3Catalog
 import Q3GGUF
+import Q3Pull
 import Q3System
 
 struct ListCommand: ParsableCommand {

@@ -5,6 +5,7 @@ import Q3Convert
 import Q3Embedding
 import Q3GGUF
 import Q3Model
+import Q3Pull
 import Q3Reranking
 import Q3System
 

@@ -64,17 +64,4 @@ import Testing
         #expect(ModelFolder(path: files.path).fileNames() == ["Tiny.gguf", "mine.gguf"])
         #expect(ModelFolder(path: files.file("none")).fileNames().isEmpty)
     }
-
-    @Test func recordsComeBack() throws {
-        let digest = try #require(SHA256Digest(hex: String(repeating: "ab", count: 32)))
-        let record = ModelRecord(
-            source: try RepositoryFile("o/r/mine.gguf"), revision: "0123", bytes: 1, digest: digest, from: .server)
-        try files.write("mine.gguf.json", record.json())
-        #expect(ModelRecord(ofModel: files.file("mine.gguf")) == record)
-        #expect(ModelRecord(ofModel: files.file("Tiny.gguf")) == nil)
-        for bad in ["", "{}", "[", String(repeating: " ", count: 1 << 17)] {
-            try files.write("mine.gguf.json", bad.utf8)
-            #expect(ModelRecord(ofModel: files.file("mine.gguf")) == nil)
-        }
-    }
 }

@@ -1,4 +1,5 @@
 // What is known of a downloaded file: where it came from and what its bytes were.
+public import Q3Catalog
 public import Q3System
 
 #if canImport(FoundationEssentials)

@@ -1,0 +1,316 @@
+// q3 from C: text embeddings and relevance scores from Qwen3 models in GGUF files, on the CPU.
+//
+//     q3_model *model;
+//     char text[512];
+//     q3_error error = {.size = sizeof error, .message = text, .capacity = sizeof text};
+//     if (q3_open("qwen3-embedding-0.6b-q8_0.gguf", NULL, &model, &error) != Q3_OK) { puts(text); return 1; }
+//
+// Rules for everything below:
+// - Functions that can fail return a status, Q3_OK or another, and describe what went wrong in `error`, which may be NULL.
+// - Structs that may grow begin with `size`: set it to sizeof the struct, and all that you do not use to zero. A library
+//   that knows more fields takes the missing ones for zero; one that knows fewer refuses what it does not know.
+// - Texts are UTF-8 without an end mark. Texts of a call lie one after another in one block of bytes.
+// - Results are written into memory of the caller, which must stay until the call returns. Nothing has to be freed but
+//   models and tickets.
+// - Any number of threads may call at once, with the same model too; a call blocks until its work is done. The library
+//   calls nothing back. A closed handle is an error, never a crash.
+// - After fork() a child may use the library only if its parent has opened no model before; otherwise every call
+//   returns Q3_FORKED.
+#ifndef Q3_H
+#define Q3_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Raised when a program that was compiled with this header would no longer run with the library.
+#define Q3_ABI_VERSION 1
+
+int32_t q3_abi_version(void);
+
+// As in `q3 --version`; ends with NUL and is never freed.
+const char *q3_version(void);
+
+// === Errors ===
+
+typedef int32_t q3_status;
+
+enum {
+    Q3_OK = 0,
+    // NULL where something is needed, a negative count, an option that does not exist, a closed handle.
+    Q3_BAD_ARGUMENT = 1,
+    // No model of that name; or one that has yet to be downloaded.
+    Q3_NO_SUCH_MODEL = 2,
+    // A file that cannot be read, is damaged, is not a Qwen3 model, or was written while it was in use.
+    Q3_BAD_FILE = 3,
+    // A reranker where vectors are asked for, or an embedding model where scores are.
+    Q3_WRONG_ROLE = 4,
+    // A text that is not UTF-8.
+    Q3_BAD_TEXT = 5,
+    // A text with more tokens than the model takes, and truncation was not asked for.
+    Q3_TOO_LONG = 6,
+    // The model computed something that is not a number: its weights are damaged.
+    Q3_BAD_RESULT = 7,
+    Q3_CANCELLED = 8,
+    // This process is a child of one that used the library before it forked.
+    Q3_FORKED = 9,
+    Q3_BUFFER_TOO_SMALL = 10,
+    // The system gives no more memory or threads.
+    Q3_NO_RESOURCES = 11,
+};
+
+typedef struct q3_error {
+    size_t size;
+    q3_status status;
+    // Position of the text or pair that is at fault, or -1.
+    int64_t index;
+    // Gets what is wrong, where, and what to do: UTF-8, cut to fit, ends with NUL. May be NULL.
+    char *message;
+    // Bytes at `message`.
+    size_t capacity;
+} q3_error;
+
+// === Models ===
+
+typedef struct q3_model q3_model;
+
+// What a model is opened for.
+enum {
+    Q3_EMBEDDER = 0,
+    Q3_RERANKER = 1,
+    // The tokenizer alone; takes any of the files.
+    Q3_TOKENIZER = 2,
+};
+
+enum {
+    Q3_FAST = 0,   // integer products
+    Q3_EXACT = 1,  // everything in float32
+};
+
+typedef struct q3_open_options {
+    size_t size;
+    int32_t kind;       // Q3_EMBEDDER ...
+    int32_t precision;  // Q3_FAST ...
+    // Threads that compute; 0 takes one per processor. All models of a process share one team.
+    int32_t threads;
+    // 1 reads the file into memory instead of mapping it: for folders where others may write to it.
+    int32_t copies_file;
+    // Most bytes of keys and values to keep between calls for prefixes that come back; 0 keeps none.
+    int64_t prefix_cache_bytes;
+} q3_open_options;
+
+// The path of a model by the name that `q3 --model` would take: a path stays as it is, a name of `q3 list` or of a file
+// in the model folder becomes a path. `length` gets the bytes of the path without the NUL; with less than length + 1 bytes
+// at `path` the call returns Q3_BUFFER_TOO_SMALL. Reads Q3_MODELS, Q3_CATALOG, XDG_CACHE_HOME and HOME.
+q3_status q3_find_model(const char *name, char *path, size_t capacity, size_t *length, q3_error *error);
+
+// Opens the file at `path`, or the built-in q3-mini if `path` is NULL. `options` may be NULL.
+q3_status q3_open(const char *path, const q3_open_options *options, q3_model **model, q3_error *error);
+
+// Calls that use the model already go on to their end. NULL and closed models are ignored.
+void q3_close(q3_model *model);
+
+typedef struct q3_info {
+    size_t size;
+    int32_t kind;
+    // Values of a full vector.
+    int32_t dimensions;
+    // Most tokens of a text with all that is put around it.
+    int32_t token_limit;
+    int32_t vocabulary_size;
+    // Zero for Q3_TOKENIZER, as the next two.
+    int32_t layer_count;
+    int32_t threads;
+    // 1 if queries are dressed with an instruction, 0 if they are read as they are.
+    int32_t takes_instructions;
+    // The id of <|endoftext|>, or -1.
+    int32_t end_of_text_id;
+} q3_info;
+
+q3_status q3_model_info(const q3_model *model, q3_info *info, q3_error *error);
+
+// Texts that describe a model.
+enum {
+    Q3_TEXT_PATH = 0,          // of its file, or "q3-mini (built in)"
+    Q3_TEXT_NAME = 1,          // as its file says; may be empty
+    Q3_TEXT_ROLE = 2,          // "embedding", "reranker" or "unstated"
+    Q3_TEXT_WEIGHTS = 3,       // the type of most of its weights, for instance "Q8_0"
+    Q3_TEXT_QUERY_PROMPT = 4,  // what is put before queries; empty without instructions
+    Q3_TEXT_FINGERPRINT = 5,   // 16 hexadecimal digits that name the vector space; reads the whole file, and is then kept
+};
+
+// `length` gets the bytes without the NUL; with less than length + 1 bytes at `text`: Q3_BUFFER_TOO_SMALL.
+q3_status q3_model_text(
+    const q3_model *model, int32_t which, char *text, size_t capacity, size_t *length, q3_error *error);
+
+// === Calls ===
+
+// Text i is bytes[offsets[i]] up to bytes[offsets[i + 1]]; so there are count + 1 offsets, which never decrease.
+typedef struct q3_texts {
+    const uint8_t *bytes;
+    const int64_t *offsets;
+    int64_t count;
+} q3_texts;
+
+// What became of one text or pair.
+typedef struct q3_result {
+    q3_status status;
+    // Tokens that the model read.
+    int32_t token_count;
+    // 1 if the end was cut off to fit.
+    int32_t is_truncated;
+    int32_t reserved;
+} q3_result;
+
+// A ticket lets another thread watch and cancel a call. It may be given to several calls, and once cancelled cancels
+// every call that gets it.
+typedef struct q3_ticket q3_ticket;
+
+// NULL after a fork.
+q3_ticket *q3_ticket_create(void);
+
+// The calls end within a layer of the model and return Q3_CANCELLED.
+void q3_ticket_cancel(q3_ticket *ticket);
+
+// How far the last call with this ticket is, in bytes of text.
+void q3_ticket_progress(const q3_ticket *ticket, int64_t *completed, int64_t *total);
+
+void q3_ticket_close(q3_ticket *ticket);
+
+// === Vectors ===
+
+// Types of stored values, as `q3 embed --type`.
+enum {
+    Q3_F32 = 0,
+    Q3_F16 = 1,
+    Q3_INT8 = 2,     // needs ranges
+    Q3_UINT8 = 3,    // needs ranges
+    Q3_BINARY = 4,   // 8 dimensions to a byte, stored as the byte - 128
+    Q3_UBINARY = 5,  // 8 dimensions to a byte
+};
+
+typedef struct q3_embed_options {
+    size_t size;
+    // Values to keep of each vector, which then has unit length again; 0 keeps all.
+    int32_t dimensions;
+    int32_t type;  // Q3_F32 ...
+    // 1 cuts texts that are too long; otherwise they are errors.
+    int32_t truncates;
+    // 1 reads <|im_end|> and the like in texts as control tokens; not for text from elsewhere.
+    int32_t parses_special_tokens;
+    // Is put before every text: nothing for documents, what Q3_TEXT_QUERY_PROMPT says for queries.
+    const uint8_t *prefix;
+    int64_t prefix_length;
+    // For Q3_INT8 and Q3_UINT8: the least and greatest value of each dimension.
+    const float *minimum;
+    const float *maximum;
+} q3_embed_options;
+
+// Bytes of one stored vector.
+q3_status q3_vector_size(const q3_model *model, const q3_embed_options *options, int64_t *size, q3_error *error);
+
+// Writes the vectors of all texts one after another to `vectors`, which has `capacity` bytes. A text has the same bits
+// whatever else is in the call.
+//
+// With `results`, one for each text, a text without a vector does not end the call: its result says why, its vector is
+// zeros, `error` describes the first of them, and the status is Q3_OK. Without, the call returns the status of that text.
+// `options`, `results` and `ticket` may be NULL.
+q3_status q3_embed(
+    const q3_model *model, const q3_texts *texts, const q3_embed_options *options, void *vectors, size_t capacity,
+    q3_result *results, q3_ticket *ticket, q3_error *error);
+
+// === Scores ===
+
+enum {
+    Q3_STYLE_CARD = 0,  // the prompt of the model card
+    Q3_STYLE_EVAL = 1,  // the prompt of the published evaluation
+};
+
+typedef struct q3_score_options {
+    size_t size;
+    int32_t style;  // Q3_STYLE_CARD ...
+    // 1 cuts documents that are too long; otherwise they are errors.
+    int32_t truncates;
+    // What counts as relevant, in a sentence; NULL takes the style's own.
+    const uint8_t *instruction;
+    int64_t instruction_length;
+} q3_score_options;
+
+// Scores how well each document answers its query: document i the query i, or all documents one query if there is
+// only one. `scores` gets probabilities, 0 to 1; `margins` their logits, which do not saturate. Either may be NULL, and
+// so may `options`, `results` and `ticket`; `results` is as in q3_embed, with NaN for what has no score.
+q3_status q3_score(
+    const q3_model *model, const q3_texts *queries, const q3_texts *documents, const q3_score_options *options,
+    float *scores, float *margins, q3_result *results, q3_ticket *ticket, q3_error *error);
+
+// === Tokens ===
+
+// Writes the token ids of all texts one after another to `ids`, those of text i from id_offsets[i] up to
+// id_offsets[i + 1]: texts->count + 1 offsets, which are written always. `ranges`, if it is not NULL, gets two offsets for
+// each token: the bytes of its text that it covers. With less room than id_offsets[count] the call returns
+// Q3_BUFFER_TOO_SMALL and writes no ids. Nothing is put before or after a text.
+q3_status q3_tokenize(
+    const q3_model *model, const q3_texts *texts, int32_t parses_special_tokens, int32_t *ids, int64_t capacity,
+    int64_t *id_offsets, int64_t *ranges, q3_error *error);
+
+// The text of tokens, with U+FFFD for what is not UTF-8. `length` as in q3_find_model; the text may hold NULs.
+q3_status q3_detokenize(
+    const q3_model *model, const int32_t *ids, int64_t count, int32_t skips_special_tokens, char *text, size_t capacity,
+    size_t *length, q3_error *error);
+
+// === Arrow ===
+
+// The structs of Arrow's C data interface, https://arrow.apache.org/docs/format/CDataInterface.html
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+
+struct ArrowSchema {
+    const char *format;
+    const char *name;
+    const char *metadata;
+    int64_t flags;
+    int64_t n_children;
+    struct ArrowSchema **children;
+    struct ArrowSchema *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+
+struct ArrowArray {
+    int64_t length;
+    int64_t null_count;
+    int64_t offset;
+    int64_t n_buffers;
+    int64_t n_children;
+    const void **buffers;
+    struct ArrowArray **children;
+    struct ArrowArray *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+
+#endif  // ARROW_C_DATA_INTERFACE
+
+// The vectors of an array of texts, as an array of fixed-size lists of float32, float16, int8 or uint8.
+//
+// `texts` may be of string, large_string, string_view, binary, large_binary or null, or a dictionary of those, whose values
+// are computed once each. Nulls stay null. The input is read during the call and stays the caller's; `vectors_schema` and
+// `vectors` are the caller's to release. `results` has an entry for each row, all zero for nulls; with it a text
+// that has no vector is a null, without it the first of them ends the call.
+q3_status q3_embed_arrow(
+    const q3_model *model, const struct ArrowSchema *texts_schema, const struct ArrowArray *texts,
+    const q3_embed_options *options, struct ArrowSchema *vectors_schema, struct ArrowArray *vectors, q3_result *results,
+    q3_ticket *ticket, q3_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,491 @@
+"""Embedder: texts in, vectors out, with the names of sentence-transformers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import warnings
+from typing import Any, Iterable, Iterator, Literal, Mapping, Sequence
+
+import numpy as np
+
+from . import _library as c
+from . import _similarity
+from ._arrow import ArrowVectors, imported_chunks
+from ._calls import RESULT, PackedTexts, Ticket, as_list, run
+from ._models import Model, check_batch_size, check_device, check_loading
+from .errors import LongTextWarning, UnsupportedError
+
+Precision = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
+
+
+class Embedder(Model):
+    """A Qwen3-Embedding model.
+
+    A text has the same bits whatever else is in the call, whatever the batch size and the number of threads, and the same as
+    ``q3 embed`` gives. All cores are used by one call; any number of threads may call at once.
+
+    Parameters
+    ----------
+    model_name_or_path : str or path, optional
+        A GGUF file, or a name of ``q3 list``. Without it the built-in q3-mini is used, which is small and English.
+    prompts : dict of str to str, optional
+        What is put before texts, by name. Without it ``"query"`` is the model card's instruction and ``"document"`` is
+        empty; both are empty for models that take no instructions.
+    default_prompt_name : str, optional
+        The prompt of `encode` where none is given.
+    similarity_fn_name : {"cosine", "dot", "euclidean", "manhattan"}, optional
+        What `similarity` computes.
+    truncate_dim : int, optional
+        Values to keep of each vector, which then has unit length again; the models are trained for 32 and up.
+    threads : int, optional
+        Threads that compute; one per core without it.
+    precision : {"fast", "exact"}, optional
+        "exact" is within 1e-6 of the reference in float32, and slower.
+    long_texts : {"warn", "truncate", "raise"}, optional
+        What comes of texts with more tokens than the model takes: cut with one warning, cut without a word, or
+        `TextTooLongError`.
+    copy_file : bool, optional
+        Read the file into memory instead of mapping it, for folders where others may write to it.
+    prefix_cache_bytes : int, optional
+        Memory for prefixes that come back in later calls, such as long instructions.
+
+    Other parameters are those of sentence-transformers: what changes nothing here is accepted, and what cannot be honoured
+    raises `UnsupportedError`.
+
+    Raises
+    ------
+    ModelNotFoundError, BadModelError, WrongModelError, ResourceError, ForkedError
+
+    Examples
+    --------
+    >>> import q3
+    >>> model = q3.Embedder()
+    >>> vectors = model.encode(["The capital of China is Beijing.", "Gravity pulls bodies together."])
+    >>> vectors.shape
+    (2, 256)
+    """
+
+    _kind = c.EMBEDDER
+
+    def __init__(
+        self,
+        model_name_or_path: str | os.PathLike[str] | None = None,
+        *,
+        modules: Any = None,
+        device: Any = None,
+        prompts: Mapping[str, str] | None = None,
+        default_prompt_name: str | None = None,
+        cache_folder: str | None = None,
+        trust_remote_code: bool = False,
+        revision: str | None = None,
+        local_files_only: bool = False,
+        token: Any = None,
+        use_auth_token: Any = None,
+        model_kwargs: Mapping[str, Any] | None = None,
+        processor_kwargs: Mapping[str, Any] | None = None,
+        tokenizer_kwargs: Mapping[str, Any] | None = None,
+        config_kwargs: Mapping[str, Any] | None = None,
+        model_card_data: Any = None,
+        backend: str | None = None,
+        similarity_fn_name: str | None = None,
+        truncate_dim: int | None = None,
+        threads: int | None = None,
+        precision: Literal["fast", "exact"] = "fast",
+        long_texts: Literal["warn", "truncate", "raise"] = "warn",
+        copy_file: bool = False,
+        prefix_cache_bytes: int = 0,
+    ) -> None:
+        check_loading(
+            modules=modules, device=device, revision=revision, model_kwargs=model_kwargs, config_kwargs=config_kwargs,
+            backend=backend,
+        )
+        if long_texts not in ("warn", "truncate", "raise"):
+            raise ValueError(f'long_texts is {long_texts!r}, expected "warn", "truncate" or "raise"')
+        super().__init__(
+            model_name_or_path, threads=threads, precision=precision, copy_file=copy_file,
+            prefix_cache_bytes=prefix_cache_bytes,
+        )
+        self.long_texts = long_texts
+        self._has_warned = False
+        #: What is put before texts, by name.
+        self.prompts: dict[str, str] = (
+            {"query": self._handle.text(c.TEXT_QUERY_PROMPT), "document": ""} if prompts is None else dict(prompts)
+        )
+        if default_prompt_name is not None and default_prompt_name not in self.prompts:
+            raise ValueError(f"default_prompt_name is {default_prompt_name!r}, expected one of {list(self.prompts)}")
+        self.default_prompt_name = default_prompt_name
+        self.similarity_fn_name = similarity_fn_name or "cosine"
+        self.truncate_dim = truncate_dim
+
+    # Facts
+
+    @property
+    def dimensions(self) -> int:
+        """Values of a full vector."""
+        return self._info.dimensions
+
+    def get_embedding_dimension(self) -> int:
+        """Values of the vectors that `encode` gives."""
+        return self.truncate_dim or self._info.dimensions
+
+    get_sentence_embedding_dimension = get_embedding_dimension
+
+    @property
+    def max_seq_length(self) -> int:
+        """Most tokens of a text, with the closing ``<|endoftext|>``. Cannot be changed."""
+        return self._info.token_limit
+
+    @max_seq_length.setter
+    def max_seq_length(self, value: int) -> None:
+        if value is not None and value != self._info.token_limit:
+            raise UnsupportedError(
+                f"max_seq_length cannot be set to {value}: the model takes {self._info.token_limit} tokens, and texts are not cut "
+                "before that; cut them beforehand, for instance by their Tokenizer.offsets"
+            )
+
+    def get_max_seq_length(self) -> int:
+        """As `max_seq_length`."""
+        return self.max_seq_length
+
+    @property
+    def takes_instructions(self) -> bool:
+        """Whether the model was trained with instructions before queries."""
+        return bool(self._info.takes_instructions)
+
+    @property
+    def device(self) -> str:
+        """Always "cpu"."""
+        return "cpu"
+
+    def to(self, device: Any) -> Embedder:
+        """Stay on the CPU; raises for any other device."""
+        check_device(device)
+        return self
+
+    def cpu(self) -> Embedder:
+        """Stay on the CPU."""
+        return self
+
+    def eval(self) -> Embedder:
+        """Do nothing: nothing here is trained."""
+        return self
+
+    @property
+    def truncate_dim(self) -> int | None:
+        """Values to keep of each vector; None keeps all."""
+        return self._truncate_dim
+
+    @truncate_dim.setter
+    def truncate_dim(self, value: int | None) -> None:
+        self._truncate_dim = self._checked_dimensions(value)
+
+    def _checked_dimensions(self, value: int | None) -> int | None:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise TypeError(f"truncate_dim is {value!r}, expected a number or None")
+        if not 1 <= value.__index__() <= self.dimensions:
+            raise ValueError(f"truncate_dim is {value}, but this model gives 1 to {self.dimensions} dimensions")
+        return value.__index__()
+
+    @contextlib.contextmanager
+    def truncate_embeddings(self, truncate_dim: int | None) -> Iterator[None]:
+        """Keep another number of values within a ``with`` block."""
+        before = self.truncate_dim
+        self.truncate_dim = truncate_dim
+        try:
+            yield
+        finally:
+            self.truncate_dim = before
+
+    truncate_sentence_embeddings = truncate_embeddings
+
+    # Vectors
+
+    def encode(
+        self,
+        inputs: str | Sequence[str] = None,  # type: ignore[assignment]
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        batch_size: int = 32,
+        show_progress_bar: bool | None = None,
+        output_value: Literal["sentence_embedding"] | None = "sentence_embedding",
+        precision: Precision = "float32",
+        convert_to_numpy: bool = True,
+        convert_to_tensor: bool = False,
+        device: Any = None,
+        normalize_embeddings: bool = False,
+        truncate_dim: int | None = None,
+        pool: Any = None,
+        chunk_size: int | None = None,
+        *,
+        sentences: str | Sequence[str] | None = None,
+        ranges: np.ndarray | None = None,
+        parse_special_tokens: bool = False,
+        long_texts: Literal["warn", "truncate", "raise"] | None = None,
+        ticket: Ticket | None = None,
+    ) -> Any:
+        """The vectors of texts.
+
+        Parameters
+        ----------
+        inputs : str or list of str
+            One text gives one vector, a list a matrix with a row for each.
+        prompt_name, prompt : str, optional
+            What is put before the texts: one of `prompts` by name, or the text itself.
+        show_progress_bar : bool, optional
+            Show how far the call is, on stderr.
+        precision : str, optional
+            "float32", "float16", "int8", "uint8", "binary" or "ubinary".
+        convert_to_numpy, convert_to_tensor : bool, optional
+            A torch tensor instead of an array, or a list of arrays.
+        truncate_dim : int, optional
+            Values to keep of each vector, which then has unit length again.
+        ranges : array, optional
+            Least and greatest value of each dimension, [2, dimensions], for "int8" and "uint8". Without it they are taken
+            from the texts of the call, so that only vectors of one call are comparable.
+        parse_special_tokens : bool, optional
+            Read ``<|im_end|>`` and the like in texts as control tokens; not for text from elsewhere.
+        long_texts : str, optional
+            As in the constructor, for this call.
+        batch_size, normalize_embeddings, pool, chunk_size
+            Accepted and without effect: batches do not change a bit, vectors always have unit length, and one call uses
+            all cores.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 of shape [texts, dimensions], or [dimensions] for one text. Shape (0, dimensions) for no texts.
+
+        Raises
+        ------
+        TypeError
+            For what is not text, with its position.
+        TextError, TextTooLongError
+            For a text that has no vector, with its position in `index`.
+        UnsupportedError
+            For ``output_value="token_embeddings"`` and for other devices.
+        """
+        if inputs is None:
+            inputs = sentences  # the name of earlier versions
+        if inputs is None:
+            raise TypeError("encode() needs the texts")
+        if output_value != "sentence_embedding":
+            raise UnsupportedError(f"output_value={output_value!r} cannot be used: q3 keeps no states of single tokens")
+        check_device(device)
+        check_batch_size(batch_size)
+        is_single = isinstance(inputs, str)
+        texts = [inputs] if is_single else as_list(inputs, "inputs")
+        if precision not in c.TYPES:
+            raise ValueError(f"precision is {precision!r}, expected one of {list(c.TYPES)}")
+        dimensions = self._checked_dimensions(truncate_dim) or self.get_embedding_dimension()
+        vectors = self._vectors(
+            texts, self._prompt(prompt_name, prompt), dimensions, show_progress=bool(show_progress_bar),
+            parses_special_tokens=parse_special_tokens, long_texts=long_texts or self.long_texts, ticket=ticket,
+        )
+        if precision != "float32":
+            vectors = _similarity.quantized(vectors, precision, ranges)
+        if convert_to_tensor:
+            import torch
+
+            tensor = torch.from_numpy(vectors)
+            return tensor[0] if is_single else tensor
+        if is_single:
+            return vectors[0]
+        return vectors if convert_to_numpy else list(vectors)
+
+    def encode_query(self, inputs: str | Sequence[str], prompt_name: str | None = None, prompt: str | None = None,
+                     **arguments: Any) -> Any:
+        """The vectors of queries: `encode` with the prompt "query" where none is given."""
+        if prompt_name is None and prompt is None and "query" in self.prompts:
+            prompt_name = "query"
+        return self.encode(inputs, prompt_name, prompt, **arguments)
+
+    def encode_document(self, inputs: str | Sequence[str], prompt_name: str | None = None, prompt: str | None = None,
+                        **arguments: Any) -> Any:
+        """The vectors of documents: `encode` with the prompt "document" where none is given."""
+        if prompt_name is None and prompt is None:
+            candidates = [name for name in ("document", "passage", "corpus") if name in self.prompts]
+            if candidates:
+                prompt_name = candidates[0]
+        return self.encode(inputs, prompt_name, prompt, **arguments)
+
+    async def aencode(self, inputs: str | Sequence[str], **arguments: Any) -> Any:
+        """As `encode`, without blocking the event loop. Cancelling the task cancels the computation."""
+        return await _cancellable(lambda ticket: self.encode(inputs, ticket=ticket, **arguments))
+
+    def _prompt(self, name: str | None, prompt: str | None) -> str:
+        if prompt is not None:
+            if not isinstance(prompt, str):
+                raise TypeError(f"prompt is of type {type(prompt).__name__}, expected a str")
+            return prompt
+        name = name if name is not None else self.default_prompt_name
+        if name is None:
+            return ""
+        if name not in self.prompts:
+            raise ValueError(f"prompt_name is {name!r}, expected one of {list(self.prompts)}")
+        return self.prompts[name]
+
+    def _options(self, prompt: str, dimensions: int, type: str, truncates: bool, special: bool) -> c.EmbedOptions:
+        prefix = PackedTexts([prompt], "prompt").block
+        return c.EmbedOptions(
+            size=ctypes.sizeof(c.EmbedOptions), dimensions=dimensions, type=c.TYPES[type], truncates=int(truncates),
+            parses_special_tokens=int(special), prefix=prefix, prefix_length=len(prefix),
+        )
+
+    def _vectors(
+        self, texts: Sequence[str], prompt: str, dimensions: int, *, show_progress: bool = False,
+        parses_special_tokens: bool = False, long_texts: str = "warn", ticket: Ticket | None = None,
+    ) -> np.ndarray:
+        model = self._handle.value
+        packed = PackedTexts(texts, "inputs")
+        vectors = np.empty((len(packed), dimensions), np.float32)
+        if not len(packed):
+            return vectors
+        options = self._options(prompt, dimensions, "float32", long_texts != "raise", parses_special_tokens)
+        results = np.zeros(len(packed), RESULT)
+        # Results are asked for only to see what was cut; the first text without a vector still ends the call.
+        error = run(
+            lambda ticket, error: c.library().q3_embed(
+                model, packed.struct, options, vectors.ctypes.data, vectors.nbytes, results.ctypes.data, ticket, error
+            ),
+            description="Embedding", show_progress=show_progress, ticket=ticket,
+        )
+        failed = np.flatnonzero(results["status"])
+        if len(failed):
+            raise error.exception(int(results["status"][failed[0]]))
+        if long_texts == "warn":
+            self._warn(results)
+        return vectors
+
+    def _warn(self, results: np.ndarray) -> None:
+        cut = int(results["is_truncated"].sum())
+        if cut and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"{cut} of {len(results)} texts have more than {self.max_seq_length} tokens and lost their end; "
+                'long_texts="truncate" cuts without a word, "raise" refuses them',
+                LongTextWarning, stacklevel=4,
+            )
+
+    def embed_arrow(
+        self, texts: Any, *, prompt_name: str | None = None, prompt: str | None = None, truncate_dim: int | None = None,
+        type: Literal["float32", "float16"] = "float32", show_progress_bar: bool = False,
+        parse_special_tokens: bool = False, long_texts: Literal["warn", "truncate", "raise"] | None = None,
+        errors: Literal["raise", "null"] = "raise",
+    ) -> ArrowVectors:
+        """The vectors of a column of texts, in Arrow's format and without a Python object for any text.
+
+        Parameters
+        ----------
+        texts : object with ``__arrow_c_array__`` or ``__arrow_c_stream__``
+            An array or a chunked array of pyarrow, a series of polars, and so on, of strings, binary, or a dictionary of
+            those, whose values are computed once each.
+        errors : {"raise", "null"}, optional
+            What comes of a text that has no vector, for instance because it is not UTF-8.
+
+        Returns
+        -------
+        ArrowVectors
+            Fixed-size lists, a null for each null; ``pyarrow.chunked_array(result)`` takes it, and so do others.
+        """
+        dimensions = self._checked_dimensions(truncate_dim) or self.get_embedding_dimension()
+        if type not in ("float32", "float16"):
+            raise ValueError(f'type is {type!r}, expected "float32" or "float16"')
+        if errors not in ("raise", "null"):
+            raise ValueError(f'errors is {errors!r}, expected "raise" or "null"')
+        long_texts = long_texts or self.long_texts
+        options = self._options(
+            self._prompt(prompt_name, prompt), dimensions, type, long_texts != "raise", parse_special_tokens
+        )
+        model, chunks = self._handle.value, []
+        for schema, array in imported_chunks(texts):
+            results = np.zeros(array.length, RESULT)
+            vectors_schema, vectors = c.ArrowSchema(), c.ArrowArray()
+            error = run(
+                lambda ticket, error: c.library().q3_embed_arrow(
+                    model, ctypes.addressof(schema), ctypes.addressof(array), options, ctypes.addressof(vectors_schema),
+                    ctypes.addressof(vectors), results.ctypes.data, ticket, error,
+                ),
+                description="Embedding", show_progress=show_progress_bar,
+            )
+            chunk = ArrowVectors.Chunk(vectors_schema, vectors)
+            failed = np.flatnonzero(results["status"])
+            if len(failed) and errors == "raise":
+                raise error.exception(int(results["status"][failed[0]]))
+            if long_texts == "warn":
+                self._warn(results)
+            chunks.append(chunk)
+        return ArrowVectors(chunks, dimensions, type)
+
+    # Similarity
+
+    @property
+    def similarity_fn_name(self) -> str:
+        """What `similarity` computes."""
+        return self._similarity_fn_name
+
+    @similarity_fn_name.setter
+    def similarity_fn_name(self, name: Any) -> None:
+        name = getattr(name, "value", name)  # sentence-transformers has an enum of the same names
+        if name not in _similarity.FUNCTIONS:
+            raise ValueError(f"similarity_fn_name is {name!r}, expected one of {list(_similarity.FUNCTIONS)}")
+        self._similarity_fn_name = name
+
+    def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
+        """How alike each vector of one set is to each of another, [first, second]; tensors in give a tensor."""
+        return _similarity.similarity(self._similarity_fn_name, embeddings1, embeddings2, pairwise=False)
+
+    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> Any:
+        """How alike the vectors of each pair are, [pairs]; tensors in give a tensor."""
+        return _similarity.similarity(self._similarity_fn_name, embeddings1, embeddings2, pairwise=True)
+
+    # Tokens, and what a pool of processes is for elsewhere
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer of the model."""
+        from ._tokenizer import Tokenizer
+
+        return Tokenizer(self)
+
+    def tokenize(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
+        """The ids that the model reads: "input_ids" and "attention_mask", padded on the left."""
+        end = self._info.end_of_text_id
+        lists = [ids + [end] for ids in self.tokenizer.encode(as_list(texts))]
+        width = max(map(len, lists), default=0)
+        ids, mask = np.full((len(lists), width), end, np.int64), np.zeros((len(lists), width), np.int64)
+        for row, tokens in enumerate(lists):
+            ids[row, width - len(tokens):] = tokens
+            mask[row, width - len(tokens):] = 1
+        return {"input_ids": ids, "attention_mask": mask}
+
+    def start_multi_process_pool(self, target_devices: Sequence[str] | None = None) -> dict[str, Any]:
+        """Do nothing and give a pool that `encode` takes: one call uses all cores, with one model in memory."""
+        check_device(target_devices)
+        return {"input": None, "output": None, "processes": []}
+
+    @staticmethod
+    def stop_multi_process_pool(pool: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+
+async def _cancellable(call: Any) -> Any:
+    """Runs a call on another thread; its ticket is cancelled with the task."""
+    ticket = Ticket()
+    work = asyncio.get_running_loop().run_in_executor(None, call, ticket)
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        ticket.cancel()
+        with contextlib.suppress(Exception):
+            await work
+        raise
+    finally:
+        ticket.close()
+
+
+SentenceTransformer = Embedder
