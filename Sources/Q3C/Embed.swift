@@ -1,6 +1,7 @@
 // q3_embed: texts in, stored vectors out.
 public import CQ3
 import Q3Embedding
+import Q3Model
 
 /// What one call does to every text.
 struct EmbedJob: Sendable {
@@ -18,8 +19,8 @@ struct EmbedJob: Sendable {
         embedder = try model.embedder
         let kept = unsafe try embedder.dimensions(requested: given.dimensions == 0 ? nil : Int(given.dimensions))
         options = unsafe EmbeddingOptions(
-            dimensions: kept, truncate: try flag(given.truncates, "truncates"),
-            parseSpecial: try flag(given.parses_special_tokens, "parses_special_tokens"))
+            dimensions: kept, truncates: try flag(given.truncates, "truncates"),
+            parsesSpecialTokens: try flag(given.parses_special_tokens, "parses_special_tokens"))
         prefix = try unsafe text(given.prefix, count: given.prefix_length, "prefix") ?? ""
         guard unsafe EmbeddingType.allCases.indices.contains(Int(given.type)) else {
             throw Fault.argument(unsafe "type is \(given.type), expected Q3_F32 to Q3_UBINARY")
@@ -45,7 +46,7 @@ struct EmbedJob: Sendable {
         let total = (0..<texts.count).reduce(0) { $0 + Int64(texts.byteCount($1)) }
         var done: Int64 = 0
         ticket?.report(completed: 0, total: total)
-        for window in Windows(count: texts.count, byteCount: texts.byteCount) {
+        for window in TextWindows(count: texts.count, byteCount: texts.byteCount) {
             var (indices, contents): ([Int], [String]) = ([], [])
             for index in window.items {
                 do throws(Fault) {
@@ -57,8 +58,8 @@ struct EmbedJob: Sendable {
                 }
             }
             let before = done
-            let results = try await embedder.results(for: contents, options: options) { tokensDone, tokenCount in
-                let part = Double(window.byteCount) * Double(tokensDone) / Double(max(tokenCount, 1))
+            let results = try await embedder.results(for: contents, options: options) { progress in
+                let part = Double(window.byteCount) * progress.fraction
                 ticket?.report(completed: before + Int64(part), total: total)
             }
             for (index, result) in zip(indices, results) {
@@ -66,7 +67,7 @@ struct EmbedJob: Sendable {
                     let embedding = try result.get()
                     try rows.write(embedding.vector, as: type, ranges: ranges, at: row(index))
                     outcomes.succeed(
-                        row(index), tokenCount: embedding.tokenCount, isTruncated: embedding.truncated)
+                        row(index), tokenCount: embedding.tokenCount, isTruncated: embedding.isTruncated)
                 } catch {
                     rows.clear(row(index))
                     try outcomes.fail(row(index), Fault(error), what: "text")

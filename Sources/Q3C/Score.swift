@@ -1,5 +1,6 @@
 // q3_score: queries and documents in, probabilities and margins out.
 public import CQ3
+import Q3Model
 import Q3Reranking
 
 /// The caller's memory for scores; either part may be missing.
@@ -27,7 +28,7 @@ extension RerankOptions {
         case Q3_STYLE_EVAL: style = .eval
         default: throw .argument(unsafe "style is \(given.style), expected Q3_STYLE_CARD or Q3_STYLE_EVAL")
         }
-        truncate = unsafe try flag(given.truncates, "truncates")
+        truncates = try unsafe flag(given.truncates, "truncates")
         instruction = try unsafe text(given.instruction, count: given.instruction_length, "instruction")
     }
 }
@@ -44,7 +45,7 @@ private func score(
     let total = (0..<documents.count).reduce(0) { $0 + Int64(byteCount($1)) }
     var done: Int64 = 0
     ticket?.report(completed: 0, total: total)
-    for window in Windows(count: documents.count, byteCount: byteCount) {
+    for window in TextWindows(count: documents.count, byteCount: byteCount) {
         var (indices, pairs): ([Int], [RerankPair]) = ([], [])
         for index in window.items {
             do throws(Fault) {
@@ -57,15 +58,15 @@ private func score(
             }
         }
         let before = done
-        let results = try await reranker.results(for: pairs, options: options) { tokensDone, tokenCount in
-            let part = Double(window.byteCount) * Double(tokensDone) / Double(max(tokenCount, 1))
+        let results = try await reranker.results(for: pairs, options: options) { progress in
+            let part = Double(window.byteCount) * progress.fraction
             ticket?.report(completed: before + Int64(part), total: total)
         }
         for (index, result) in zip(indices, results) {
             do throws(RerankError) {
                 let score = try result.get()
                 memory.write(score: score.score, margin: score.margin, at: index)
-                outcomes.succeed(index, tokenCount: score.tokenCount, isTruncated: score.truncated)
+                outcomes.succeed(index, tokenCount: score.tokenCount, isTruncated: score.isTruncated)
             } catch {
                 memory.write(score: .nan, margin: .nan, at: index)
                 try outcomes.fail(index, Fault(error), what: "pair")

@@ -48,7 +48,7 @@ import CQ3
 
 /// Parts of a call that are computed together: enough to keep the model's batches whole, little enough that a call of any
 /// size needs little memory beside its results.
-struct Windows: Sequence, IteratorProtocol {
+struct TextWindows: Sequence, IteratorProtocol {
     private static let itemCount = 1024
     private static let byteCount = 1 << 18
 

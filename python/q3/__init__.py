@@ -14,7 +14,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ._version import __version__
 from .errors import (
     BadModelError,
     BadResultError,
@@ -33,6 +32,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
+    __version__: str
     from ._arrow import ArrowVectors
     from ._embedder import Embedder, SentenceTransformer
     from ._reranker import CrossEncoder, Reranker
@@ -81,6 +81,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
     if name in _LAZY:
         value = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
         globals()[name] = value
@@ -88,6 +90,18 @@ def __getattr__(name: str) -> Any:
     if name in ("jobs", "spark", "ray"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module 'q3' has no attribute {name!r}")
+
+
+def _version() -> str:
+    """The version of the installed package, or of the library where only the sources are on the path."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("q3-embedding")
+    except PackageNotFoundError:
+        from ._library import version as library_version
+
+        return library_version()
 
 
 def __dir__() -> list[str]:

@@ -142,6 +142,10 @@ class ArrowVectors:
         self.dimensions = dimensions
         self.type = type
 
+    @property
+    def _dtype(self) -> np.dtype:
+        return np.dtype({"binary": "int8", "ubinary": "uint8"}.get(self.type, self.type))
+
     def __len__(self) -> int:
         return sum(chunk.length for chunk in self._chunks)
 
@@ -159,13 +163,13 @@ class ArrowVectors:
         """As a ``pyarrow.ChunkedArray``."""
         import pyarrow
 
-        item = pyarrow.float32() if self.type == "float32" else pyarrow.float16()
+        item = pyarrow.from_numpy_dtype(self._dtype)
         parts = [pyarrow.array(self._Part(chunk)) for chunk in self._chunks]
         return pyarrow.chunked_array(parts, pyarrow.list_(pyarrow.field("item", item), self.dimensions))
 
     def to_numpy(self) -> np.ndarray:
         """As a copy of shape [rows, dimensions]; rows that are null are zeros."""
-        kind = np.dtype(self.type)
+        kind = self._dtype
         matrix, row = np.zeros((len(self), self.dimensions), kind), 0
         for chunk in self._chunks:
             if chunk.array is None:

@@ -373,7 +373,7 @@ class Embedder(Model):
 
     def embed_arrow(
         self, texts: Any, *, prompt_name: str | None = None, prompt: str | None = None, truncate_dim: int | None = None,
-        type: Literal["float32", "float16"] = "float32", show_progress_bar: bool = False,
+        type: Precision = "float32", ranges: np.ndarray | None = None, show_progress_bar: bool = False,
         parse_special_tokens: bool = False, long_texts: Literal["warn", "truncate", "raise"] | None = None,
         errors: Literal["raise", "null"] = "raise",
     ) -> ArrowVectors:
@@ -384,6 +384,8 @@ class Embedder(Model):
         texts : object with ``__arrow_c_array__`` or ``__arrow_c_stream__``
             An array or a chunked array of pyarrow, a series of polars, and so on, of strings, binary, or a dictionary of
             those, whose values are computed once each.
+        type : str, optional
+            Type of the stored values, as `precision` of `encode`; "int8" and "uint8" need `ranges`, [2, dimensions].
         errors : {"raise", "null"}, optional
             What comes of a text that has no vector, for instance because it is not UTF-8.
 
@@ -393,14 +395,22 @@ class Embedder(Model):
             Fixed-size lists, a null for each null; ``pyarrow.chunked_array(result)`` takes it, and so do others.
         """
         dimensions = self._checked_dimensions(truncate_dim) or self.get_embedding_dimension()
-        if type not in ("float32", "float16"):
-            raise ValueError(f'type is {type!r}, expected "float32" or "float16"')
+        if type not in c.TYPES:
+            raise ValueError(f"type is {type!r}, expected one of {list(c.TYPES)}")
+        if type in ("int8", "uint8"):
+            if ranges is None:
+                raise ValueError(f"type {type} needs ranges, the least and greatest value of each dimension")
+            ranges = np.ascontiguousarray(ranges, np.float32)
+            if ranges.shape != (2, dimensions):
+                raise ValueError(f"ranges have the shape {ranges.shape}, expected (2, {dimensions})")
         if errors not in ("raise", "null"):
             raise ValueError(f'errors is {errors!r}, expected "raise" or "null"')
         long_texts = long_texts or self.long_texts
         options = self._options(
             self._prompt(prompt_name, prompt), dimensions, type, long_texts != "raise", parse_special_tokens
         )
+        if ranges is not None:
+            options.minimum, options.maximum = ranges[0].ctypes.data, ranges[1].ctypes.data
         model, chunks = self._handle.value, []
         for schema, array in imported_chunks(texts):
             results = np.zeros(array.length, RESULT)
@@ -419,7 +429,7 @@ class Embedder(Model):
             if long_texts == "warn":
                 self._warn(results)
             chunks.append(chunk)
-        return ArrowVectors(chunks, dimensions, type)
+        return ArrowVectors(chunks, dimensions // 8 if "binary" in type else dimensions, type)
 
     # Similarity
 

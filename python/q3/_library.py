@@ -254,8 +254,6 @@ class Handle:
         )
         handle, error = c_void_p(), Error()
         encoded = None if path is None else os.fsencode(path)
-        if encoded is not None and b"\0" in encoded:
-            raise ValueError("the path of the model holds a NUL")
         status = library().q3_open(encoded, options, handle, error)
         if status != OK:
             raise error.exception(status)

@@ -28,8 +28,8 @@ class Model:
             name = os.fsdecode(name)
         if name is not None and not isinstance(name, str):
             raise TypeError(f"the model is of type {type(model).__name__}, expected a path or a name")
-        if name == "":
-            raise ValueError("the name of the model is empty")
+        if name == "" or name is not None and "\0" in name:
+            raise ValueError("the name of the model is empty or holds a NUL")
         self._path = None if name in (None, BUILT_IN) else c.find_model(name)
         if self._path is None and self._kind == c.RERANKER:
             raise ValueError("there is no built-in reranker: give a path or a name, as `q3 list` has them")
