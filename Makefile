@@ -7,7 +7,7 @@ SHELL := /bin/bash
 FIXTURES := Tests/Fixtures
 C_SOURCES := $(shell find CShims Sources/CQ3System Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: setup build demo test test-clients check lint sanitize fuzz clean
+.PHONY: setup build demo test test-clients test-python check lint sanitize fuzz clean dist-files dist wheel install
 
 # OpenMP runs the kernels' threads on Linux; the probe links as the package will.
 setup:
@@ -43,6 +43,34 @@ test: setup
 # The clients that people already have, from PyPI, against the server.
 test-clients: build
 	Tests/EndToEnd/Clients/run all
+
+# The library from C and Python; `Tests/EndToEnd/Python/run long` also takes the packages that people have, from PyPI.
+test-python: setup
+	Tests/EndToEnd/Python/run quick
+
+# Program, library and licences without Swift beside them, from the objects of the release build.
+dist-files: build
+	swift build -c release --target Q3C
+	scripts/make-dist files
+
+# An archive for machines without Swift.
+dist: dist-files
+	scripts/make-dist archive
+
+# Where `install` puts bin, lib, include and share.
+PREFIX ?= /usr/local
+
+install: dist-files
+	scripts/make-dist tree "$(DESTDIR)$(PREFIX)"
+
+# The Python package, for every Python from 3.10 on; auditwheel puts libomp inside and names the oldest glibc that will do.
+wheel: dist-files
+	@[ -x .build/wheel-venv/bin/auditwheel ] || { python3 -m venv .build/wheel-venv && .build/wheel-venv/bin/pip install -q auditwheel; }
+	@command -v patchelf >/dev/null || { echo "error: install patchelf, which auditwheel needs" >&2; exit 1; }
+	rm -rf .build/wheel && mkdir -p .build/wheel
+	.build/wheel-venv/bin/pip wheel -q --no-deps --no-build-isolation -w .build/wheel ./python
+	.build/wheel-venv/bin/auditwheel -q repair -w .build/dist .build/wheel/*.whl
+	@ls .build/dist/*.whl
 
 # In a reader of files no arithmetic may wrap unseen, nothing may be forced, and nothing may end the process.
 UNCHECKED := &[+*-]|try!|as!|fatalError|precondition|assert\(|[])[:alnum:]]!([^=]|$$)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from ._program import main as run_program
@@ -88,7 +89,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def main() -> None:
     """Run a job, or the program."""
-    if len(sys.argv) > 1 and sys.argv[1] in (*_JOBS, "verify") and not _is_program_verify():
+    if len(sys.argv) > 1 and (sys.argv[1] in _JOBS or _is_verify_of_a_job()):
         try:
             sys.exit(_run(_parser().parse_args()))
         except (Q3Error, ValueError, OSError, KeyError) as error:
@@ -101,9 +102,11 @@ def main() -> None:
     run_program()
 
 
-def _is_program_verify() -> bool:
-    """`q3 verify MODEL.gguf` is a command of the program; `python -m q3 verify FOLDER` checks a job."""
-    return sys.argv[1] == "verify" and any(argument.endswith(".gguf") for argument in sys.argv[2:])
+def _is_verify_of_a_job() -> bool:
+    """`q3 verify MODEL` is a command of the program; with a folder or a Parquet file it checks a job."""
+    return sys.argv[1] == "verify" and any(
+        os.path.isdir(argument) or argument.endswith(".parquet") for argument in sys.argv[2:]
+    )
 
 
 if __name__ == "__main__":

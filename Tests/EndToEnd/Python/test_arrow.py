@@ -96,6 +96,7 @@ def test_what_is_no_column_of_texts(embedder):
 
 
 def test_lifetimes(embedder):
+    gc.collect()
     before = pa.total_allocated_bytes()
     for _ in range(20):
         result = embedder.embed_arrow(pa.array(["a"] * 100))
