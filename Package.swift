@@ -124,7 +124,8 @@ let package = Package(
         .target(
             name: "Q3C",
             dependencies: [
-                "CQ3", "Q3Catalog", "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3Tokenizer",
+                "CQ3", "Q3Catalog", "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3System",
+                "Q3Tokenizer",
                 .target(name: "Q3Mini", condition: .when(traits: ["Mini"])),
             ], exclude: ["exports.map"], swiftSettings: swift),
         .executableTarget(

@@ -1,14 +1,7 @@
 // Vectors as an Arrow array of fixed-size lists, in memory that its release callback frees.
 public import CQ3
 import Q3Embedding
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// Memory for the vectors of an Arrow array that is being made.
 @safe struct ArrowVectors {

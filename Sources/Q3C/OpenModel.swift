@@ -3,9 +3,9 @@ public import CQ3
 import Q3Catalog
 import Q3Embedding
 import Q3GGUF
-import Q3Kernels
 import Q3Model
 import Q3Reranking
+import Q3System
 import Q3Tokenizer
 import Synchronization
 

@@ -1,15 +1,8 @@
 // The process that the library works in: which one it is, and what it was started with.
 import CQ3
 import Q3Kernels
+import Q3System
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 enum Process {
     /// The process that opened a model or made a ticket first; 0 before.

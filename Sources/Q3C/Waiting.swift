@@ -1,14 +1,7 @@
 // From a C call that blocks to a Swift task, and how others watch and cancel it.
 import CQ3
+import Q3System
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// A switch and a count that several threads share.
 final class Ticket: Sendable {

@@ -1,12 +1,5 @@
 // Where downloaded models live.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Q3System
 
 /// The folder that `q3 pull` fills and `--model NAME` looks into.
 public struct ModelFolder: Sendable, Equatable {
