@@ -3,20 +3,18 @@
 #
 # Both stages are Debian 12, so that the binary finds the C library that it was linked with.
 FROM swift:6.3-bookworm AS build
-RUN apt-get update -q && apt-get install -y -q --no-install-recommends libomp-dev && rm -rf /var/lib/apt/lists/*
+RUN apt-get update -q && apt-get install -y -q --no-install-recommends libomp-dev make python3 && rm -rf /var/lib/apt/lists/*
 WORKDIR /q3
 # The dependencies alone first: they stay cached while q3's own sources change.
 COPY Package.swift ./
 RUN swift package resolve
 COPY . .
-RUN swift build -c release --product q3 --static-swift-stdlib && \
-    cp "$(swift build -c release --show-bin-path --static-swift-stdlib)/q3" /usr/local/bin/q3 && strip /usr/local/bin/q3
+# As `make dist` makes it: the Swift runtime inside, libomp beside it.
+RUN make dist-files && scripts/make-dist tree /opt/q3
 
 FROM debian:bookworm-slim
-RUN apt-get update -q && apt-get install -y -q --no-install-recommends libomp5-14 libstdc++6 && \
-    rm -rf /var/lib/apt/lists/* && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin q3
-COPY --from=build /usr/local/bin/q3 /usr/local/bin/q3
-COPY LICENSE /usr/share/doc/q3/LICENSE
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin q3
+COPY --from=build /opt/q3 /usr/local
 USER 10001:10001
 EXPOSE 8080
 STOPSIGNAL SIGTERM

