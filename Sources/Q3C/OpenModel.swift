@@ -111,7 +111,7 @@ final class OpenModel: Sendable {
     func text(_ which: Int32) throws -> String {
         switch Int(which) {
         case Q3_TEXT_PATH: file.path
-        case Q3_TEXT_NAME: try file.metadata.optionalString("general.name") ?? ""
+        case Q3_TEXT_NAME: try file.metadata.value("general.name", as: String.self) ?? ""
         case Q3_TEXT_ROLE: try ModelRole(of: file).kind.rawValue
         case Q3_TEXT_WEIGHTS: weightType
         case Q3_TEXT_QUERY_PROMPT: queryPrompt
