@@ -7,7 +7,7 @@ import contextlib
 import ctypes
 import os
 import warnings
-from typing import Any, Iterable, Iterator, Literal, Mapping, Sequence
+from typing import Any, Literal, Mapping, Sequence
 
 import numpy as np
 
@@ -15,13 +15,14 @@ from . import _library as c
 from . import _similarity
 from ._arrow import ArrowVectors, imported_chunks
 from ._calls import RESULT, PackedTexts, Ticket, as_list, run
-from ._models import Model, check_batch_size, check_device, check_loading
+from ._models import check_batch_size, check_device, check_loading
+from ._sentence_transformers import SentenceTransformerNames
 from .errors import LongTextWarning, UnsupportedError
 
 Precision = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
 
 
-class Embedder(Model):
+class Embedder(SentenceTransformerNames):
     """A Qwen3-Embedding model.
 
     A text has the same bits whatever else is in the call, whatever the batch size and the number of threads, and the same as
@@ -156,24 +157,6 @@ class Embedder(Model):
         return bool(self._info.takes_instructions)
 
     @property
-    def device(self) -> str:
-        """Always "cpu"."""
-        return "cpu"
-
-    def to(self, device: Any) -> Embedder:
-        """Stay on the CPU; raises for any other device."""
-        check_device(device)
-        return self
-
-    def cpu(self) -> Embedder:
-        """Stay on the CPU."""
-        return self
-
-    def eval(self) -> Embedder:
-        """Do nothing: nothing here is trained."""
-        return self
-
-    @property
     def truncate_dim(self) -> int | None:
         """Values to keep of each vector; None keeps all."""
         return self._truncate_dim
@@ -190,18 +173,6 @@ class Embedder(Model):
         if not 1 <= value.__index__() <= self.dimensions:
             raise ValueError(f"truncate_dim is {value}, but this model gives 1 to {self.dimensions} dimensions")
         return value.__index__()
-
-    @contextlib.contextmanager
-    def truncate_embeddings(self, truncate_dim: int | None) -> Iterator[None]:
-        """Keep another number of values within a ``with`` block."""
-        before = self.truncate_dim
-        self.truncate_dim = truncate_dim
-        try:
-            yield
-        finally:
-            self.truncate_dim = before
-
-    truncate_sentence_embeddings = truncate_embeddings
 
     # Vectors
 
@@ -430,57 +401,6 @@ class Embedder(Model):
                 self._warn(results)
             chunks.append(chunk)
         return ArrowVectors(chunks, dimensions // 8 if "binary" in type else dimensions, type)
-
-    # Similarity
-
-    @property
-    def similarity_fn_name(self) -> str:
-        """What `similarity` computes."""
-        return self._similarity_fn_name
-
-    @similarity_fn_name.setter
-    def similarity_fn_name(self, name: Any) -> None:
-        name = getattr(name, "value", name)  # sentence-transformers has an enum of the same names
-        if name not in _similarity.FUNCTIONS:
-            raise ValueError(f"similarity_fn_name is {name!r}, expected one of {list(_similarity.FUNCTIONS)}")
-        self._similarity_fn_name = name
-
-    def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
-        """How alike each vector of one set is to each of another, [first, second]; tensors in give a tensor."""
-        return _similarity.similarity(self._similarity_fn_name, embeddings1, embeddings2, pairwise=False)
-
-    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> Any:
-        """How alike the vectors of each pair are, [pairs]; tensors in give a tensor."""
-        return _similarity.similarity(self._similarity_fn_name, embeddings1, embeddings2, pairwise=True)
-
-    # Tokens, and what a pool of processes is for elsewhere
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer of the model."""
-        from ._tokenizer import Tokenizer
-
-        return Tokenizer(self)
-
-    def tokenize(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
-        """The ids that the model reads: "input_ids" and "attention_mask", padded on the left."""
-        end = self._info.end_of_text_id
-        lists = [ids + [end] for ids in self.tokenizer.encode(as_list(texts))]
-        width = max(map(len, lists), default=0)
-        ids, mask = np.full((len(lists), width), end, np.int64), np.zeros((len(lists), width), np.int64)
-        for row, tokens in enumerate(lists):
-            ids[row, width - len(tokens):] = tokens
-            mask[row, width - len(tokens):] = 1
-        return {"input_ids": ids, "attention_mask": mask}
-
-    def start_multi_process_pool(self, target_devices: Sequence[str] | None = None) -> dict[str, Any]:
-        """Do nothing and give a pool that `encode` takes: one call uses all cores, with one model in memory."""
-        check_device(target_devices)
-        return {"input": None, "output": None, "processes": []}
-
-    @staticmethod
-    def stop_multi_process_pool(pool: Mapping[str, Any]) -> None:
-        """Do nothing."""
 
 
 async def _cancellable(call: Any) -> Any:

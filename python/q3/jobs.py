@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
 import random
 import sys
-import tempfile
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, Literal, Sequence
+from typing import Any, Callable, Literal, Sequence
 
-from ._columns import EmbeddingSpec, FingerprintError, as_ranges, vectors_of, with_vectors, worker_embedder
+from ._columns import EmbeddingSpec, FingerprintError, as_ranges, vectors_of, worker_embedder
 from ._inputs import InputFile, input_files
+from ._job_folder import FOLDER, Job, JobError, Part, metadata
 from .batch import run_batch
-from .errors import Q3Error
 
-__all__ = ["JobError", "JobReport", "VerifyReport", "embed_dataset", "run_batch", "verify_dataset"]
-
-_FOLDER = "_q3"  # names with a "_" are no data for Spark, pyarrow and the like
-
-
-class JobError(Q3Error, ValueError):
-    """A job that does not fit to what is there, or cannot be started as asked."""
-
+__all__ = ["FingerprintError", "JobError", "JobReport", "VerifyReport", "embed_dataset", "run_batch", "verify_dataset"]
 
 @dataclass(frozen=True)
 class JobReport:
@@ -133,9 +123,9 @@ def embed_dataset(
     )
     embedder = worker_embedder(spec, threads)
     spec = EmbeddingSpec(**{**spec.as_dict(), "fingerprint": embedder.fingerprint})
-    job = _Job(output + ".parts" if is_file else output, files, spec, text_column, embedding_column, columns)
+    job = Job(output + ".parts" if is_file else output, files, spec, text_column, embedding_column, columns)
     if is_file and os.path.exists(output):
-        if _metadata(output).get("q3.job") == job.digest:
+        if metadata(output).get("q3.job") == job.digest:
             return JobReport(output, job.part_count, job.part_count, 0, 0, embedder.fingerprint)
         raise JobError(f"{output} is there already and of another job; remove it, or choose another name")
     job.claim()
@@ -150,7 +140,7 @@ def embed_dataset(
             else:
                 wanted.add(part.unit)
         for unit, table in file.units(wanted):
-            part = _Part(file_index, unit)
+            part = Part(file_index, unit)
             try:
                 result = job.computed(embedder, table)
             except (KeyError, TypeError) as error:
@@ -186,183 +176,6 @@ def _shard(shard: str | tuple[int, int] | None, shards: int | None) -> tuple[int
     return index, count
 
 
-@dataclass(frozen=True)
-class _Part:
-    file_index: int
-    unit: int
-
-    @property
-    def name(self) -> str:
-        return f"part-{self.file_index:05}-{self.unit:05}.parquet"
-
-
-class _Job:
-    """A folder of parts and the file that says what they are parts of."""
-
-    def __init__(self, folder: str, files: list[InputFile], spec: EmbeddingSpec, text_column: str,
-                 embedding_column: str, columns: Sequence[str] | None) -> None:
-        self.folder = folder
-        self._files = files
-        self._spec = spec
-        self._text_column = text_column
-        self._embedding_column = embedding_column
-        self._columns = None if columns is None else list(columns)
-        options = spec.as_dict()
-        options["model"] = os.path.basename(spec.model or "q3-mini")  # the fingerprint says which; its folder may differ
-        self._description = {
-            "format": 1,
-            "inputs": [
-                {"name": os.path.basename(file.path), "bytes": file.byte_count, "sha256": file.digest, "units": file.unit_count}
-                for file in files
-            ],
-            "text_column": text_column,
-            "embedding_column": embedding_column,
-            "columns": self._columns,
-            **options,
-        }
-        text = json.dumps(self._description, sort_keys=True)
-        self.digest = hashlib.sha256(text.encode()).hexdigest()
-
-    @property
-    def part_count(self) -> int:
-        return sum(file.unit_count for file in self._files)
-
-    def parts(self) -> Iterator[_Part]:
-        for index, file in enumerate(self._files):
-            for unit in range(file.unit_count):
-                yield _Part(index, unit)
-
-    def claim(self) -> None:
-        """Writes what the job is, or compares it with what is written. Several shards may do so at once."""
-        os.makedirs(os.path.join(self.folder, _FOLDER), exist_ok=True)
-        path = os.path.join(self.folder, _FOLDER, "job.json")
-        if not os.path.exists(path):
-            with _beside(path) as draft:
-                with open(draft, "w") as file:
-                    json.dump(self._description, file, indent=1, sort_keys=True)
-                    _flush(file)
-                with contextlib.suppress(FileExistsError):  # another shard was first
-                    os.link(draft, path)
-            _flush_folder(os.path.dirname(path))
-        with open(path) as file:
-            there = json.load(file)
-        ours = json.loads(json.dumps(self._description))
-        if there != ours:
-            differing = sorted(key for key in {*there, *ours} if there.get(key) != ours.get(key))
-            raise JobError(
-                f"{self.folder} holds a job with other {', '.join(differing)}; choose another folder, or remove this one"
-            )
-
-    def has(self, part: _Part) -> bool:
-        path = os.path.join(self.folder, part.name)
-        return os.path.exists(path) and _metadata(path).get("q3.job") == self.digest
-
-    def computed(self, embedder: Any, table: Any) -> Any:
-        result = with_vectors(embedder, table, self._text_column, self._embedding_column, self._spec)
-        if self._columns is not None:
-            missing = [name for name in self._columns if name not in table.schema.names]
-            if missing:
-                raise KeyError(f"there are no columns {missing}; there are {table.schema.names}")
-            result = result.select([*self._columns, self._embedding_column])
-        prompt = embedder._prompt(self._spec.prompt_name, self._spec.prompt)
-        facts = {
-            "q3.job": self.digest,
-            "q3.fingerprint": self._spec.fingerprint or "",
-            "q3.prompt": prompt,
-            "q3.dimensions": str(self._spec.truncate_dim or embedder.dimensions),
-            "q3.type": self._spec.type,
-            "q3.model": str(self._description["model"]),
-            "q3.text_column": self._text_column,
-            "q3.embedding_column": self._embedding_column,
-            "q3.long_texts": self._spec.long_texts,
-            "q3.precision": self._spec.precision,
-        }
-        return result.replace_schema_metadata({**(table.schema.metadata or {}), **facts})
-
-    def write(self, part: _Part, table: Any) -> None:
-        _write_table(os.path.join(self.folder, part.name), [table])
-
-    def merge(self, output: str) -> None:
-        """Makes one file of the parts, a row group of each, and removes them."""
-        import pyarrow.parquet as pq
-
-        names = [os.path.join(self.folder, part.name) for part in self.parts()]
-        if not names:
-            raise JobError("the inputs have no rows at all")
-        _write_table(output, (pq.read_table(name, partitioning=None) for name in names))
-        for name in [*names, os.path.join(self.folder, _FOLDER, "job.json")]:
-            os.remove(name)
-        for folder in (os.path.join(self.folder, _FOLDER), self.folder):
-            with contextlib.suppress(OSError):  # somebody put something there
-                os.rmdir(folder)
-
-
-def _write_table(path: str, tables: Any) -> None:
-    """Writes tables as row groups of a file that is there when it is complete and on the disk."""
-    import pyarrow.parquet as pq
-
-    with _beside(path) as draft:
-        writer = None
-        try:
-            for table in tables:
-                if writer is None:
-                    writer = pq.ParquetWriter(draft, table.schema, compression="zstd")
-                writer.write_table(table, row_group_size=max(table.num_rows, 1))
-        finally:
-            if writer is not None:
-                writer.close()
-        with open(draft, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    _flush_folder(os.path.dirname(path) or ".")
-
-
-@contextlib.contextmanager
-def _beside(path: str) -> Iterator[str]:
-    """A name in the same folder that nobody else has and that readers of the folder skip."""
-    descriptor, draft = tempfile.mkstemp(prefix=f"_{os.path.basename(path)}.", dir=os.path.dirname(path) or ".")
-    os.fchmod(descriptor, 0o666 & ~_mask())
-    os.close(descriptor)
-    try:
-        yield draft
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(draft)
-
-
-def _mask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _flush(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _flush_folder(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _metadata(path: str) -> dict[str, str]:
-    """What q3 wrote into a Parquet file's footer; empty for what is no such file."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        found = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowInvalid):
-        return {}
-    return {
-        key.decode(): value.decode() for key, value in found.items() if key.startswith(b"q3.")
-    }
-
-
 def verify_dataset(
     output: str | os.PathLike[str], *, model: str | os.PathLike[str] | None = None, sample: int = 200, seed: int = 0,
     ranges: Any = None, threads: int | None = None,
@@ -393,18 +206,18 @@ def verify_dataset(
     if os.path.isdir(output):
         names = sorted(name for name in os.listdir(output) if name.startswith("part-") and name.endswith(".parquet"))
         paths = [os.path.join(output, name) for name in names]
-        description = os.path.join(output, _FOLDER, "job.json")
+        description = os.path.join(output, FOLDER, "job.json")
         if os.path.exists(description):
             with open(description) as file:
                 units = [entry["units"] for entry in json.load(file)["inputs"]]
-            expected = {_Part(index, unit).name for index, count in enumerate(units) for unit in range(count)}
+            expected = {Part(index, unit).name for index, count in enumerate(units) for unit in range(count)}
             missing = sorted(expected - set(names))
     else:
         paths = [output]
     groups: list[tuple[str, int, int]] = []
     facts: dict[str, str] = {}
     for path in paths:
-        found = _metadata(path)
+        found = metadata(path)
         if "q3.fingerprint" not in found:
             raise JobError(f"{path} does not say which model its vectors are from; it was not written by embed_dataset")
         facts = facts or found

@@ -10,7 +10,7 @@ from conftest import EMBED
 
 TEXTS = [None if i % 31 == 5 else f"row {i} " + "and so on " * (i % 7) for i in range(3000)]
 
-SPARK = f"""
+SPARK = """
 import os, sys
 from pyspark.sql import SparkSession
 import q3.spark
@@ -20,7 +20,7 @@ spark = (
     .config("spark.speculation", "true").config("spark.executorEnv.PYTHONPATH", os.environ["PYTHONPATH"])
     .config("spark.executorEnv.Q3_LIBRARY", os.environ["Q3_LIBRARY"]).getOrCreate()
 )
-texts = [None if i % 31 == 5 else f"row {{i}} " + "and so on " * (i % 7) for i in range(3000)]
+texts = [None if i % 31 == 5 else f"row {i} " + "and so on " * (i % 7) for i in range(3000)]
 df = spark.createDataFrame(list(enumerate(texts)), "id long, text string").repartition(8)
 """
 

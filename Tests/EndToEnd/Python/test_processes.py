@@ -122,7 +122,7 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
     assert "before the process was forked" in done.stdout, done.stderr
 
 
-LONG_CALL = f"""
+LONG_CALL = """
 import sys, threading, time
 import q3
 model = q3.Embedder(threads=2)
