@@ -66,7 +66,7 @@ let package = Package(
     ],
     targets: [
         .target(
-            name: "CShims", path: "CShims", exclude: ["README.md"],
+            name: "CShims", path: "CShims", exclude: ["README.md", "make_grids.py"],
             cSettings: [
                 .unsafeFlags(["-O2"], .when(configuration: .debug)),  // intrinsics at -O0 are ~60 times slower
                 .define("NDEBUG", .when(configuration: .release)),

@@ -10,7 +10,8 @@
  *   wide      whether U8 weights exceed 15
  *   encodes   YES   encode_NAME makes blocks
  *
- * Q3_NAME is the id in the file and block_NAME the block (blocks.h); the functions are in generic/unpack.h and generic/quantize.inc.
+ * Q3_NAME is the id in the file and block_NAME the block (blocks.h). generic/unpack.h has the unpackers,
+ * generic/quantize.inc the encoders.
  */
 #ifndef Q3_TYPES_H
 #define Q3_TYPES_H
@@ -31,7 +32,18 @@
     X(Q5_K,   256, YES, EXACT,   1, 1, YES) \
     X(Q6_K,   256, NO,  EXACT,   0, 0, YES) \
     X(IQ4_NL, 32,  NO,  EXACT,   0, 0, NO) \
-    X(IQ4_XS, 256, NO,  EXACT,   0, 0, NO)
+    X(IQ4_XS, 256, NO,  EXACT,   0, 0, NO) \
+    X(IQ3_XXS, 256, NO, EXACT,   0, 0, NO) \
+    X(IQ3_S,  256, NO,  EXACT,   0, 0, NO) \
+    X(IQ2_XXS, 256, NO, EXACT,   0, 0, NO) \
+    X(IQ2_XS, 256, NO,  EXACT,   0, 0, NO) \
+    X(IQ2_S,  256, NO,  EXACT,   0, 0, NO) \
+    X(IQ1_S,  256, NO,  EXACT,   0, 0, NO) \
+    X(IQ1_M,  256, NO,  EXACT,   0, 0, NO) \
+    X(TQ1_0,  256, NO,  EXACT,   0, 0, NO) \
+    X(TQ2_0,  256, NO,  EXACT,   0, 0, NO) \
+    X(MXFP4,  32,  NO,  EXACT,   0, 0, NO) \
+    X(NVFP4,  64,  NO,  ROUNDED, 0, 0, NO)
 // clang-format on
 
 /* Code that stands only where a column has a value: Q3_IF_ ## u8 (code), Q3_IF_W16_ ## w16 (code), Q3_IF_EXACT_ ## w16 (code). */

@@ -287,6 +287,9 @@ Q3_INLINE void unpack16_BF16(const void *p, int16_t *w, float *d, float *m) {
     round_to_w16(x, w, d, m);
 }
 
+#include "unpack_grids.h"
+#include "unpack_small.h"
+
 /* === Every other type to f32 === */
 
 /* d · q is exact, so d · q + m rounds once: the same float as (d · scale) · q - dmin · min. */

@@ -1,17 +1,17 @@
 /* CShims: the kernels of q3. README.md beside this folder says what lies where.
  *
  * Every product is out[t, r] = Σ_k weight[r, k] · activation[t, k]. Weights stay as the GGUF file has them and are packed, 16 rows
- * at a time, into a panel that one core keeps in its caches while all tokens pass over it. Three panel families exist; types.h says
- * which types they take:
+ * at a time, into a panel that one core keeps in its caches while all tokens pass over it. Three panel families exist; types.h
+ * says which types they take:
  *
  *   U8   weights 0..31 as bytes with a minimum, activations int8 with one scale per 32 values
  *   W16  weights int16 with integer sub-scales folded in, activations ±8191 with one scale per 32 values
  *   F32  weights and activations f32: every type
  *
  * All families walk K in blocks of 32 in file order, whatever the tile, the thread or the instruction set, and round at the same
- * places: the bits of a result depend on its own row and token only. Matrices are row-major, last axis fastest. Callers have checked
- * sizes (cols a multiple of 32, rows a multiple of 16) and provide all memory: nothing here allocates, and the kernels cannot fail
- * and keep no state. Only the thread team (team.c) asks the system for anything: for threads.
+ * places: the bits of a result depend on its own row and token only. Matrices are row-major, last axis fastest. Callers have
+ * checked sizes (cols a multiple of 32, rows a multiple of 16) and provide all memory: nothing here allocates, and the kernels
+ * cannot fail and keep no state. Only the thread team (team.c) asks the system for anything: for threads.
  */
 #ifndef CSHIMS_H
 #define CSHIMS_H

@@ -75,6 +75,14 @@ static void fill_weights(const weight_type *type, int pattern, uint8_t *data, si
             }
         }
         if (pattern != PATTERN_RANDOM) continue;
+        if (type->id == Q3_MXFP4) data[0] = (uint8_t)(120 + random_bits() % 16); /* its scale is a power of two */
+        if (type->id == Q3_IQ1_M) {                                              /* its f16 is in four top nibbles */
+            uint16_t half = random_half();
+            for (int i = 0; i < 4; i++) {
+                uint8_t *top = data + offsetof(block_IQ1_M, scales) + 2 * i + 1;
+                *top = (uint8_t)((*top & 15) | (half >> (4 * i) & 15) << 4);
+            }
+        }
         for (size_t i = 0; i < type->weights; i++) {
             float x = random_float(1);
             uint16_t half = random_half();

@@ -34,8 +34,10 @@ static const struct {
     { \
         Q3_##name, { offsetof(block_##name, d), offsetof(block_##name, second) } \
     }
-    ONE_HALF(Q4_0), TWO_HALVES(Q4_1, m),    ONE_HALF(Q5_0), TWO_HALVES(Q5_1, m),    ONE_HALF(Q8_0),         ONE_HALF(IQ4_NL),
-    ONE_HALF(Q3_K), TWO_HALVES(Q2_K, dmin), ONE_HALF(Q6_K), TWO_HALVES(Q4_K, dmin), TWO_HALVES(Q5_K, dmin), ONE_HALF(IQ4_XS),
+    ONE_HALF(Q4_0),         TWO_HALVES(Q4_1, m), ONE_HALF(Q5_0),         TWO_HALVES(Q5_1, m),    ONE_HALF(Q8_0),
+    ONE_HALF(IQ4_NL),       ONE_HALF(IQ3_XXS),   ONE_HALF(IQ3_S),        ONE_HALF(IQ2_XXS),      ONE_HALF(IQ2_XS),
+    ONE_HALF(IQ2_S),        ONE_HALF(IQ1_S),     ONE_HALF(TQ1_0),        ONE_HALF(TQ2_0),        ONE_HALF(Q3_K),
+    TWO_HALVES(Q2_K, dmin), ONE_HALF(Q6_K),      TWO_HALVES(Q4_K, dmin), TWO_HALVES(Q5_K, dmin), ONE_HALF(IQ4_XS),
 };
 
 #endif

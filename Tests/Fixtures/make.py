@@ -12,7 +12,7 @@ Everything comes from this folder and fixed seeds; no file and no network is nee
     embedding is the last token after the final norm, scaled to unit length.
     states: {"file", "item", "nodes": [{"name", "shape": [tokens, width], "offset"}]}: little-endian f32 in `file`,
     row-major, offset counted in floats. Nodes of every file: embedding, N.output (after layer N, before any norm),
-    outputNorm. tiny-embed-F32 has every node: N.attnNorm q k v qNorm kNorm qRope kRope attention attnOut
+    outputNorm. Those of low bits have none. tiny-embed-F32 has every node: N.attnNorm q k v qNorm kNorm qRope kRope attention attnOut
     attnResidual ffnNorm gate up swiglu ffnDown output.
 `tiny-rerank-*` (cls.output.weight), `tiny-causal-*` (tied embeddings), `tiny-lmhead-*` (output.weight) with `.json`:
     item: {"query", "document", "instruction", "style", "ids", "p_yes", "margin", "logits": [yes, no]}, and for
@@ -41,6 +41,7 @@ SMALL = model.Shape(layers=3, hidden=64, heads=4, kv_heads=2, head_dim=32, feed_
 SHORT = model.Shape(layers=2, hidden=64, heads=4, kv_heads=2, head_dim=32, feed_forward=96)
 WIDE = model.Shape(layers=2, hidden=256, heads=2, kv_heads=1, head_dim=128, feed_forward=256)
 SINGLE = dataclasses.replace(WIDE, layers=1)
+NARROW = dataclasses.replace(SHORT, feed_forward=128)  # rows of whole 64-value blocks
 RECIPES = [
     model.Recipe("tiny-embed-F32", SHORT, Type.F32, FileType.ALL_F32),
     model.Recipe("tiny-embed-F16", SHORT, Type.F16, FileType.MOSTLY_F16),
@@ -54,6 +55,25 @@ RECIPES = [
     model.Recipe("tiny-rerank-Q8_0", SHORT, Type.Q8_0, FileType.MOSTLY_Q8_0, head="cls"),
     model.Recipe("tiny-causal-Q8_0", SHORT, Type.Q8_0, FileType.MOSTLY_Q8_0, head="tied"),
     model.Recipe("tiny-lmhead-Q8_0", SHORT, Type.Q8_0, FileType.MOSTLY_Q8_0, head="lm_head"),
+]
+# What llama.cpp's mixes for low bits keep in finer types; the mix is named by the type of most matrices.
+LOW_BIT_MIXES = [
+    (Type.IQ3_S, FileType.MOSTLY_IQ3_S, {"attn_v": Type.Q4_K}),
+    (Type.IQ3_XXS, FileType.MOSTLY_IQ3_XXS, {"attn_v": Type.Q4_K, "attn_output": Type.IQ3_S, "token_embd": Type.IQ3_S}),
+    (Type.IQ2_S, FileType.MOSTLY_IQ2_S, {"attn_output": Type.IQ3_S, "token_embd": Type.IQ3_S}),
+    (Type.IQ2_XS, FileType.MOSTLY_IQ2_XS, {"attn_v": Type.IQ3_S, "attn_output": Type.IQ3_XXS, "token_embd": Type.IQ3_S}),
+    (Type.IQ2_XXS, FileType.MOSTLY_IQ2_XXS, {"attn_v": Type.IQ3_S, "token_embd": Type.IQ3_S}),
+    (Type.IQ1_S, FileType.MOSTLY_IQ1_S, {"attn_output": Type.IQ2_XXS, "token_embd": Type.IQ3_S}),
+    (Type.IQ1_M, FileType.MOSTLY_IQ1_M, {"attn_output": Type.IQ2_XXS, "token_embd": Type.IQ3_S}),
+    (Type.TQ1_0, FileType.MOSTLY_TQ1_0, {"token_embd": Type.Q4_K}),
+    (Type.TQ2_0, FileType.MOSTLY_TQ2_0, {"token_embd": Type.Q4_K}),
+    (Type.MXFP4, FileType.MOSTLY_MXFP4_MOE, {"attn_v": Type.Q8_0, "token_embd": Type.Q8_0}),
+    (Type.NVFP4, FileType.MOSTLY_NVFP4, {"token_embd": Type.Q8_0}),
+]
+RECIPES += [
+    model.Recipe(f"tiny-embed-{kind.name}", NARROW if kind in (Type.MXFP4, Type.NVFP4) else SINGLE, kind, file_type,
+                 others=others, texts=6)
+    for kind, file_type, others in LOW_BIT_MIXES
 ]
 BASE_TOKENS = 480
 BLOCK_VALUES = 2560
@@ -82,7 +102,7 @@ def embedding_items(recipe):
     items = [{"name": name, "text": text} for name, text in texts.TEXTS]
     items += [{"name": "query", "task": task, "query": query, "text": f"Instruct: {task}\nQuery:{query}"}
               for task, query in texts.QUERIES]
-    return items[::2] if recipe.shape.hidden > 64 else items
+    return items[::recipe.texts] if recipe.shape.hidden > 64 or recipe.texts > 2 else items
 
 
 def embedding_golden(recipe, vocabulary, reference):
@@ -91,10 +111,10 @@ def embedding_golden(recipe, vocabulary, reference):
         item["ids"] = vocabulary.encode(item["text"]) + [vocabulary.id("<|endoftext|>")]
         last, nodes = reference.run(item["ids"])
         item["embedding"] = rounded(torch.nn.functional.normalize(last, dim=0))
-        if item["name"] == TRACED_TEXT:
+        if item["name"] == TRACED_TEXT and not recipe.others:
             states = dump_states(recipe, len(items), nodes)
         items.append(item)
-    dump(recipe.name, {"model": f"{recipe.name}.gguf", "items": items, "states": states})
+    dump(recipe.name, {"model": f"{recipe.name}.gguf", "items": items} | ({"states": states} if states else {}))
 
 
 def dump_states(recipe, item, nodes):
@@ -135,11 +155,14 @@ def rerank_golden(recipe, vocabulary, reference):
 
 
 def main():
+    """Writes all fixtures, or the models whose names are given and the blocks."""
     torch.set_num_threads(1)  # one order of additions
     vocabulary = Vocabulary(texts.corpus(), BASE_TOKENS)
     for word in ("yes", "no"):
         assert vocabulary.encode(word) == [vocabulary.id(word)], f"{word} is not one token"
     for seed, recipe in enumerate(RECIPES, start=1):
+        if sys.argv[1:] and recipe.name not in sys.argv[1:]:
+            continue
         path = HERE / f"{recipe.name}.gguf"
         model.write(path, recipe, vocabulary, seed)
         golden = rerank_golden if recipe.head else embedding_golden

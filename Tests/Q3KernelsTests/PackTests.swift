@@ -40,7 +40,10 @@ struct PackTests {
     }
 
     @Test func `the readable types are those that README names`() {
-        let expected = "BF16 F16 F32 IQ4_NL IQ4_XS Q2_K Q3_K Q4_0 Q4_1 Q4_K Q5_0 Q5_1 Q5_K Q6_K Q8_0"
+        let expected = """
+            BF16 F16 F32 IQ1_M IQ1_S IQ2_S IQ2_XS IQ2_XXS IQ3_S IQ3_XXS IQ4_NL IQ4_XS MXFP4 NVFP4 Q2_K Q3_K Q4_0 Q4_1 Q4_K \
+            Q5_0 Q5_1 Q5_K Q6_K Q8_0 TQ1_0 TQ2_0
+            """
         #expect(Kind.readable.map(\.name).sorted() == expected.split(separator: " ").map(String.init))
     }
 

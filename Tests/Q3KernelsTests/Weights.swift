@@ -28,7 +28,9 @@ extension TensorType {
     /// Where the f16 scales and minimums stand in a block.
     var scaleOffsets: [Int] {
         switch self {
-        case .q4_0, .q5_0, .q8_0, .iq4_NL, .iq4_XS: [0]
+        case .q4_0, .q5_0, .q8_0, .iq4_NL, .iq4_XS, .iq3_XXS, .iq3_S, .iq2_XXS, .iq2_XS, .iq2_S, .iq1_S: [0]
+        case .tq1_0: [52]
+        case .tq2_0: [64]
         case .q4_1, .q5_1, .q4_K, .q5_K: [0, 2]
         case .q2_K: [80, 82]
         case .q3_K: [108]
@@ -48,6 +50,9 @@ extension TensorType {
         case .f32: block.store(Float.random(in: -1...1, using: &random).bitPattern, at: 0)
         case .bf16: block.store(UInt16(Float.random(in: -1...1, using: &random).bitPattern >> 16), at: 0)
         case .f16: block.store(half(), at: 0)
+        case .mxfp4: block[0] = UInt8.random(in: 118...126, using: &random)
+        case .nvfp4: for index in 0..<4 { block[index] = UInt8.random(in: 0...48, using: &random) }
+        case .iq1_M: block.storeInTopNibbles(half(), at: 48)
         default: for offset in scaleOffsets { block.store(half(), at: offset) }
         }
         return block
@@ -61,10 +66,23 @@ extension TensorType {
         case .bf16: block.store(UInt16(Float(filler).bitPattern >> 16), at: 0)
         case .f16: block.store(0x7BFF as UInt16, at: 0)  // 65504
         case .q6_K where filler == 0: for index in 192..<208 { block[index] = 0x80 }
+        case .mxfp4: block[0] = 128
+        case .nvfp4: for index in 0..<4 { block[index] = 0x38 }
+        case .iq1_M: block.storeInTopNibbles(0x3C00, at: 48)
         default: break
         }
         for offset in scaleOffsets { block.store(0x3C00 as UInt16, at: offset) }
         return block
+    }
+}
+
+extension [UInt8] {
+    /// A 16-bit value in the top nibbles of four little-endian words, the lowest nibble first: where IQ1_M has its scale.
+    fileprivate mutating func storeInTopNibbles(_ value: UInt16, at offset: Int) {
+        for index in 0..<4 {
+            let top = offset + 2 * index + 1
+            self[top] = self[top] & 15 | UInt8(truncatingIfNeeded: value >> (4 * index) & 15) << 4
+        }
     }
 }
 
@@ -113,10 +131,10 @@ extension TensorType {
         return output.elements
     }
 
-    /// All weights as products compute with them: F16 and BF16 in W16 are rounded to 13 bits of the largest of 32.
+    /// All weights as products compute with them: F16, BF16 and NVFP4 in W16 are rounded to 13 bits of the largest of 32.
     func computed() -> [Double] {
         let values = dequantized()
-        guard kind.family == .w16, kind.type == .f16 || kind.type == .bf16 else { return values.map(Double.init) }
+        guard kind.family == .w16, [.f16, .bf16, .nvfp4].contains(kind.type) else { return values.map(Double.init) }
         return stride(from: 0, to: values.count, by: 32).flatMap { start in
             let block = values[start..<start + 32]
             let most = block.reduce(0x1p-100) { max($0, abs(Double($1))) }

@@ -1,4 +1,4 @@
-"""Quantized blocks: a plain quantizer for the K types that the gguf package only reads, and random blocks."""
+"""Quantized blocks: a plain quantizer for the K types that the gguf package only reads, random blocks, and random weights."""
 
 import gguf
 import numpy as np
@@ -10,12 +10,20 @@ SUPER = 256  # values per block of a K type
 SCALES = {
     Type.Q8_0: [0], Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], Type.Q2_K: [80, 82],
     Type.Q3_K: [108], Type.Q4_K: [0, 2], Type.Q5_K: [0, 2], Type.Q6_K: [208], Type.IQ4_NL: [0], Type.IQ4_XS: [0],
+    Type.IQ3_XXS: [0], Type.IQ3_S: [0], Type.IQ2_XXS: [0], Type.IQ2_XS: [0], Type.IQ2_S: [0], Type.IQ1_S: [0],
+    Type.IQ1_M: [], Type.TQ1_0: [52], Type.TQ2_0: [64], Type.MXFP4: [], Type.NVFP4: [],
 }
 TYPES = [Type.F32, Type.F16, Type.BF16, *SCALES]
 
 
+# Types that nothing here can make of given values: their models have random codes.
+ONLY_READ = [Type.IQ3_XXS, Type.IQ3_S, Type.IQ2_XXS, Type.IQ2_XS, Type.IQ2_S, Type.IQ1_S, Type.IQ1_M, Type.NVFP4]
+
+
 def quantize(values, kind):
     """Rows of f32 [rows, columns] as rows of bytes, or as floats for F32 and F16."""
+    if kind in ONLY_READ:
+        return _random_weights(kind, values)
     own = {Type.Q4_K: lambda b: _min_scale(b, 4), Type.Q5_K: lambda b: _min_scale(b, 5), Type.Q6_K: _q6_k}
     if kind not in own:
         return gguf.quants.quantize(values, kind)
@@ -23,6 +31,34 @@ def quantize(values, kind):
     error = np.abs(gguf.quants.dequantize(rows, kind) - values).max() / np.abs(values).max()
     assert error < {Type.Q4_K: 0.12, Type.Q5_K: 0.06, Type.Q6_K: 0.04}[kind], f"{kind.name} is off by {error}"
     return rows
+
+
+def _random_weights(kind, values):
+    """Rows of bytes with random codes, and scales by which they are as large as the values, give or take a half."""
+    per_block, size = gguf.GGML_QUANT_SIZES[kind]
+    count = values.size // per_block
+    rng = np.random.default_rng(np.ascontiguousarray(values).view(np.uint32).astype(np.uint64).sum())
+    packed = rng.integers(0, 256, (count, size), dtype=np.uint8)
+    if kind == Type.NVFP4:  # eight steps around the right power of two
+        packed[:, :4] = 0x38
+        step = 8 * np.log2(values.std() / gguf.quants.dequantize(packed, kind).std())
+        packed[:, :4] = (0x38 + step + rng.integers(-4, 5, (count, 4))).round().clip(1, 126)
+        return packed.reshape(values.shape[0], -1)
+    _set_scales(packed, kind, np.full(count, 0x3C00, np.uint16))  # 1
+    scale = values.std() / gguf.quants.dequantize(packed, kind).std() * rng.uniform(0.5, 1.5, count)
+    _set_scales(packed, kind, scale.astype(np.float16).view(np.uint16))
+    return packed.reshape(values.shape[0], -1)
+
+
+def _set_scales(packed, kind, half):
+    """Blocks [count, bytes] get one f16 each, given by its bits."""
+    for offset in SCALES[kind]:
+        packed[:, offset:offset + 2] = half.view(np.uint8).reshape(-1, 2)
+    if kind == Type.IQ1_M:  # it lies in the top nibbles of four words
+        words = packed[:, 48:56].copy().view(np.uint16)
+        for i in range(4):
+            words[:, i] = words[:, i] & 0x0FFF | (half >> (4 * i) & 15) << 12
+        packed[:, 48:56] = words.view(np.uint8)
 
 
 def random_blocks(kind, values, rng):
@@ -40,10 +76,17 @@ def random_blocks(kind, values, rng):
     blocks[0, :] = 0
     blocks[1, :] = 0xFF
     for i, offset in enumerate(SCALES[kind]):
-        half = rng.integers(0, 1 << 16, len(blocks), dtype=np.uint16)
-        extremes = np.roll([0, 0x7BFF, 0xFBFF, 1, 0x8001, 0x8000, 0x3C00], i)
-        blocks[:, offset:offset + 2] = _finite(half, np.uint16(0x7C00), extremes).view(np.uint8).reshape(-1, 2)
+        blocks[:, offset:offset + 2] = _random_halves(len(blocks), i, rng).view(np.uint8).reshape(-1, 2)
+    if kind == Type.IQ1_M:
+        _set_scales(blocks, kind, _random_halves(len(blocks), 0, rng))
+    if kind == Type.MXFP4:  # the largest power of two whose multiples are all finite
+        blocks[:, 0] = np.minimum(blocks[:, 0], 251)
     return blocks.reshape(-1)
+
+
+def _random_halves(count, rotation, rng):
+    half = rng.integers(0, 1 << 16, count, dtype=np.uint16)
+    return _finite(half, np.uint16(0x7C00), np.roll([0, 0x7BFF, 0xFBFF, 1, 0x8001, 0x8000, 0x3C00], rotation))
 
 
 def _finite(bits, exponent, extremes):

@@ -28,12 +28,17 @@ class Recipe:
     kind: Type
     file_type: gguf.LlamaFileType
     mixed: Type | None = None
+    others: dict[str, Type] = dataclasses.field(default_factory=dict)  # by the tensor's own name, such as "attn_v"
+    texts: int = 2  # every how many of the texts: of wide vectors not all
     head: str | None = None  # None: embedding; "cls", "tied" or "lm_head": reranker
     sharpness: float = 2  # mean gain of the norms of q and k
     tail: float | None = None  # degrees of freedom of Student's t; None: normally distributed
 
     def kind_of(self, tensor):
         """The mix of llama.cpp's _M types: token_embd, and attn_v and ffn_down of some layers (here the first)."""
+        own = tensor.removesuffix(".weight").split(".")[-1]
+        if own in self.others:
+            return self.others[own]
         finer = tensor in ("token_embd.weight", "blk.0.attn_v.weight", "blk.0.ffn_down.weight")
         return self.mixed if self.mixed and finer else self.kind
 
