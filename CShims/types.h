@@ -5,6 +5,7 @@
  *   u8        YES   unpack8_NAME gives unsigned bytes, so the U8 family takes the type
  *   w16       EXACT    unpack16_NAME gives integers whose d · q + m is the weight to the bit; the F32 family uses the same
  *             ROUNDED  unpack16_NAME rounds; unpackf_NAME gives the weights as f32
+ *             HALVES   the same for floats of 16 bits, which vectors round after transposing (vector_pack.inc)
  *             NO       only unpackf_NAME
  *   minimums  whether W16 weights have a minimum m; those of U8 always do
  *   wide      whether U8 weights exceed 15
@@ -19,8 +20,8 @@
 // clang-format off
 #define Q3_TYPES(X) \
     X(F32,    32,  NO,  NO,      0, 0, YES) \
-    X(F16,    32,  NO,  ROUNDED, 0, 0, YES) \
-    X(BF16,   32,  NO,  ROUNDED, 0, 0, YES) \
+    X(F16,    32,  NO,  HALVES,  0, 0, YES) \
+    X(BF16,   32,  NO,  HALVES,  0, 0, YES) \
     X(Q8_0,   32,  NO,  EXACT,   0, 0, YES) \
     X(Q4_0,   32,  YES, EXACT,   0, 0, YES) \
     X(Q4_1,   32,  YES, EXACT,   1, 0, YES) \
@@ -51,9 +52,11 @@
 #define Q3_IF_NO(...)
 #define Q3_IF_W16_EXACT(...) __VA_ARGS__
 #define Q3_IF_W16_ROUNDED(...) __VA_ARGS__
+#define Q3_IF_W16_HALVES(...) __VA_ARGS__
 #define Q3_IF_W16_NO(...)
 #define Q3_IF_EXACT_EXACT(...) __VA_ARGS__
 #define Q3_IF_EXACT_ROUNDED(...)
+#define Q3_IF_EXACT_HALVES(...)
 #define Q3_IF_EXACT_NO(...)
 
 #endif

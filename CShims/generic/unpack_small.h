@@ -32,8 +32,11 @@ Q3_INLINE void unpack16_TQ2_0(const void *p, int16_t *w, float *d, float *m) {
 
 /* === 4-bit floats: sign, two bits of exponent, one of fraction === */
 
-/* Twice their values: 0, 1/2, 1, 3/2, 2, 3, 4, 6. */
-static const int8_t e2m1_doubled[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+/* Twice their values: 0, 1, 2, 3, 4, 6, 8, 12 for codes 0..7, negative for 8..15. As arithmetic, since vectors have no table. */
+Q3_INLINE int16_t e2m1_doubled(int code) {
+    int c = code & 7, above = c > 4 ? c - 4 : 0, magnitude = c + above + (c == 7 ? 2 : 0);
+    return (int16_t)(code & 8 ? -magnitude : magnitude);
+}
 
 /* 2^(e - 128): half of the block's power of two 2^(e - 127). */
 Q3_INLINE float half_power(uint8_t e) {
@@ -47,8 +50,8 @@ Q3_INLINE void unpack16_MXFP4(const void *p, int16_t *w, float *d, float *m) {
     const block_MXFP4 *b = p;
     *d = half_power(b->e);
     *m = 0;
-    for (int i = 0; i < 16; i++) w[i] = e2m1_doubled[b->qs[i] & 15];
-    for (int i = 0; i < 16; i++) w[i + 16] = e2m1_doubled[b->qs[i] >> 4];
+    for (int i = 0; i < 16; i++) w[i] = e2m1_doubled(b->qs[i] & 15);
+    for (int i = 0; i < 16; i++) w[i + 16] = e2m1_doubled(b->qs[i] >> 4);
 }
 
 /* Half of an unsigned float with four bits of exponent (bias 7) and three of fraction; 0x7f is 0, and the top bit is not read. */
@@ -66,8 +69,8 @@ Q3_INLINE void unpackf_NVFP4(const void *p, float *w) {
     for (int j = 0; j < 4; j++) { /* 16 weights: low nibbles, then high ones */
         float d = half_of_ue4m3(b->d[j]);
         const uint8_t *qs = b->qs + 8 * j;
-        for (int i = 0; i < 8; i++) w[16 * j + i] = d * (float)e2m1_doubled[qs[i] & 15];
-        for (int i = 0; i < 8; i++) w[16 * j + 8 + i] = d * (float)e2m1_doubled[qs[i] >> 4];
+        for (int i = 0; i < 8; i++) w[16 * j + i] = d * (float)e2m1_doubled(qs[i] & 15);
+        for (int i = 0; i < 8; i++) w[16 * j + 8 + i] = d * (float)e2m1_doubled(qs[i] >> 4);
     }
 }
 
