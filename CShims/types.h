@@ -4,6 +4,8 @@
  *
  *   u8        YES   unpack8_NAME gives unsigned bytes, so the U8 family takes the type
  *   w16       EXACT    unpack16_NAME gives integers whose d · q + m is the weight to the bit; the F32 family uses the same
+ *             BYTES    the same, as bytes: bytes_NAME gives signed bytes; unpack16_NAME follows from it
+ *             SCALED   the same, as bytes times an integer scale for every 16
  *             ROUNDED  unpack16_NAME rounds; unpackf_NAME gives the weights as f32
  *             HALVES   the same for floats of 16 bits, which vectors round after transposing (vector_pack.inc)
  *             NO       only unpackf_NAME
@@ -22,7 +24,7 @@
     X(F32,    32,  NO,  NO,      0, 0, YES) \
     X(F16,    32,  NO,  HALVES,  0, 0, YES) \
     X(BF16,   32,  NO,  HALVES,  0, 0, YES) \
-    X(Q8_0,   32,  NO,  EXACT,   0, 0, YES) \
+    X(Q8_0,   32,  NO,  BYTES,   0, 0, YES) \
     X(Q4_0,   32,  YES, EXACT,   0, 0, YES) \
     X(Q4_1,   32,  YES, EXACT,   1, 0, YES) \
     X(Q5_0,   32,  NO,  EXACT,   0, 0, YES) \
@@ -31,7 +33,7 @@
     X(Q3_K,   256, NO,  EXACT,   0, 0, NO) \
     X(Q4_K,   256, YES, EXACT,   1, 0, YES) \
     X(Q5_K,   256, YES, EXACT,   1, 1, YES) \
-    X(Q6_K,   256, NO,  EXACT,   0, 0, YES) \
+    X(Q6_K,   256, NO,  SCALED,  0, 0, YES) \
     X(IQ4_NL, 32,  NO,  EXACT,   0, 0, NO) \
     X(IQ4_XS, 256, NO,  EXACT,   0, 0, NO) \
     X(IQ3_XXS, 256, NO, EXACT,   0, 0, NO) \
@@ -51,10 +53,14 @@
 #define Q3_IF_YES(...) __VA_ARGS__
 #define Q3_IF_NO(...)
 #define Q3_IF_W16_EXACT(...) __VA_ARGS__
+#define Q3_IF_W16_BYTES(...) __VA_ARGS__
+#define Q3_IF_W16_SCALED(...) __VA_ARGS__
 #define Q3_IF_W16_ROUNDED(...) __VA_ARGS__
 #define Q3_IF_W16_HALVES(...) __VA_ARGS__
 #define Q3_IF_W16_NO(...)
 #define Q3_IF_EXACT_EXACT(...) __VA_ARGS__
+#define Q3_IF_EXACT_BYTES(...) __VA_ARGS__
+#define Q3_IF_EXACT_SCALED(...) __VA_ARGS__
 #define Q3_IF_EXACT_ROUNDED(...)
 #define Q3_IF_EXACT_HALVES(...)
 #define Q3_IF_EXACT_NO(...)

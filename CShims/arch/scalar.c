@@ -52,6 +52,7 @@ static void scalar_exp(const float *x, float *y, size_t n) {
             } \
         } \
     }
+#define PACK_BYTES(name, unit, scaled) PACK_W16_EXACT(name, unit)
 #define PACK_HALVES(name, unit) PACK_W16_EXACT(name, unit)
 #define PACK_FLOATS(unpack, unit, source) \
     for (size_t k = 0; k < w->cols / unit; k++) { \

@@ -108,12 +108,28 @@ Q3_INLINE void unpack16_Q5_1(const void *p, int16_t *w, float *d, float *m) {
     five_bits(b->qh, b->qs, 0, w);
 }
 
-Q3_INLINE void unpack16_Q8_0(const void *p, int16_t *w, float *d, float *m) {
+/* Types whose weights are signed bytes, times an integer scale for every 16 where `scale` is used. A scale fills both words of an
+ * int32, as vectors multiply with it. */
+Q3_INLINE void bytes_Q8_0(const void *p, int8_t *q, int32_t *scale, float *d, float *m) {
     const block_Q8_0 *b = p;
+    (void)scale;
     *d = half_to_float(b->d);
     *m = 0;
-    for (int i = 0; i < 32; i++) w[i] = (int8_t)b->qs[i];
+    memcpy(q, b->qs, 32);
 }
+
+Q3_INLINE int32_t in_both_words(int16_t scale) { return (int32_t)((uint32_t)(uint16_t)scale * 0x10001); }
+
+#define WIDENED(name, unit, scaled) \
+    Q3_INLINE void unpack16_##name(const void *p, int16_t *w, float *d, float *m) { \
+        int8_t q[unit]; \
+        int32_t scale[unit / 16]; \
+        bytes_##name(p, q, scale, d, m); \
+        for (int j = 0; j < unit / 16; j++) { \
+            for (int i = 0; i < 16; i++) w[16 * j + i] = (int16_t)(scaled ? q[16 * j + i] * (int16_t)scale[j] : q[16 * j + i]); \
+        } \
+    }
+WIDENED(Q8_0, 32, 0)
 
 Q3_INLINE void unpack16_IQ4_NL(const void *p, int16_t *w, float *d, float *m) {
     const block_IQ4_NL *b = p;
@@ -175,9 +191,8 @@ Q3_INLINE void unpack16_Q5_K(const void *p, int16_t *w, float *d, float *m) {
     }
 }
 
-Q3_INLINE void unpack16_Q6_K(const void *p, int16_t *w, float *d, float *m) {
+Q3_INLINE void bytes_Q6_K(const void *p, int8_t *q, int32_t *scale, float *d, float *m) {
     const block_Q6_K *b = p;
-    int8_t q[256];
     for (int n = 0; n < 2; n++) { /* 128 weights: low nibbles in ql[0..63], two high bits each in qh[0..31] */
         const uint8_t *l = b->ql + 64 * n, *h = b->qh + 32 * n;
         int8_t *o = q + 128 * n;
@@ -188,11 +203,9 @@ Q3_INLINE void unpack16_Q6_K(const void *p, int16_t *w, float *d, float *m) {
     }
     float base = half_to_float(b->d);
     for (int j = 0; j < 8; j++) d[j] = base, m[j] = 0;
-    for (int j = 0; j < 16; j++) {
-        int16_t scale = b->scales[j];
-        for (int i = 0; i < 16; i++) w[16 * j + i] = (int16_t)(q[16 * j + i] * scale);
-    }
+    for (int j = 0; j < 16; j++) scale[j] = in_both_words(b->scales[j]);
 }
+WIDENED(Q6_K, 256, 1)
 
 Q3_INLINE void unpack16_Q3_K(const void *p, int16_t *w, float *d, float *m) {
     const block_Q3_K *b = p;
