@@ -25,6 +25,8 @@ struct CheckpointConfig: Decodable {
     private let slides: Bool?
     private let layerTypes: [String]?
     private let isCausal: Bool?
+    /// Names of a classifier's outputs by their numbers.
+    let labels: [String: String]?
 
     private struct Rope: Decodable {
         let theta: Float?
@@ -60,10 +62,14 @@ struct CheckpointConfig: Decodable {
         case slides = "use_sliding_window"
         case layerTypes = "layer_types"
         case isCausal = "is_causal"
+        case labels = "id2label"
     }
 
     /// Width of a head; 128 where the file does not say, as in the reference.
     var headWidth: Int { headDim ?? 128 }
+
+    /// Whether the output is a classifier, `score.weight`, in place of the language model's.
+    var isClassifier: Bool { architectures == ["Qwen3ForSequenceClassification"] }
 
     /// The base of the rotary embedding.
     var theta: Float? { ropeTheta ?? ropeParameters?.theta }
@@ -85,6 +91,10 @@ struct CheckpointConfig: Decodable {
             (CodingKeys.layerCount, layerCount), (.hiddenSize, hiddenSize), (.ffnSize, ffnSize), (.heads, heads),
             (.kvHeads, kvHeads), (.headDim, headWidth), (.vocabularySize, vocabularySize),
         ]
+        let known = ["Qwen3Model", "Qwen3ForCausalLM", "Qwen3ForSequenceClassification"]
+        if let other = architectures?.first(where: { !known.contains($0) }) {
+            return "architectures has \(other.escapedForTerminal), expected one of \(known.joined(separator: ", "))"
+        }
         if let modelType, modelType != "qwen3" {
             return "model_type is \(modelType.escapedForTerminal), expected qwen3"
         }

@@ -8,6 +8,7 @@ struct CheckpointFolder {
     /// The folder's own name, also where `path` is "." or a link.
     let name: String
     let config: CheckpointConfig
+    private let settings: UnknownSettings
     let modules: SentenceModules
     let chatTemplate: String?
     private let files: [SafetensorsFile]
@@ -20,6 +21,7 @@ struct CheckpointFolder {
         self.path = path
         name = unsafe String(cString: resolved).split(separator: "/").last.map(String.init) ?? "model"
         config = try JSONFile.required("config.json", in: path, as: CheckpointConfig.self)
+        settings = try JSONFile.required("config.json", in: path, as: UnknownSettings.self)
         modules = try SentenceModules(folder: path)
         let tokenizer = try JSONFile.decode("tokenizer_config.json", in: path, as: TokenizerConfig.self)
         chatTemplate =
@@ -27,6 +29,9 @@ struct CheckpointFolder {
             ?? tokenizer?.chatTemplate
         (files, fileOfTensor) = try Self.tensorFiles(in: path)
     }
+
+    /// What of the model is not computed, nil if nothing.
+    var fault: String? { config.fault ?? settings.fault }
 
     var tensorNames: [String] { fileOfTensor.keys.sorted() }
 

@@ -16,7 +16,7 @@ extension GGUFWriter {
         switch (role, causal) {
         case (.reranker, false):
             set(Key.poolingType, to: .uint32(Pooling.rank.rawValue))
-            set(Key.labels, to: .array(MetadataArray(["yes", "no"])))
+            set(Key.labels, to: .array(MetadataArray(try labels(of: folder))))
         case (.reranker, true):
             if let isTied = folder.config.isTied { set(Key.isTied, to: .bool(isTied)) }
         default:
@@ -59,7 +59,18 @@ extension GGUFWriter {
         if let template = folder.chatTemplate { set(TokenizerKey.chatTemplate, to: .string(template)) }
         if role == .reranker {
             set(TokenizerKey.chatTemplateNames, to: .array(MetadataArray(["rerank"])))
-            set(TokenizerKey.rerankTemplate, to: .string(PromptStyle.card.chatTemplate))
+            set(Qwen3Schema.Key.rerankTemplate, to: .string(PromptStyle.chatTemplate))
         }
     }
+}
+
+/// The labels of a reranker's rows, in their order.
+private func labels(of folder: CheckpointFolder) throws -> [String] {
+    guard folder.config.isClassifier else { return ["yes", "no"] }
+    guard let names = folder.config.labels else { return ["LABEL_0"] }  // as transformers calls it
+    let labels = (0..<names.count).compactMap { names["\($0)"] }
+    guard labels.count == names.count, labels.count == 1 || labels.sorted() == ["no", "yes"] else {
+        throw ConvertError.labels(folder: folder.path, names.values.sorted())
+    }
+    return labels
 }

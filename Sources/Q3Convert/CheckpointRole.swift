@@ -7,6 +7,8 @@ extension ModelRole.Kind {
         let name = folder.name.lowercased()
         if let role = folder.modules.role {
             self = role
+        } else if folder.config.isClassifier {
+            self = .reranker
         } else if folder.config.architectures == ["Qwen3Model"] || name.contains("embed") {
             self = .embedding
         } else if name.contains("rerank") {

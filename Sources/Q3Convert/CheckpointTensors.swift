@@ -26,6 +26,7 @@ struct CheckpointTensors {
 
     private static let table = Qwen3Schema.Tensor(.tokenEmbedding)
     private static let output = Qwen3Schema.Tensor(.output)
+    private static let classifier = Qwen3Schema.Tensor(.classifier)
 
     /// All tensors in the order of GGUF files.
     func all(_ tokenizer: CheckpointTokenizer) throws -> [TensorSource] {
@@ -45,7 +46,12 @@ struct CheckpointTensors {
                 tensors.append(TensorSource(values, as: tensor.name))
             }
         }
-        if role == .reranker { try tensors += head(tokenizer) }
+        if folder.config.isClassifier {
+            known.insert(Self.classifier.checkpointName)
+            if role == .reranker { tensors.append(try logits()) }
+        } else if role == .reranker {
+            try tensors += head(tokenizer)
+        }
         if let stranger = folder.tensorNames.first(where: { !known.contains($0) }) {
             throw ConvertError.unknownTensor(folder: folder.path, name: stranger)
         }
@@ -73,11 +79,19 @@ struct CheckpointTensors {
             unsafe try row.withUnsafeMutableBytes { unsafe try rows.read(id * rowByteCount, $0) }
             bytes += row
         }
-        let classifier = Qwen3Schema.Tensor(.classifier)
         return [
             TensorSource(
-                name: classifier.name, shape: classifier.shape(in: c.numbers), type: rows.type, bytes: bytes)
+                name: Self.classifier.name, shape: Self.classifier.shape(in: c.numbers), type: rows.type, bytes: bytes)
         ]
+    }
+
+    /// The head of a sequence classifier: a row for each of its labels, which are one, or yes and no.
+    private func logits() throws -> TensorSource {
+        guard !causal else { throw ConvertError.classifierIsNotCausal }
+        let name = Self.classifier.checkpointName
+        let labels = folder.config.labels?.count ?? 1
+        return TensorSource(
+            try Self.tensor(name, [labels, folder.config.hiddenSize], of: folder), as: Self.classifier.name)
     }
 
     private static func tensor(

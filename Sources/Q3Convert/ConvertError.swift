@@ -31,6 +31,10 @@ public enum ConvertError: Error, Sendable, Equatable {
     case missingToken(folder: String, token: String)
     /// A language model was asked for where there is none.
     case embeddingsAreNotCausal
+    /// A language model was asked for where there is a classifier.
+    case classifierIsNotCausal
+    /// A classifier has other outputs than one logit, or yes and no.
+    case labels(folder: String, [String])
     /// What opening the new file says.
     case unrunnable(folder: String, fault: String)
 
@@ -65,6 +69,11 @@ extension ConvertError: CustomStringConvertible {
                 + "the last token's state is all that q3 computes"
         case .embeddingsAreNotCausal:
             "an embedding model has no output matrix to keep, so it cannot stay a causal language model"
+        case .classifierIsNotCausal:
+            "a sequence classifier has no output matrix to keep, so it cannot stay a causal language model"
+        case .labels(let folder, let labels):
+            "\(folder.escapedForTerminal)/config.json has the labels \(labels.map(\.escapedForTerminal)), expected one, "
+                + "or yes and no: no other classifier gives scores of pairs"
         case .unrunnable(let folder, let fault):
             "\(folder.escapedForTerminal) gives a model that does not run: \(fault)"
         case .unknownRole(let folder):

@@ -16,7 +16,7 @@ public enum Converter {
         role: ModelRole.Kind? = nil, causal: Bool = false, options: ConvertOptions = ConvertOptions()
     ) throws -> FileReport {
         let checkpoint = try CheckpointFolder(path: path)
-        if let fault = checkpoint.config.fault {
+        if let fault = checkpoint.fault {
             throw ConvertError.badFile(path: "\(checkpoint.path)/config.json", fault: fault)
         }
         let role = role ?? ModelRole.Kind(of: checkpoint)

@@ -14,12 +14,12 @@ public enum Quantizer {
         _ file: GGUFFile, to path: String, as type: FileType, options: ConvertOptions = ConvertOptions()
     ) throws -> FileReport {
         guard !file.tensors.isEmpty else { throw ConvertError.noTensors }
-        let path = try outputPath(path, inputs: [file.path])
+        let path = try outputPath(path, inputs: file.paths)
         let mix = Mix(type, tensorNames: file.tensors.map(\.name))
         let types = file.tensors.map { mix.type(of: $0.name, shape: $0.shape, now: $0.type) }
         let writer = try ModelWriter(file.tensors.map { TensorSource($0, of: file) }, types: types)
         var header = GGUFWriter()
-        for key in file.metadata.keys {
+        for key in file.metadata.keys where !key.hasPrefix("split.") {  // the new file is whole
             // Invalid UTF-8 would be replaced on the way out.
             if case .string = file.metadata.value(key) { _ = try file.metadata.string(key) }
             if let value = file.metadata.value(key) { header.set(key, to: value) }

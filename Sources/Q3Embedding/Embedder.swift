@@ -34,8 +34,11 @@ public final class Embedder: Sendable {
     public let tokenizer: Tokenizer
     /// What the file was made for.
     public let role: ModelRole
-    /// Whether queries are prefixed with an instruction. Models trained without one, such as q3-mini, take them unchanged.
-    public let takesInstructions: Bool
+    /// What precedes texts, from the file where it says so.
+    let prompts: EmbeddingPrompts
+    /// Whether queries are prefixed with an instruction. Models trained without one take their own prompt, or none as
+    /// q3-mini does, whatever the task.
+    public var takesInstructions: Bool { prompts.query == nil }
     private let endOfText: Int32
 
     /// Opens a GGUF file.
@@ -48,16 +51,16 @@ public final class Embedder: Sendable {
 
     /// Uses a file that is open already.
     public init(file: GGUFFile, options: ModelOptions = ModelOptions()) throws {
-        role = try ModelRole(of: file)
+        role = try ModelRole(of: file, asked: options.role)
         if role.kind == .reranker {
             throw EmbeddingError.rerankerModel(path: file.path, evidence: role.evidence)
         }
         if let pooling = try file.metadata.optionalUInt32(Qwen3Schema.Key.poolingType),
-            pooling != Pooling.last.rawValue
+            pooling != Pooling.last.rawValue, pooling != Pooling.none.rawValue || options.role != .embedding
         {
             throw EmbeddingError.unsupportedPooling(type: pooling, name: Pooling.name(of: pooling))
         }
-        takesInstructions = try Prompt.isUsed(by: file.metadata)
+        prompts = try EmbeddingPrompts(of: file.metadata)
         tokenizer = try Tokenizer(metadata: file.metadata)
         guard let endOfText = tokenizer.endOfTextID else { throw EmbeddingError.missingEndOfText }
         self.endOfText = endOfText
@@ -126,14 +129,17 @@ public final class Embedder: Sendable {
 
     /// The text as this model reads it.
     public func prompted(_ text: String, as prompt: Prompt) -> String {
-        takesInstructions ? prompt.applied(to: text) : text
+        switch prompt {
+        case .document: prompts.document + text
+        case .query: prompts.query.map { $0 + text } ?? prompt.applied(to: text)
+        }
     }
 
     /// The ids of a prompted text.
     func input(for text: String, options: EmbeddingOptions) -> Result<ModelInput, EmbeddingError> {
         Result { () throws(EmbeddingError) in
-            // To cut a text, no more of it need be read; to refuse one, all of it is counted. With control tokens a text may
-            // continue after many <|endoftext|>, which do not count.
+            // To cut a text, no more of it need be read; to refuse one, all of it is counted. With control tokens a
+            // text may continue after many <|endoftext|>, which do not count.
             let isCutEarly = options.truncates && !options.parsesSpecialTokens
             let ids = tokenizer.encode(
                 text, parseSpecial: options.parsesSpecialTokens, atLeast: isCutEarly ? tokenLimit : .max)

@@ -7,9 +7,9 @@ import Q3Tokenizer
 ///
 /// It covers everything that the direction of a vector depends on: the weights (name, shape, type and every byte), the
 /// constants of the architecture, the vocabulary and its merges, the prompt, pooling and normalization rules of this
-/// package, the precision, and the version of the kernels' arithmetic. It does not cover what leaves the space the same:
-/// the file's name and other metadata, the longest input, threads and batches. Store it with an index, beside what is
-/// chosen per index: the dimensions and the type of the stored values. It is `Codable` as its sixteen digits.
+/// package, the precision, and the version of the kernels' arithmetic. It does not cover what leaves the space the
+/// same: the file's name and other metadata, the longest input, threads and batches. Store it with an index, beside
+/// what is chosen per index: the dimensions and the type of the stored values. It is `Codable` as its sixteen digits.
 ///
 /// Computing it reads the whole file once, at the speed of memory when the file is cached. It tells models apart; it
 /// does not protect against a file that was made to collide.
@@ -20,14 +20,14 @@ public struct Fingerprint: Sendable, Hashable, LosslessStringConvertible {
     private static let rulesVersion: UInt64 = 1
     private static let rules = "nfc, text literal, one <|endoftext|>, last token, output norm, cut, l2"
 
-    /// Computes the fingerprint of a model. Throws `GGUFError`: for metadata of the tokenizer that is missing or of another
-    /// type, and `changed` when the file was written during the call.
+    /// Computes the fingerprint of a model. Throws `GGUFError`: for metadata of the tokenizer that is missing or of
+    /// another type, and `changed` when the file was written during the call.
     public init(of model: Qwen3Model) throws {
         var hash = SpaceHash()
         hash.combine(Self.rulesVersion)
         hash.combine(Self.rules)
         let metadata = model.file.metadata
-        hash.combine(try Prompt.isUsed(by: metadata) ? Prompt.queryTemplate : "")
+        hash.combine(try EmbeddingPrompts(of: metadata).fingerprintText)
         hash.combine(model.options.precision.rawValue)
         hash.combine(model.config)
 

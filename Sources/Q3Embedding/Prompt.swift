@@ -1,16 +1,16 @@
-// How a text is dressed before it is encoded: documents stay as they are, queries carry an instruction.
+// What is put before a text before it is encoded: as a rule nothing for documents, an instruction for queries.
 
-package import Q3GGUF
 import Q3Model
 
 /// What a text is for, which decides the prompt around it.
 ///
 /// The model was trained with instructions on queries only, so an index holds `.document` vectors and is searched with
-/// `.query` vectors. Symmetric tasks (duplicates, clustering, classification) use the same `.query(task:)` on both sides.
+/// `.query` vectors. Symmetric tasks (duplicates, clustering, classification) use the same `.query(task:)` on both
+/// sides.
 public enum Prompt: Sendable, Equatable {
-    /// The text itself.
+    /// The text itself, after the file's prompt for documents where it has one.
     case document
-    /// The text after `Instruct: {task}` on a line of its own.
+    /// The text after `Instruct: {task}` on a line of its own, or after the file's own prompt for queries.
     case query(task: String = Prompt.defaultTask)
 
     /// The task of the model card, for web search.
@@ -18,12 +18,6 @@ public enum Prompt: Sendable, Equatable {
 
     /// The query form with its two holes, as `q3 info` shows it and as the fingerprint records it.
     public static let queryTemplate = Prompt.query(task: "{task}").applied(to: "{text}")
-
-    /// Whether a model was trained with instructions: not when its file says that the prompt of queries is empty, as
-    /// `config_sentence_transformers.json` would. Its queries are embedded as they are, whatever their task.
-    package static func isUsed(by metadata: Metadata) throws(GGUFError) -> Bool {
-        try metadata.optionalString(Qwen3Schema.Key.prompt("query")) != ""
-    }
 
     /// The text as the model reads it. No space follows `Query:`; the model was trained without one.
     public func applied(to text: String) -> String {

@@ -5,7 +5,7 @@ extension GGUFError {
     /// Whether the description says which file it is.
     package var namesItsFile: Bool {
         switch self {
-        case .cannotOpen, .notRegularFile, .empty, .cannotMap, .changed, .cannotWrite: true
+        case .cannotOpen, .notRegularFile, .empty, .cannotMap, .changed, .cannotWrite, .badPart: true
         default: false
         }
     }
@@ -39,7 +39,25 @@ extension GGUFError: CustomStringConvertible {
         case .tooMany(let what, let at, let got, let limit):
             "byte \(at): \(what.escapedForTerminal): \(got), but at most \(limit) are supported; the file is damaged"
         case .splitUnsupported(let parts):
-            "one of \(parts) parts of a split model; merge them with `llama-gguf-split --merge` first"
+            "one of \(parts) parts of a split model, which cannot be used from memory; open it by its path"
+        case .badPart(let path, let fault):
+            switch fault {
+            case .missing(let code):
+                "\(path.escapedForTerminal), a part of the model, cannot be opened: \(SystemError(code: code)); "
+                    + "put all parts into one folder"
+            case .name(let expected):
+                "\(path.escapedForTerminal) is a part of a split model, whose other parts are found by name: expected a "
+                    + "name that ends in \(expected)"
+            case .place:
+                "\(path.escapedForTerminal) is not the part that its name says; download it again"
+            case .tensorCount(let count, let expected):
+                "the parts of \(path.escapedForTerminal) have \(count) tensors, expected \(expected); they do not belong "
+                    + "together, download them again"
+            case .tensorTwice(let name):
+                "\(path.escapedForTerminal) has tensor \(name.escapedForTerminal), which another part has too"
+            case .content(let fault):
+                "\(path.escapedForTerminal), a part of the model: \(fault)"
+            }
         case .badKey(let fault, let at):
             "byte \(at): a metadata key \(fault); the file is damaged"
         case .duplicateKey(let key, let at):

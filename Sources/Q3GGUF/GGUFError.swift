@@ -30,8 +30,10 @@ public enum GGUFError: Error, Sendable, Equatable {
     case truncated(what: String, at: Int, wanted: UInt64, available: Int)
     /// A count beyond what any model has.
     case tooMany(what: String, at: Int, got: UInt64, limit: Int)
-    /// One of several files of a model; they can be merged with llama.cpp's gguf-split.
+    /// A part of a split model where only whole models can be: in memory.
     case splitUnsupported(parts: UInt16)
+    /// A part of a split model that is missing, or does not belong to the others.
+    case badPart(path: String, PartFault)
 
     // Metadata.
     /// A key that breaks the rules of the format.
@@ -100,5 +102,23 @@ public enum GGUFError: Error, Sendable, Equatable {
                 return nil
             }
         }
+    }
+}
+
+extension GGUFError {
+    /// What is wrong with a part of a split model.
+    public enum PartFault: Sendable, Equatable {
+        /// It cannot be opened; the value of errno.
+        case missing(code: Int32)
+        /// The file's name does not end as its metadata says.
+        case name(expected: String)
+        /// Another part has this number, or the parts are of different models.
+        case place
+        /// All parts together have another number of tensors than the metadata says.
+        case tensorCount(Int, expected: Int)
+        /// A tensor that another part has too.
+        case tensorTwice(String)
+        /// The part is not a GGUF file that can be read; the error in words.
+        case content(String)
     }
 }

@@ -10,9 +10,10 @@ import Q3System
 ///     let layers = try file.metadata.required("qwen3.block_count", as: UInt32.self)
 ///     let matrix = file.tensor(named: "token_embd.weight")
 public final class GGUFFile: Sendable {
-    /// The path that it was opened at; "q3-mini (built in)" and the like for a file in memory.
+    /// The path that it was opened at, of a split model that of one part; "q3-mini (built in)" and the like for a file in
+    /// memory.
     public let path: String
-    /// Bytes of the whole file.
+    /// Bytes of the whole file, or of all parts.
     public let byteCount: Int
     /// Version of the container format.
     public let version: UInt32
@@ -23,34 +24,57 @@ public final class GGUFFile: Sendable {
     /// The tensor table, in file order.
     public let tensors: [TensorInfo]
 
-    private let mapping: MappedFile
+    /// The files that it is in: several for a split model, in the order of their numbers.
+    private let parts: [MappedFile]
     private let indexOfTensor: [String: Int]
 
-    /// Opens a regular file and checks it. `copying` reads all of it into memory of this process instead of mapping it,
-    /// for folders where others may write. Throws `GGUFError`.
+    /// Opens a regular file and checks it; of a split model, whichever part is given, all parts. `copying` reads all of
+    /// it into memory of this process instead of mapping it, for folders where others may write. Throws `GGUFError`.
     public convenience init(path: String, copying: Bool = false) throws(GGUFError) {
-        try self.init(MappedFile(path: path, copying: copying))
+        let file = try MappedFile(path: path, copying: copying)
+        try self.init(path: path, parts: SplitModel.parts(from: file, Header(of: file), copying: copying))
     }
 
     /// Uses a file that is in memory already, without copying it: one that is part of the program, say.
     ///
-    /// The bytes must stay where they are, and as they are, while the process lives; they may have any alignment. `name`
-    /// stands where a file has its path. Throws `GGUFError`.
+    /// The bytes must stay where they are, and as they are, while the process lives; they may have any alignment.
+    /// `name` stands where a file has its path. Throws `GGUFError`.
     @unsafe public convenience init(immortal bytes: UnsafeRawBufferPointer, name: String) throws(GGUFError) {
-        try self.init(unsafe MappedFile(immortal: bytes, name: name))
+        let file = try unsafe MappedFile(immortal: bytes, name: name)
+        let header = try Header(of: file)
+        if let place = try header.metadata.splitPlace() { throw .splitUnsupported(parts: place.count) }
+        try self.init(path: name, parts: [(file, header)])
     }
 
-    private init(_ mapping: MappedFile) throws(GGUFError) {
-        self.mapping = mapping
-        let header = try Header(of: mapping)
-        path = mapping.path
-        byteCount = mapping.byteCount
-        version = header.version
-        alignment = header.alignment
-        metadata = header.metadata
-        tensors = header.tensorTable.tensors
-        indexOfTensor = header.tensorTable.indexOfName
+    private init(path: String, parts: [(file: MappedFile, header: Header)]) throws(GGUFError) {
+        self.path = path
+        self.parts = parts.map(\.file)
+        byteCount = parts.reduce(0) { $0 + $1.file.byteCount }
+        let first = parts[0].header
+        version = first.version
+        alignment = first.alignment
+        metadata = first.metadata
+        guard parts.count > 1 else {
+            tensors = first.tensorTable.tensors
+            indexOfTensor = first.tensorTable.indexOfName
+            return
+        }
+        var tensors: [TensorInfo] = []
+        var indexOfTensor: [String: Int] = [:]
+        for (number, part) in parts.enumerated() {
+            for var tensor in part.header.tensorTable.tensors {
+                guard indexOfTensor.updateValue(tensors.count, forKey: tensor.name) == nil else {
+                    throw .badPart(path: part.file.path, .tensorTwice(tensor.name))
+                }
+                tensor.part = number
+                tensors.append(tensor)
+            }
+        }
+        (self.tensors, self.indexOfTensor) = (tensors, indexOfTensor)
     }
+
+    /// Paths of all files that it is in.
+    package var paths: [String] { parts.map(\.path) }
 
     /// The tensor of that name, nil if there is none.
     public func tensor(named name: String) -> TensorInfo? {
@@ -76,7 +100,7 @@ public final class GGUFFile: Sendable {
     /// The bytes of one of this file's own tensors, in the map: valid while the file lives, and aligned only as
     /// `alignment` promises.
     @unsafe package func bytes(of tensor: TensorInfo) -> UnsafeRawBufferPointer {
-        unsafe mapping.bytes(in: tensor.offset..<tensor.offset + tensor.byteCount)
+        unsafe parts[tensor.part].bytes(in: tensor.offset..<tensor.offset + tensor.byteCount)
     }
 
     /// Copies bytes of one of this file's own tensors, from the tensor's byte `offset` on. Unlike `bytes(of:)` that maps
@@ -87,18 +111,29 @@ public final class GGUFFile: Sendable {
         guard let end = offset.checkedAdding(memory.count), offset >= 0, end <= tensor.byteCount else {
             throw .wrongByteCount(tensor: tensor.name, wanted: tensor.byteCount, got: memory.count)
         }
-        unsafe try mapping.read(at: tensor.offset + offset, into: memory)
+        unsafe try parts[tensor.part].read(at: tensor.offset + offset, into: memory)
     }
 
-    /// Copies bytes of the file as a whole, from the byte `offset` on, of which there are as many.
+    /// Copies bytes of the file as a whole, from the byte `offset` on, of which there are as many. Parts follow each
+    /// other.
     @unsafe package func read(at offset: Int, into memory: UnsafeMutableRawBufferPointer) throws(GGUFError) {
-        unsafe try mapping.read(at: offset, into: memory)
+        var (start, done) = (0, 0)
+        for part in parts where done < memory.count {
+            let end = start + part.byteCount
+            if offset + done < end {
+                let count = min(memory.count - done, end - offset - done)
+                let place = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[done..<done + count])
+                unsafe try part.read(at: offset + done - start, into: place)
+                done += count
+            }
+            start = end
+        }
     }
 
     /// Throws `changed` if the file was written or cut since it was opened. One system call: call it once per batch,
     /// since a cut file reads as zeros or kills the process. A file replaced or deleted by name is still whole here.
     /// A writer that restores size and modification time stays unnoticed: do not map files that others may write.
     public func checkUnchanged() throws(GGUFError) {
-        try mapping.checkUnchanged()
+        for part in parts { try part.checkUnchanged() }
     }
 }

@@ -41,7 +41,6 @@ struct Header {
         let pairCount = try cursor.count("the number of metadata pairs", limit: HeaderLimits.pairCount)
         metadata = try Metadata(reading: &cursor, count: pairCount)
         alignment = try metadata.alignment()
-        try metadata.checkNotSplit()
         tensorTable = try TensorTable(reading: &cursor, count: tensorCount, alignment: alignment)
     }
 }

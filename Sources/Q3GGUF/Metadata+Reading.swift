@@ -87,15 +87,4 @@ extension Metadata {
         }
         return Int(alignment)
     }
-
-    /// Refuses a file that holds only some of a model's tensors.
-    func checkNotSplit() throws(GGUFError) {
-        let key = "split.count"
-        switch value(key) {
-        case nil: return
-        case .uint16(let parts):
-            guard parts <= 1 else { throw .splitUnsupported(parts: parts) }
-        default: throw wrongType(key, wanted: ValueType.uint16.name)
-        }
-    }
 }

@@ -5,12 +5,15 @@ import Q3System
 public struct TensorInfo: Sendable, Equatable {
     /// At most 63 bytes, such as "blk.0.attn_q.weight".
     public let name: String
-    /// Extents with the fastest axis first (ggml's `ne`), one to four of them: a matrix of R rows of C values is [C, R].
+    /// Extents with the fastest axis first (ggml's `ne`), one to four of them: a matrix of R rows of C values is
+    /// [C, R].
     public let shape: [Int]
     /// How the values are stored.
     public let type: TensorType
-    /// First byte, counted from the start of the file.
+    /// First byte, counted from the start of the file; of a split model, from the start of the part that it is in.
     public let offset: Int
+    /// Which part of a split model it is in, from 0.
+    var part = 0
     /// Bytes of all rows.
     public let byteCount: Int
     /// Product of all extents.

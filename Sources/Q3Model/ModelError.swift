@@ -5,8 +5,10 @@ public import Q3GGUF
 /// Errors of loading and running a model. Texts from the file are escaped by `GGUFError`'s rules before they are shown.
 public enum ModelError: Error, Sendable, Equatable {
     case unsupportedArchitecture(String)
-    /// A number that no Qwen3 model can have, or one that this build does not compute.
+    /// A number that no Qwen3 model can have.
     case badValue(key: String, value: String, wanted: String)
+    /// A variant of the architecture that is not implemented: better no vector than a wrong one.
+    case unsupported(key: String, value: String, wanted: String)
     case missingTensor(String)
     /// Shapes with the fastest axis first, as in the file.
     case badShape(tensor: String, got: [Int], wanted: [Int])
@@ -30,6 +32,8 @@ extension ModelError: CustomStringConvertible {
             "general.architecture is \"\(name)\", but only qwen3 models can be run"
         case .badValue(let key, let value, let wanted):
             "\(key) is \(value), expected \(wanted); the file is damaged or made for another program"
+        case .unsupported(let key, let value, let wanted):
+            "\(key) is \(value), which is not supported: only \(wanted) is computed, and vectors without it would be wrong"
         case .missingTensor(let name):
             "tensor \(name) is missing; the file is incomplete, convert or download it again"
         case .badShape(let tensor, let got, let wanted):

@@ -91,33 +91,44 @@ public struct Qwen3Config: Sendable, Equatable {
         guard heads.isMultiple(of: kvHeads) else {
             throw ModelError.badValue(key: Key.kvHeads, value: "\(kvHeads)", wanted: "a divisor of the \(heads) heads")
         }
-        let valueLength = try size(Key.valueLength, in: headDim...headDim)
+        _ = try size(Key.valueLength, in: headDim...headDim)
         let table = Qwen3Schema.Tensor(.tokenEmbedding).name
         guard let embedding = file.tensor(named: table) else { throw ModelError.missingTensor(table) }
         guard embedding.rowCount <= Self.vocabularyLimit else {
             throw ModelError.badShape(tensor: table, got: embedding.shape, wanted: [hiddenSize, Self.vocabularyLimit])
         }
         vocabularySize = embedding.rowCount
-        try Self.refuseVariants(metadata, headDim: valueLength)
+        try Self.refuseVariants(metadata, config: self)
     }
 
-    /// Variants of the architecture whose arithmetic is not implemented: better no vector than a wrong one.
-    private static func refuseVariants(_ metadata: Metadata, headDim: Int) throws {
+    /// Variants of the architecture whose arithmetic is not implemented: better no vector than a wrong one. A key of
+    /// the architecture that is not known here may be one.
+    private static func refuseVariants(_ metadata: Metadata, config: Qwen3Config) throws {
+        func refuse(_ key: String, _ value: String, _ wanted: String) -> ModelError {
+            .unsupported(key: key, value: value, wanted: wanted)
+        }
         if let scaling = try metadata.optionalString(Key.ropeScalingType), scaling != "none" {
-            throw ModelError.badValue(key: Key.ropeScalingType, value: scaling.escapedForTerminal, wanted: "none")
+            throw refuse(Key.ropeScalingType, scaling.escapedForTerminal, "none")
         }
-        for key in [Key.ropeScalingFactor, Key.ropeLinearScale] {
-            if let factor = try metadata.optionalFloat32(key), factor != 1 {
-                throw ModelError.badValue(key: key, value: "\(factor)", wanted: "1 (unscaled positions)")
+        for key in [Key.ropeScalingFactor, Key.ropeLinearScale, Key.ropeAttentionFactor, Key.attentionScale] {
+            // A scale of 0 means the usual one, as in llama.cpp.
+            let neutral = key == Key.attentionScale ? [0, 1 / Float(config.headDim).squareRoot()] : [1]
+            if let factor = try metadata.optionalFloat32(key), !neutral.contains(where: { abs(factor - $0) < 1e-6 }) {
+                throw refuse(key, "\(factor)", "\(neutral[neutral.count - 1])")
             }
         }
-        for (key, value) in [(Key.ropeDimensions, headDim), (Key.slidingWindow, 0), (Key.expertCount, 0)] {
-            if let got = try metadata.optionalUInt32(key), Int(got) != value {
-                throw ModelError.badValue(key: key, value: "\(got)", wanted: "\(value)")
-            }
+        let numbers = [
+            (Key.ropeDimensions, config.headDim), (Key.slidingWindow, 0), (Key.expertCount, 0),
+            (Key.usedExpertCount, 0),
+            (Key.outputSize, config.hiddenSize), (Key.vocabularySize, config.vocabularySize),
+        ]
+        for (key, value) in numbers {
+            if let got = try metadata.optionalUInt32(key), Int(got) != value { throw refuse(key, "\(got)", "\(value)") }
         }
-        if let causal = try metadata.optionalBool(Key.isCausal), !causal {
-            throw ModelError.badValue(key: Key.isCausal, value: "false", wanted: "true")
+        if let causal = try metadata.optionalBool(Key.isCausal), !causal { throw refuse(Key.isCausal, "false", "true") }
+        let prefix = Qwen3Schema.architecture + "."
+        for key in metadata.keys where key.hasPrefix(prefix) && !Qwen3Schema.knownKeys.contains(key) {
+            throw refuse(key.escapedForTerminal, "set", "a model without it")
         }
     }
 

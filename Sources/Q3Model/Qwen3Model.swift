@@ -20,6 +20,9 @@ public struct ModelOptions: Sendable {
     public static let threadLimit = Team.threadLimit
 
     public var precision = Precision.fast
+    /// What to take a file for whose keys do not say what it was made for; nil goes by its names. A file that says
+    /// otherwise by a pooling type, a classifier or the like is still refused.
+    public var role: ModelRole.Kind?
     /// Threads of the team; nil takes one per processor.
     public var threads: Int?
     /// Most distinct tokens that one pass computes together; a longer text is a pass of its own.
@@ -150,7 +153,7 @@ public final class Qwen3Model: Sendable {
     /// Nil without such a tensor. Throws `ModelError` when it has another shape or type, or no such row.
     public func dequantizedRow(_ row: Int, of tensorName: String) throws -> [Float]? {
         guard let tensor = file.tensor(named: tensorName) else { return nil }
-        guard tensor.shape.count == 2, tensor.shape[0] == config.hiddenSize, 0..<tensor.rowCount ~= row,
+        guard 1...2 ~= tensor.shape.count, tensor.shape[0] == config.hiddenSize, 0..<tensor.rowCount ~= row,
             row <= Int32.max
         else {
             throw ModelError.badShape(

@@ -17,6 +17,10 @@ package enum Qwen3Schema {
         package static let type = "general.type"
         package static let name = "general.name"
         package static let baseName = "general.basename"
+        package static let finetune = "general.finetune"
+        package static let tags = "general.tags"
+        package static let baseModelCount = "general.base_model.count"
+        package static func baseModelName(_ index: UInt32) -> String { "general.base_model.\(index).name" }
         package static let fileType = "general.file_type"
         package static let quantizationVersion = "general.quantization_version"
 
@@ -36,7 +40,12 @@ package enum Qwen3Schema {
         package static let ropeScalingType = "qwen3.rope.scaling.type"
         package static let ropeScalingFactor = "qwen3.rope.scaling.factor"
         package static let ropeLinearScale = "qwen3.rope.scale_linear"
+        package static let ropeAttentionFactor = "qwen3.rope.scaling.attn_factor"
+        package static let attentionScale = "qwen3.attention.scale"
         package static let expertCount = "qwen3.expert_count"
+        package static let usedExpertCount = "qwen3.expert_used_count"
+        package static let outputSize = "qwen3.embedding_length_out"
+        package static let vocabularySize = "qwen3.vocab_size"
         package static let poolingType = "qwen3.pooling_type"
         package static let labels = "qwen3.classifier.output_labels"
 
@@ -44,9 +53,21 @@ package enum Qwen3Schema {
         /// convert`: other converters leave it to the absence of `output.weight`.
         package static let isTied = "q3.tied_embeddings"
 
+        /// The prompt of a reranker with the holes {query} and {document}, as llama.cpp fills them.
+        package static let rerankTemplate = "tokenizer.chat_template.rerank"
+
         /// sentence-transformers' prompt of that name; no other runtime has a key for it.
         package static func prompt(_ name: String) -> String { "sentence_transformers.prompts.\(name)" }
     }
+
+    /// Keys of the architecture that are read, or that change nothing without the key that they belong to.
+    static let knownKeys: Set<String> = [
+        Key.layerCount, Key.contextLength, Key.hiddenSize, Key.ffnSize, Key.heads, Key.kvHeads, Key.keyLength,
+        Key.valueLength, Key.rmsNormEpsilon, Key.isCausal, Key.slidingWindow, Key.ropeTheta, Key.ropeDimensions,
+        Key.ropeScalingType, Key.ropeScalingFactor, Key.ropeLinearScale, Key.ropeAttentionFactor, Key.attentionScale,
+        Key.expertCount, Key.usedExpertCount, Key.outputSize, Key.vocabularySize, Key.poolingType, Key.labels,
+        "qwen3.tensor_data_layout", "qwen3.rope.scaling.original_context_length", "qwen3.rope.scaling.finetuned",
+    ]
 
     /// A kind of tensor, whichever layer it is in.
     package enum Part: CaseIterable, Sendable {

@@ -11,6 +11,10 @@ public enum RerankError: Error, Sendable, Equatable {
     case missingPiece(String)
     /// More tokens than token embeddings, so some text could not be read.
     case vocabulary(tokenCount: Int, embeddingCount: Int)
+    /// The file's own prompt has a form that is not supported.
+    case template(String)
+    /// An instruction was given, but the prompt has no place for one.
+    case fixedInstruction
     /// `cls.output.weight` is there, but not which of its rows means yes.
     case missingLabels
     /// The classifier's labels are not one yes and one no.
@@ -45,13 +49,18 @@ extension RerankError: CustomStringConvertible {
         case .vocabulary(let tokenCount, let embeddingCount):
             "the tokenizer has \(tokenCount) tokens, but token_embd.weight has rows for \(embeddingCount); "
                 + "the file's parts do not belong together"
+        case .template(let reason):
+            "the file's tokenizer.chat_template.rerank cannot be used: \(reason); a prompt of constant text with the holes "
+                + "{query} and {document} can, and so can the prompts card and eval if the model was trained with them"
+        case .fixedInstruction:
+            "the model's own prompt has no place for an instruction; leave the instruction out"
         case .missingLabels:
             "the file has cls.output.weight but no qwen3.classifier.output_labels, so nothing says which row means yes; "
                 + "converters differ in the order, and guessing would turn the ranking upside down"
         case .labels(let labels):
             "qwen3.classifier.output_labels is \(labels.map(\.escapedForTerminal)), but a Qwen3 reranker answers \"yes\" and \"no\""
         case .labelCount(let count):
-            "qwen3.classifier.output_labels has \(count) labels, but a Qwen3 reranker has one for yes and one for no"
+            "qwen3.classifier.output_labels has \(count) labels, but a Qwen3 reranker has one for yes and one for no, or a single logit"
         case .classifierRows(let rows, let labels):
             "cls.output.weight has \(rows) rows for \(labels) labels; a Qwen3 reranker has one for yes and one for no"
         case .missingHead(let hiddenSize):

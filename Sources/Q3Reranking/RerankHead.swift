@@ -8,6 +8,8 @@ import Q3Tokenizer
 public enum RerankHeadSource: Sendable, Equatable {
     /// `cls.output.weight`, with the row of each label.
     case classifier(yesRow: Int, noRow: Int)
+    /// `cls.output.weight` with a single row: one logit, whose sigmoid is the score.
+    case logit
     /// `output.weight`: the language model's own output, at the tokens yes and no.
     case output
     /// `token_embd.weight`, which models with tied embeddings use as their output.
@@ -17,7 +19,7 @@ public enum RerankHeadSource: Sendable, Equatable {
     public var tensorName: String {
         let part: Qwen3Schema.Part =
             switch self {
-            case .classifier: .classifier
+            case .classifier, .logit: .classifier
             case .output: .output
             case .tiedEmbeddings: .tokenEmbedding
             }
@@ -33,9 +35,12 @@ public enum RerankHeadSource: Sendable, Equatable {
     /// Finds the head, most explicit first, and never guesses the order of labels.
     public init(file: GGUFFile, hiddenSize: Int) throws {
         if let classifier = file.tensor(named: Qwen3Schema.Tensor(.classifier).name) {
-            guard let list = try file.metadata.optionalStringArray(Qwen3Schema.Key.labels) else {
-                throw RerankError.missingLabels
+            let list = try file.metadata.optionalStringArray(Qwen3Schema.Key.labels)
+            if classifier.rowCount == 1, list?.count ?? 1 == 1 {
+                self = .logit
+                return
             }
+            guard let list else { throw RerankError.missingLabels }
             // Counted before it is copied: a hostile file may list a billion labels.
             guard list.count == 2 else { throw RerankError.labelCount(list.count) }
             let labels = list.makeStrings()
@@ -79,6 +84,9 @@ struct RerankHead: Sendable {
         }
         switch source {
         case .classifier(let yesRow, let noRow): (yes, no) = (try row(yesRow), try row(noRow))
+        case .logit:
+            yes = try row(0)
+            no = [Float](repeating: 0, count: yes.count)
         case .output, .tiedEmbeddings: (yes, no) = (try row(of: "yes"), try row(of: "no"))
         }
     }

@@ -11,7 +11,7 @@ public struct RerankOptions: Sendable, Equatable {
     /// Whether a document too long for the context loses its end; otherwise it is an error.
     public var truncates: Bool
 
-    public init(style: PromptStyle = .card, instruction: String? = nil, truncates: Bool = false) {
+    public init(style: PromptStyle = .model, instruction: String? = nil, truncates: Bool = false) {
         self.style = style
         self.instruction = instruction
         self.truncates = truncates
@@ -38,7 +38,7 @@ public struct RerankScore: Sendable, Equatable {
     public let index: Int
     /// Probability of yes against no, 0...1. Saturates near both ends; `margin` does not.
     public let score: Float
-    /// Logit of yes minus logit of no.
+    /// Logit of yes minus logit of no, or the one logit of a model that has only that.
     public let margin: Float
     /// Tokens of the whole prompt.
     public let tokenCount: Int
@@ -66,6 +66,9 @@ public final class Reranker: Sendable {
     /// Where the answer is read from.
     public var headSource: RerankHeadSource { head.source }
     private let head: RerankHead
+    /// What the file was made for.
+    public let role: ModelRole
+    private let modelPrompt: Result<RerankPrompt, RerankError>
     private let cardPrompt: RerankPrompt
     private let evalPrompt: RerankPrompt
 
@@ -79,15 +82,7 @@ public final class Reranker: Sendable {
 
     /// Uses a file that is open already.
     public init(file: GGUFFile, options: ModelOptions = ModelOptions()) throws {
-        // A file that names any pooling of vectors was not trained to answer. Early embedding files name none: there the
-        // model's name tells.
-        let key = Qwen3Schema.Key.poolingType
-        if let pooling = try file.metadata.optionalUInt32(key), let kind = Pooling(rawValue: pooling),
-            [.mean, .cls, .last].contains(kind)
-        {
-            throw RerankError.embeddingModel(path: file.path, evidence: "\(key) is \(pooling)")
-        }
-        let role = try ModelRole(of: file)
+        role = try ModelRole(of: file, asked: options.role)
         if role.kind == .embedding {
             throw RerankError.embeddingModel(path: file.path, evidence: role.evidence)
         }
@@ -95,12 +90,27 @@ public final class Reranker: Sendable {
         self.tokenizer = tokenizer
         cardPrompt = try RerankPrompt(style: .card, tokenizer: tokenizer)
         evalPrompt = try RerankPrompt(style: .eval, tokenizer: tokenizer)
+        let card = cardPrompt
+        modelPrompt =
+            try Self.ownTemplate(of: file)?.flatMap { template in
+                Result { () throws(RerankError) in
+                    try RerankPrompt(
+                        template, defaultInstruction: PromptStyle.model.defaultInstruction, tokenizer: tokenizer)
+                }
+            } ?? .success(card)
         model = try Qwen3Model(file: file, options: options)
         guard tokenizer.vocabularySize <= model.config.vocabularySize else {
             throw RerankError.vocabulary(
                 tokenCount: tokenizer.vocabularySize, embeddingCount: model.config.vocabularySize)
         }
         head = try RerankHead(model: model, tokenizer: tokenizer)
+    }
+
+    /// The prompt that a file carries, or why it cannot be used; nil where it carries none.
+    package static func ownTemplate(of file: GGUFFile) throws(GGUFError) -> Result<RerankTemplate, RerankError>? {
+        try file.metadata.optionalString(Qwen3Schema.Key.rerankTemplate).map { text in
+            Result { () throws(RerankError) in try RerankTemplate(text) }
+        }
     }
 
     /// Most tokens of a whole prompt.
@@ -170,6 +180,7 @@ public final class Reranker: Sendable {
     ) throws(RerankError) -> ModelInput {
         let prompt =
             switch options.style {
+            case .model: try modelPrompt.get()
             case .card: cardPrompt
             case .eval: evalPrompt
             }

@@ -38,6 +38,8 @@ public struct ServedModel: Sendable {
         }
     }
 
+    var embedder: Embedder? { if case .embedder(let embedder) = head { embedder } else { nil } }
+
     var takesInstructions: Bool {
         if case .embedder(let embedder) = head { embedder.takesInstructions } else { true }
     }

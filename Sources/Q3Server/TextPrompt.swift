@@ -24,14 +24,19 @@ public enum TextPrompt: Sendable, Equatable {
         }
     }
 
-    /// The text as a model reads it: not all take instructions.
-    func applied(to text: String, takesInstructions: Bool) -> String {
+    /// The text as a model reads it.
+    func applied(to text: String, for embedder: Embedder?) -> String {
         switch self {
-        case .query(let task) where takesInstructions:
-            Prompt.query(task: task ?? Prompt.defaultTask).applied(to: text)
-        case .document, .query: Prompt.document.applied(to: text)
+        case .query(let task):
+            Self.prompted(text, as: .query(task: task ?? Prompt.defaultTask), for: embedder)
+        case .document: Self.prompted(text, as: .document, for: embedder)
         case .verbatim(let prefix): prefix + text
         }
+    }
+
+    /// As an embedder reads it; a reranker has no prompts of its own.
+    private static func prompted(_ text: String, as prompt: Prompt, for embedder: Embedder?) -> String {
+        embedder?.prompted(text, as: prompt) ?? prompt.applied(to: text)
     }
 }
 

@@ -16,5 +16,4 @@ package enum TokenizerKey {
     package static let chatTemplate = "tokenizer.chat_template"
     /// Names of further templates, each under `chatTemplate` and its name.
     package static let chatTemplateNames = "tokenizer.chat_templates"
-    package static let rerankTemplate = "tokenizer.chat_template.rerank"
 }

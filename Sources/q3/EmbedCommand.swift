@@ -74,6 +74,7 @@ struct EmbedCommand: AsyncParsableCommand {
         let embedder = try opening(model.model, copying: model.noMmap) {
             try Embedder(file: $0, options: model.options)
         }
+        embedder.role.announce(use: .embedding, of: embedder.model)
         if instruct != nil, !embedder.takesInstructions {
             throw Failure(.usage, "this model takes no instructions; leave out --instruct")
         }

@@ -64,8 +64,8 @@ struct Failure: Error {
         case let error as CatalogError: self.init(error.exitStatus, "\(error)")
         case let error as PullError: self.init(error.exitStatus, "\(error)")
         case let error as ModelError: self.init(error.exitStatus, named)
-        case let error as EmbeddingError: self.init(error.exitStatus, "\(error)")
-        case let error as RerankError: self.init(error.exitStatus, "\(error)")
+        case let error as EmbeddingError: self.init(error.exitStatus, error.namesItsFile ? "\(error)" : named)
+        case let error as RerankError: self.init(error.exitStatus, error.namesItsFile ? "\(error)" : named)
         default: self.init(.badData, named)
         }
     }
@@ -90,7 +90,7 @@ extension GGUFError {
             case ENOMEM, EMFILE, ENFILE: .system
             default: .noInput
             }
-        case .notRegularFile: .noInput
+        case .notRegularFile, .badPart(_, .missing): .noInput
         case .cannotMap: .system
         case .changed, .cannotWrite: .inputOutput
         default: .badData
@@ -104,13 +104,14 @@ extension ConvertError {
         switch self {
         case .unknownRole: "give --role embedding or --role reranker"
         case .embeddingsAreNotCausal: "leave out --causal, or give --role reranker"
+        case .classifierIsNotCausal: "leave out --causal"
         default: nil
         }
     }
 
     fileprivate var exitStatus: ExitStatus {
         switch self {
-        case .outputIsInput, .notReplaceable, .threadCount, .embeddingsAreNotCausal: .usage
+        case .outputIsInput, .notReplaceable, .threadCount, .embeddingsAreNotCausal, .classifierIsNotCausal: .usage
         case .cannotStartThreads: .system
         default: .badData
         }
@@ -163,6 +164,8 @@ extension ModelError {
 }
 
 extension EmbeddingError {
+    fileprivate var namesItsFile: Bool { if case .rerankerModel = self { true } else { false } }
+
     var exitStatus: ExitStatus {
         switch self {
         case .nonFinite, .zeroNorm: .software
@@ -174,6 +177,8 @@ extension EmbeddingError {
 }
 
 extension RerankError {
+    fileprivate var namesItsFile: Bool { if case .embeddingModel = self { true } else { false } }
+
     var exitStatus: ExitStatus {
         switch self {
         case .nonFinite, .zeroState: .software

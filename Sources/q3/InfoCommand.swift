@@ -37,15 +37,21 @@ struct InfoCommand: ParsableCommand {
 
     func run() throws {
         let report = try opening(model.model) { file in
+            let qwen: Qwen3Model
+            do {
+                qwen = try Qwen3Model(file: file, options: model.options)
+            } catch let error as ModelError where error.isOfTheFile {
+                return try UnsupportedReport(file: file, options: model.options, error: error).output(json: json)
+            }
             let tokenizer = try Tokenizer(metadata: file.metadata)
-            let qwen = try Qwen3Model(file: file, options: model.options)
             let limit = qwen.config.contextLength
             if let context, context > limit {
                 throw Failure(.usage, "--context \(context) is more than the model's limit of \(limit) tokens")
             }
-            return try ModelReport(model: qwen, tokenizer: tokenizer, context: context ?? min(8192, limit))
+            let report = try ModelReport(model: qwen, tokenizer: tokenizer, context: context ?? min(8192, limit))
+            return json ? report.json : report.text
         }
         let output = try OutputFile(path: nil, inputs: [])
-        try output.write(Array((json ? report.json : report.text).utf8))
+        try output.write(Array(report.utf8))
     }
 }

@@ -21,14 +21,30 @@ struct ModelReport {
     private let types: [TypeShare]
     private let head: Result<RerankHeadSource, any Error>
     private let mergeCount: Int
-    private let takesInstructions: Bool
+    private let prompts: EmbeddingPrompts
+    private let ownTemplate: Result<RerankTemplate, RerankError>?
+    /// Why no head takes the model for its role, nil if one does.
+    private let fault: String?
 
     init(model: Qwen3Model, tokenizer: Tokenizer, context: Int) throws {
         self.model = model
         self.tokenizer = tokenizer
-        role = try ModelRole(of: model.file)
+        let role = try ModelRole(of: model.file, asked: model.options.role)
+        self.role = role
         fingerprint = try Fingerprint(of: model)
-        takesInstructions = try Prompt.isUsed(by: model.file.metadata)
+        prompts = try EmbeddingPrompts(of: model.file.metadata)
+        ownTemplate = try Reranker.ownTemplate(of: model.file)
+        do {
+            if role.kind == .reranker {
+                let reranker = try Reranker(file: model.file, options: model.options)
+                _ = try reranker.tokenIDs(for: RerankPair(query: "q", document: "d"))
+            } else {
+                _ = try Embedder(file: model.file, options: model.options)
+            }
+            fault = nil
+        } catch {
+            fault = "\(error)"
+        }
         memory = model.memoryPlan(tokenCount: context)
         types = Dictionary(grouping: model.file.tensors, by: \.type.name)
             .map { TypeShare(type: $0, tensorCount: $1.count, byteCount: $1.reduce(0) { $0 + $1.byteCount }) }
@@ -51,6 +67,7 @@ struct ModelReport {
             ),
             ("name", (name ?? "none").escapedForTerminal),
             ("role", "\(role.kind.rawValue) (\(role.evidence))"),
+            ("supported", fault.map { "no: \($0)" } ?? "yes"),
             (
                 "architecture",
                 "qwen3: \(config.layerCount) layers, hidden \(config.hiddenSize), \(config.heads) heads "
@@ -67,18 +84,18 @@ struct ModelReport {
             rows += [
                 ("pooling", "last token, after the output norm, unit length"),
                 ("end of text", endOfText),
-                ("dimensions", "1 to \(config.hiddenSize)" + (takesInstructions ? ", trained from 32" : "")),
+                ("dimensions", "1 to \(config.hiddenSize)" + (prompts.query == nil ? ", trained from 32" : "")),
                 (
                     "prompt",
-                    takesInstructions
-                        ? "documents as they are; queries \(JSONText.quoted(Prompt.queryTemplate))"
-                        : "documents and queries as they are"
+                    "documents \(JSONText.quoted(prompts.documentTemplate)), "
+                        + "queries \(JSONText.quoted(prompts.queryTemplate))"
                 ),
             ]
         }
         if role.kind != .embedding {
             rows += [
                 ("head", headText),
+                ("prompt", ownPrompt),
                 ("prompt (card)", JSONText.quoted(PromptStyle.card.template)),
                 ("prompt (eval)", JSONText.quoted(PromptStyle.eval.template)),
             ]
@@ -97,6 +114,15 @@ struct ModelReport {
         }.joined()
     }
 
+    /// The prompt that a reranker is asked with where no other is chosen.
+    private var ownPrompt: String {
+        switch ownTemplate {
+        case nil: "the card's; the file carries none"
+        case .success(let template): JSONText.quoted(template.text)
+        case .failure(let error): "none: \(error)"
+        }
+    }
+
     private var endOfText: String {
         guard let id = tokenizer.endOfTextID else { return "the vocabulary has no <|endoftext|>: no embeddings" }
         let asked =
@@ -111,6 +137,7 @@ struct ModelReport {
     private var headText: String {
         switch head {
         case .success(.classifier(let yes, let no)): "cls.output.weight, row \(yes) for yes, row \(no) for no"
+        case .success(.logit): "cls.output.weight, one logit"
         case .success(let source): "\(source.tensorName), rows of the tokens yes and no"
         case .failure(let error): "none: \(error)"
         }
@@ -132,6 +159,8 @@ struct ModelReport {
         if let name { object.add("name", quoted: name) }
         object.add("role", quoted: role.kind.rawValue)
         object.add("role_evidence", quoted: role.evidence)
+        object.add("supported", fault == nil)
+        if let fault { object.add("reason", quoted: fault) }
         object.add("architecture", quoted: Qwen3Schema.architecture)
         object.add("layers", config.layerCount)
         object.add("hidden_size", config.hiddenSize)
@@ -157,11 +186,13 @@ struct ModelReport {
         if role.kind != .reranker {
             object.add("pooling", quoted: "last")
             if let id = tokenizer.endOfTextID { object.add("end_of_text", id) }
-            object.add("query_prompt", quoted: takesInstructions ? Prompt.queryTemplate : "{text}")
-            if takesInstructions { object.add("default_task", quoted: Prompt.defaultTask) }
+            object.add("document_prompt", quoted: prompts.documentTemplate)
+            object.add("query_prompt", quoted: prompts.queryTemplate)
+            if prompts.query == nil { object.add("default_task", quoted: Prompt.defaultTask) }
         }
         if role.kind != .embedding {
             object.add("head", quoted: headText)
+            if case .success(let template) = ownTemplate { object.add("model_prompt", quoted: template.text) }
             object.add("card_prompt", quoted: PromptStyle.card.template)
             object.add("eval_prompt", quoted: PromptStyle.eval.template)
         }

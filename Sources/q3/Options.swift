@@ -28,6 +28,9 @@ struct ComputingArguments: ParsableArguments {
     @Option(help: "fast, or exact for results within 1e-6 of the reference in f32.")
     var precision: Precision = .fast
 
+    @Option(help: "embedding or reranker, for a model whose file does not say or whose name misleads.")
+    var role: ModelRole.Kind?
+
     @Flag(help: "Read the file into memory instead of mapping it: for a folder where others may write to it.")
     var noMmap = false
 
@@ -39,6 +42,14 @@ struct ComputingArguments: ParsableArguments {
         var options = ModelOptions()
         options.precision = precision
         options.threads = threads
+        options.role = role
+        return options
+    }
+
+    /// Of the second model of a command, which `--role` does not speak of.
+    var rerankerOptions: ModelOptions {
+        var options = options
+        options.role = nil
         return options
     }
 }
@@ -79,7 +90,8 @@ extension SHA256Digest: ExpressibleByArgument {
     public init?(argument: String) { self.init(hex: argument) }
 }
 
-/// The file that `--model` means: a path, or a name of a model that q3 knows or has downloaded. Nil for the built-in model.
+/// The file that `--model` means: a path, or a name of a model that q3 knows or has downloaded. Nil for the built-in
+/// model.
 func modelPath(_ given: String?) throws -> String? {
     guard let given, given != BuiltInModel.name else { return nil }
     return try ModelFinder.path(of: given, environment: Environment.current.values)
@@ -100,5 +112,15 @@ func opening<Model>(_ given: String?, copying: Bool = false, _ open: (GGUFFile) 
         return model
     } catch {
         throw Failure(error, model: path ?? BuiltInModel.name)
+    }
+}
+
+extension ModelRole {
+    /// Says so where a model is used for something that nothing in its file says; chat models look like that.
+    func announce(use: Kind, of model: Qwen3Model) {
+        guard kind == .unstated else { return }
+        Terminal.say(
+            "note: \(model.file.path.withControlsEscaped) does not say what it was made for (\(evidence)); it is used as "
+                + "\(use == .reranker ? "a reranker" : "an embedding model"). --role \(use.rawValue) confirms that")
     }
 }

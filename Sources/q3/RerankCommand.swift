@@ -47,8 +47,12 @@ struct RerankCommand: AsyncParsableCommand {
     @Flag(help: "Print logit differences instead of probabilities.")
     var rawScores = false
 
-    @Option(help: "card: the model card's prompt. eval: the prompt behind the published tables.")
-    var promptStyle: PromptStyle = .card
+    @Option(
+        help: """
+            model: the prompt that the file carries, or else the model card's. card: the model card's. eval: the prompt \
+            behind the published tables.
+            """)
+    var promptStyle: PromptStyle = .model
 
     @Option(help: "Output format.")
     var format: Format = .jsonl
@@ -81,6 +85,7 @@ struct RerankCommand: AsyncParsableCommand {
         let reranker = try opening(model, copying: computing.noMmap) {
             try Reranker(file: $0, options: computing.options)
         }
+        reranker.role.announce(use: .reranker, of: reranker.model)
         let options = RerankOptions(style: promptStyle, instruction: instruct, truncates: truncate)
         var rejections = Rejections(strict: input.strict || source.isArguments)
         let progress = RunProgress()

@@ -75,11 +75,14 @@ struct SearchCommand: AsyncParsableCommand {
         let embedder = try opening(model.model, copying: model.noMmap) {
             try Embedder(file: $0, options: model.options)
         }
+        embedder.role.announce(use: .embedding, of: embedder.model)
         if instruct != nil, !embedder.takesInstructions {
             throw Failure(.usage, "this model takes no instructions; leave out --instruct")
         }
         let judge = try reranker.map { path in
-            try opening(path, copying: model.noMmap) { try Reranker(file: $0, options: model.options) }
+            try opening(path, copying: model.noMmap) {
+                try Reranker(file: $0, options: model.computing.rerankerOptions)
+            }
         }
         let options = EmbeddingOptions(dimensions: dimensions, truncates: truncate)
         let target = try await embedder.embed(

@@ -164,14 +164,22 @@
             for (given, name) in models {
                 let path = try modelPath(given)
                 let head: ServedModel.Head = try opening(given, copying: copying) { file in
-                    try ModelRole(of: file).kind == .reranker
+                    // With several models --role is for those that say nothing.
+                    var options = options
+                    if models.count > 1, try ModelRole(of: file).kind != .unstated { options.role = nil }
+                    let role = try ModelRole(of: file, asked: options.role)
+                    return try role.kind == .reranker
                         ? .reranker(Reranker(file: file, options: options))
                         : .embedder(Embedder(file: file, options: options))
                 }
                 do {
                     switch head {
-                    case .embedder(let embedder): _ = try await embedder.embed(["q3"])
-                    case .reranker(let reranker): _ = try await reranker.rerank("q3", documents: ["q3"])
+                    case .embedder(let embedder):
+                        embedder.role.announce(use: .embedding, of: embedder.model)
+                        _ = try await embedder.embed(["q3"])
+                    case .reranker(let reranker):
+                        reranker.role.announce(use: .reranker, of: reranker.model)
+                        _ = try await reranker.rerank("q3", documents: ["q3"])
                     }
                 } catch {
                     throw Failure(error, model: path ?? name)

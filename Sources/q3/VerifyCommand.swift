@@ -41,7 +41,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let head: Head = try opening(model, copying: computing.noMmap) { file in
-            try ModelRole(of: file).kind == .reranker
+            try ModelRole(of: file, asked: computing.role).kind == .reranker
                 ? .reranker(Reranker(file: file, options: computing.options))
                 : .embedder(Embedder(file: file, options: computing.options))
         }

@@ -8,6 +8,12 @@ import Testing
 
 @testable import Q3Convert
 
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
 struct ConverterTests {
     private let folder: TemporaryFolder
 
@@ -118,5 +124,63 @@ struct ConverterTests {
         let whole = try CheckpointTokenizer(folder: Fixture.path("checkpoints/tiny-reranker"), rowCount: 512)
         let parts = try CheckpointTokenizer(folder: Fixture.path("checkpoints/tiny-reranker-untied"), rowCount: 512)
         #expect(whole.tokens == parts.tokens && whole.types == parts.types && whole.merges == parts.merges)
+    }
+
+    /// The folder of a sequence classifier made of the tiny reranker: one row, yes less no.
+    private func classifier(in folder: TemporaryFolder, labels: String) throws -> String {
+        let path = folder.file("classifier")
+        try FileManager.default.copyItem(atPath: Fixture.path("checkpoints/tiny-reranker"), toPath: path)
+        var config = String(decoding: try folder.read("classifier/config.json"), as: UTF8.self)
+        config.replace("Qwen3ForCausalLM", with: "Qwen3ForSequenceClassification")
+        config.replace("\"hidden_act\"", with: "\(labels), \"hidden_act\"")
+        try folder.write("classifier/config.json", config.utf8)
+
+        let source = try convert("tiny-reranker")
+        let head = try #require(source.tensor(named: "cls.output.weight"))
+        let rows = unsafe Array(unsafe source.bytes(of: head).bindMemory(to: Float.self))
+        let row = zip(rows[..<(rows.count / 2)], rows[(rows.count / 2)...]).map { $0 - $1 }
+        let file = try Array(folder.read("classifier/model.safetensors"))
+        let headerCount = Int(unsafe file.withUnsafeBytes { unsafe $0.loadUnaligned(as: UInt64.self) })
+        let end = file.count - 8 - headerCount
+        var header = String(decoding: file[8..<8 + headerCount], as: UTF8.self)
+        while header.last == " " { header.removeLast() }
+        header.removeLast()
+        header +=
+            ",\"score.weight\":{\"dtype\":\"F32\",\"shape\":[1,\(row.count)],"
+            + "\"data_offsets\":[\(end),\(end + 4 * row.count)]}}"
+        var bytes = [UInt8](repeating: 0, count: 8)
+        bytes.store(UInt64(header.utf8.count), at: 0)
+        bytes += Array(header.utf8) + file[(8 + headerCount)...]
+        for value in row {
+            var four = [UInt8](repeating: 0, count: 4)
+            four.store(value.bitPattern, at: 0)
+            bytes += four
+        }
+        try folder.write("classifier/model.safetensors", bytes)
+        return path
+    }
+
+    @Test func `a sequence classifier with one logit becomes a reranker`() async throws {
+        let folder = try TemporaryFolder()
+        let path = try classifier(in: folder, labels: "\"id2label\": {\"0\": \"relevant\"}")
+        let output = folder.file("one.gguf")
+        _ = try Converter.convert(folder: path, to: output)
+        let file = try GGUFFile(path: output)
+        #expect(file.tensor(named: "cls.output.weight")?.shape == [64, 1])
+        #expect(try file.metadata.stringArray("qwen3.classifier.output_labels").makeStrings() == ["relevant"])
+        let pairs = [RerankPair(query: "a", document: "b"), RerankPair(query: "capital", document: "Beijing.")]
+        let one = try await Reranker(file: file).score(pairs)
+        let two = try await Reranker(file: convert("tiny-reranker")).score(pairs)
+        for (a, b) in zip(one, two) { #expect(abs(a.margin - b.margin) < 1e-4) }
+        #expect(throws: ConvertError.classifierIsNotCausal) {
+            try Converter.convert(folder: path, to: output, causal: true)
+        }
+    }
+
+    @Test func `a classifier of other things is refused`() throws {
+        let folder = try TemporaryFolder()
+        let labels = "\"id2label\": {\"0\": \"positive\", \"1\": \"negative\"}"
+        let path = try classifier(in: folder, labels: labels)
+        #expect(throws: ConvertError.self) { try Converter.convert(folder: path, to: folder.file("out.gguf")) }
     }
 }

@@ -76,6 +76,16 @@ struct FolderTests {
         ("config.json", "\"use_sliding_window\": false", "\"use_sliding_window\": true", "use_sliding_window is true"),
         ("config.json", "[\n    \"full_attention\"", "[\n    \"sliding_attention\"", "has sliding_attention"),
         ("config.json", "\"use_cache\": true", "\"is_causal\": false", "is_causal is false"),
+        (
+            "config.json", "\"use_cache\": true", "\"use_bidirectional_attention\": true",
+            "use_bidirectional_attention is set"
+        ),
+        ("config.json", "\"use_cache\": true", "\"logits_soft_cap\": 30.0", "logits_soft_cap is set"),
+        ("config.json", "\"use_cache\": true", "\"attention_multiplier\": 0.5", "attention_multiplier is set"),
+        ("config.json", "\"use_cache\": true", "\"num_experts\": 8", "num_experts is set"),
+        ("config.json", "\"use_cache\": true", "\"quantization_config\": {\"bits\": 4}", "quantization_config is set"),
+        ("config.json", "\"use_cache\": true", "\"auto_map\": {\"AutoModel\": \"m.M\"}", "auto_map names code"),
+        ("config.json", "\"Qwen3Model\"", "\"Qwen3BiModel\"", "architectures has Qwen3BiModel"),
         ("config.json", "\"hidden_size\": 64", "\"hidden_size\": 99999999999999999999999", "config.json: "),
         ("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "has no tensor layers.2."),
         ("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1", "layers.1."),
@@ -110,6 +120,19 @@ struct FolderTests {
         ("tokenizer.json", "\"id\": 486", "\"id\": 9223372036854775807", "has number 9223372036854775807"),
         ("tokenizer.json", "<|im_end|>", "<|im_over|>", "no token <|im_end|>"),
     ]
+
+    /// Notes, and switches that are off.
+    private static let harmless = [
+        "\"use_bidirectional_attention\": false", "\"auto_map\": {}", "\"quantization_config\": null",
+        "\"embedding_multiplier\": 1.0", "\"logit_scale\": 1", "\"unsloth_version\": \"2026.1\"",
+        "\"transformers_version\": \"5.0\"", "\"num_experts\": 0", "\"attention_bias_list\": []",
+        "\"torch_dtype\": \"bfloat16\"",
+    ]
+
+    @Test(arguments: harmless) func `settings that change nothing are accepted`(_ setting: String) throws {
+        try replace("\"use_cache\": true", with: setting, in: "config.json")
+        #expect(message() == "nothing was thrown")
+    }
 
     @Test(arguments: edits) func `errors say what is wrong`(
         _ name: String, _ old: String, _ new: String, _ wanted: String

@@ -28,6 +28,41 @@ import Testing
         ({ $0["tokenizer.chat_template.rerank"] = .string("x") }, .reranker),
         ({ $0["general.name"] = .string("zerank-2 ReRanker") }, .reranker),
         ({ $0["general.name"] = .string("Some EMBEDDING model") }, .embedding),
+        ({ $0["general.finetune"] = .string("Reranker") }, .reranker),
+        ({ $0["general.tags"] = .array(MetadataArray(["qwen3", "text-ranking"])) }, .reranker),
+        ({ $0["general.tags"] = .array(MetadataArray(["text-embeddings-inference", "conversational"])) }, .unstated),
+        (
+            { $0["general.tags"] = .array(MetadataArray(["text-embeddings-inference", "feature-extraction"])) },
+            .embedding
+        ),
+        ({ $0["general.base_model.0.name"] = .string("Qwen3 Reranker 4B") }, .reranker),
+        ({ $0["general.base_model.0.name"] = .string("Qwen3 Embedding 0.6B") }, .embedding),
+        (
+            {
+                $0["general.base_model.count"] = .uint32(2)
+                $0["general.base_model.1.name"] = .string("Qwen3 Reranker 4B")
+            }, .reranker
+        ),
+        ({ $0["general.base_model.count"] = .uint32(.max) }, .unstated),
+        // A model's own name comes before that of what it was made from.
+        (
+            {
+                $0["general.name"] = .string("My embedder")
+                $0["general.base_model.0.name"] = .string("Qwen3 Reranker 4B")
+            }, .embedding
+        ),
+        (
+            {
+                $0["qwen3.pooling_type"] = .uint32(3)
+                $0["general.base_model.0.name"] = .string("Qwen3 Reranker 4B")
+            }, .embedding
+        ),
+        (
+            {
+                $0["qwen3.pooling_type"] = .uint32(3)
+                $0["general.name"] = .string("Qwen3-Reranker")
+            }, .reranker
+        ),
         // What a converter writes on purpose comes before a name.
         (
             {
@@ -42,6 +77,41 @@ import Testing
         for key in ["qwen3.pooling_type", "general.name", "general.basename"] { copy[key] = nil }
         Self.signs[index].change(&copy)
         #expect(try ModelRole(of: copy.open()).kind == Self.signs[index].kind)
+    }
+
+    @Test func `the file's name tells when nothing in it does`() throws {
+        var copy = try ModelCopy(of: "tiny-embed-Q8_0")
+        for key in ["qwen3.pooling_type", "general.name", "general.basename"] { copy[key] = nil }
+        let folder = try TemporaryFolder()
+        for (name, kind) in [
+            ("my-Reranker.gguf", ModelRole.Kind.reranker), ("some_embedding.gguf", .embedding),
+            ("chat.gguf", .unstated),
+        ] {
+            try copy.write(to: folder.file(name))
+            #expect(try ModelRole(of: GGUFFile(path: folder.file(name))).kind == kind, "\(name)")
+        }
+    }
+
+    @Test func `a role that is asked for decides where only names speak`() throws {
+        var copy = try ModelCopy(of: "tiny-embed-Q8_0")
+        copy["qwen3.pooling_type"] = nil
+        copy["general.name"] = .string("a reranker by mistake")
+        var options = ModelOptions()
+        #expect(throws: EmbeddingError.self) { try Embedder(file: copy.open(), options: options) }
+        options.role = .embedding
+        #expect(try Embedder(file: copy.open(), options: options).role.evidence == "asked for as embedding")
+        copy["qwen3.pooling_type"] = .uint32(4)
+        #expect(throws: EmbeddingError.self) { try Embedder(file: copy.open(), options: options) }
+    }
+
+    /// A language model without a pooling is one with pooling "none" for its converter.
+    @Test func `a model without pooling embeds when that is asked for`() async throws {
+        var copy = try ModelCopy(of: "tiny-embed-Q8_0")
+        copy["qwen3.pooling_type"] = .uint32(0)
+        var options = ModelOptions()
+        options.role = .embedding
+        let embedding = try await Embedder(file: copy.open(), options: options).embed("a")
+        #expect(try await Embedder(file: Fixture.model("tiny-embed-Q8_0")).embed("a") == embedding)
     }
 
     @Test func rerankersAreRefused() throws {

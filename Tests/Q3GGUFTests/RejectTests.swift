@@ -101,7 +101,7 @@ struct Lie: Sendable, CustomTestStringConvertible {
         .pair("alignment 2^21", "badAlignment", alignment(1 << 21)),
         .pair("alignment 2^31", "badAlignment", alignment(1 << 31)),
         Lie("alignment twice", "duplicateKey") { $0.pairs += [alignment(32), alignment(32)] },
-        .pair("one of three parts", "splitUnsupported", .init("split.count", .uint16, encoded(UInt16(3)))),
+        .pair("one of three parts without its number", "missingKey", .init("split.count", .uint16, encoded(UInt16(3)))),
         .pair("parts as a string", "wrongType", .init("split.count", .string, encoded("3"))),
     ]
 

@@ -100,10 +100,25 @@ struct ConfigTests {
             ("qwen3.rope.dimension_count", [.uint32(16), .uint32(64), .uint32(0)]),
             ("qwen3.attention.sliding_window", [.uint32(4096)]),
             ("qwen3.expert_count", [.uint32(8)]),
+            ("qwen3.expert_used_count", [.uint32(2)]),
+            ("qwen3.rope.scaling.attn_factor", [.float32(2)]),
+            ("qwen3.attention.scale", [.float32(1), .float32(.nan)]),
+            ("qwen3.embedding_length_out", [.uint32(32)]),
             ("qwen3.attention.causal", [.bool(false)]),
+            ("qwen3.attention.sliding_window_pattern", [.uint32(6), .bool(true)]),
+            ("qwen3.logit_scale", [.float32(0.5)]),
+            ("qwen3.dense_2_feat_out", [.uint32(64)]),
         ]
         for (key, values) in variants {
-            for value in values { try expectBadValue(key, value) }
+            for value in values {
+                let error = try error(of: key, value) as? ModelError
+                guard case .unsupported(key, _, _) = error else {
+                    Issue.record("\(key) \(value): \(error as Any)")
+                    continue
+                }
+                let text = error?.description ?? ""
+                #expect(text.contains(key) && text.contains("not supported") && !text.contains("damaged"))
+            }
         }
     }
 
@@ -113,6 +128,9 @@ struct ConfigTests {
             ("qwen3.rope.scaling.type", .string("none")), ("qwen3.rope.scaling.factor", .float32(1)),
             ("qwen3.rope.scale_linear", .float32(1)), ("qwen3.rope.dimension_count", .uint32(32)),
             ("qwen3.attention.sliding_window", .uint32(0)), ("qwen3.expert_count", .uint32(0)),
+            ("qwen3.attention.scale", .float32(0)), ("qwen3.attention.scale", .float32(0.17677669)),
+            ("qwen3.embedding_length_out", .uint32(64)), ("qwen3.vocab_size", .uint32(506)),
+            ("qwen3.rope.scaling.original_context_length", .uint32(4096)), ("qwen3moe.expert_count", .uint32(8)),
             ("qwen3.attention.causal", .bool(true)), ("qwen3.context_length", .uint32(.max)),
             ("qwen3.context_length", .uint32(1)), ("general.name", .uint32(4)), ("unheard.of", .string("?")),
         ] as [(String, MetadataValue)])

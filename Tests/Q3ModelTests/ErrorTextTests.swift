@@ -6,6 +6,7 @@ import Testing
 struct ErrorTextTests {
     private static let errors: [(error: ModelError, word: String)] = [
         (.unsupportedArchitecture("llama"), "llama"), (.badValue(key: "k", value: "9", wanted: "1 to 8"), "1 to 8"),
+        (.unsupported(key: "k", value: "yarn", wanted: "none"), "k is yarn, which is not supported"),
         (.missingTensor("blk.0.attn_q.weight"), "blk.0.attn_q.weight"),
         (.badShape(tensor: "t", got: [1], wanted: [7]), "[7]"),
         (.unsupportedType(tensor: "t", type: .f64, wanted: "F32"), "F64"), (.unknownTensor("x.bias"), "x.bias"),

@@ -143,7 +143,7 @@ import Testing
             truncates: false
         ).ids
         let middle = Array(ids.dropFirst(prompt.prefix.count).dropLast(prompt.suffix.count))
-        #expect(try tokenizer.decode(middle) == "<Instruct>: \(text)\n<Query>: \(text)\n<Document>: \(text)")
+        #expect(try tokenizer.decode(middle) == "user\n<Instruct>: \(text)\n<Query>: \(text)\n<Document>: \(text)")
     }
 
     @Test(arguments: PromptStyle.allCases) func onlyTheDocumentIsCut(_ style: PromptStyle) throws {
@@ -152,7 +152,10 @@ import Testing
         let long = String(repeating: "a long document ", count: 5000)
         let pair = RerankPair(query: "q", document: long)
         let whole = try ids(pair, style).ids
-        let headCount = tokenizer.encode(style.middle(instruction: style.defaultInstruction, query: "q")).count
+        let filled = style.template.replacing("{instruction}", with: style.defaultInstruction)
+            .replacing("{query}", with: "q")
+        let user = filled.split(separator: "<|im_start|>")[1]
+        let headCount = tokenizer.encode(String(user.split(separator: "{document}")[0])).count
         let constantCount = prompt.prefix.count + prompt.suffix.count
         for limit in [constantCount + headCount + 1, 200, 1000, whole.count - 1] {
             let cut = try ids(pair, style, limit: limit, truncates: true)

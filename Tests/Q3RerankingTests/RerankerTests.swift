@@ -37,7 +37,7 @@ import Testing
         let reranker = try reranker(Fixture.model(model.name))
         #expect(reranker.headSource == model.head)
         let items = try Fixture.items(model.name, as: RerankItem.self)
-        for style in PromptStyle.allCases {
+        for style in [PromptStyle.card, .eval] {
             let mine = items.filter { $0.style == style.rawValue }
             let pairs = mine.map { RerankPair(query: $0.query, document: $0.document, instruction: $0.instruction) }
             let scores = try await reranker.score(pairs, options: RerankOptions(style: style))
@@ -109,6 +109,40 @@ import Testing
         let pair = RerankPair(query: "q", document: "d")
         let margin = try await reranker(Fixture.model("tiny-rerank-Q8_0")).score([pair])[0].margin
         #expect(try await swapped.score([pair])[0].margin == -margin)
+    }
+
+    /// What `Qwen3ForSequenceClassification` holds for such a model: the row of yes less that of no, whose logit is the
+    /// difference of the two that the reference gives.
+    @Test(arguments: [nil, ["LABEL_0"]])
+    func `a head with one logit gives the reference's scores`(_ labels: [String]?) async throws {
+        let two = try reranker(Fixture.model("tiny-rerank-Q8_0"))
+        let head = try RerankHead(model: two.model, tokenizer: two.tokenizer)
+        var copy = try ModelCopy(of: "tiny-rerank-Q8_0")
+        copy["qwen3.classifier.output_labels"] = labels.map { .array(MetadataArray($0)) }
+        copy.edit("cls.output.weight") { tensor in
+            tensor.reshape([head.yes.count, 1], .f32)
+            for (index, values) in zip(head.yes, head.no).enumerated() {
+                tensor.bytes.store((values.0 - values.1).bitPattern, at: 4 * index)
+            }
+        }
+        let one = try reranker(copy.open())
+        #expect(one.headSource == .logit)
+        let items = try Fixture.items("tiny-rerank-Q8_0", as: RerankItem.self).filter { $0.style == "card" }
+        let pairs = items.map { RerankPair(query: $0.query, document: $0.document, instruction: $0.instruction) }
+        let scores = try await one.score(pairs)
+        #expect(!items.isEmpty)
+        for (score, item) in zip(scores, items) { #expect(abs(Double(score.score) - item.pYes) <= 1e-5) }
+    }
+
+    /// Signs that contradict each other give one role, and the head of that role takes the model.
+    @Test func `a reranker with a pooling type for vectors is still one`() async throws {
+        var copy = try ModelCopy(of: "tiny-rerank-Q8_0")
+        copy["qwen3.pooling_type"] = .uint32(3)
+        let file = try copy.open()
+        #expect(try ModelRole(of: file).kind == .reranker)
+        let pair = RerankPair(query: "q", document: "d")
+        #expect(
+            try await reranker(file).score([pair]) == reranker(Fixture.model("tiny-rerank-Q8_0")).score([pair]))
     }
 
     @Test func headsThatCannotBeTrustedAreRefused() throws {

@@ -106,7 +106,7 @@ struct EmbeddingService: Sendable {
                 throw APIError(.empty, "`\(work.field)` cannot be empty")
             }
             return embedder.tokenizer.encode(
-                prompt.applied(to: text, takesInstructions: embedder.takesInstructions), parseSpecial: false,
+                prompt.applied(to: text, for: embedder), parseSpecial: false,
                 atLeast: count)
         case .tokens(let tokens):
             guard !tokens.isEmpty else { throw APIError(.empty, "`\(work.field)` cannot be empty") }
@@ -115,7 +115,7 @@ struct EmbeddingService: Sendable {
                 throw APIError(
                     .invalid, "token id \(tokens[place]) at place \(place) is outside the vocabulary of \(size)")
             }
-            let before = prompt.applied(to: "", takesInstructions: embedder.takesInstructions)
+            let before = prompt.applied(to: "", for: embedder)
             return before.isEmpty ? tokens : embedder.tokenizer.encode(before) + tokens
         }
     }

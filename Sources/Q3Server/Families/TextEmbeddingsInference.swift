@@ -287,7 +287,7 @@ private struct TextEmbeddingsInference: Sendable {
         var json = ByteBuffer(string: "[")
         var room = backend.options.queuedTokenLimit
         for (index, text) in body.inputs.texts.enumerated() {
-            let text = prompt?.applied(to: text, takesInstructions: served.takesInstructions) ?? text
+            let text = prompt?.applied(to: text, for: served.embedder) ?? text
             room -= try backend.tokens(text, of: served, field: "inputs", closing: closes, limit: room).count
             if index > 0 { json.writeString(",") }
             json.writeTokens(text, of: served, closes: closes)

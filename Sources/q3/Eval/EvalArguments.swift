@@ -47,7 +47,11 @@ struct EvalArguments: ParsableArguments {
     }
 
     func openEmbedder() throws -> Embedder {
-        try opening(model.model, copying: model.noMmap) { try Embedder(file: $0, options: model.options) }
+        let embedder = try opening(model.model, copying: model.noMmap) {
+            try Embedder(file: $0, options: model.options)
+        }
+        embedder.role.announce(use: .embedding, of: embedder.model)
+        return embedder
     }
 
     /// What names the data: the last part of its path, without an ending.

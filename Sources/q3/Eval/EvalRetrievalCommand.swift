@@ -46,8 +46,12 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
     @Option(help: "What counts as relevant, for the reranker. (default: the queries' instruction)")
     var rerankInstruct: String?
 
-    @Option(help: "card: the model card's prompt. eval: the prompt behind the published tables.")
-    var promptStyle: PromptStyle = .card
+    @Option(
+        help: """
+            model: the prompt that the file carries, or else the model card's. card: the model card's. eval: the prompt \
+            behind the published tables.
+            """)
+    var promptStyle: PromptStyle = .model
 
     func validate() throws {
         if topN < 1 { throw ValidationError("--top-n must be at least 1") }
@@ -62,15 +66,19 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
         let embedder = try arguments.openEmbedder()
         let judge = try reranker.map { path in
             try opening(path, copying: arguments.model.noMmap) {
-                try Reranker(file: $0, options: arguments.model.options)
+                try Reranker(file: $0, options: arguments.model.computing.rerankerOptions)
             }
         }
         let progress = RunProgress()
         var texts = try TextVectors(
             arguments, embedder: embedder, progress: progress, textCount: data.queries.count + data.documentIDs.count)
-        let instruction = try arguments.instruction(.retrieval(dataset: arguments.taskName(of: folder)), for: embedder)
+        let task = TaskInstruction.retrieval(dataset: arguments.taskName(of: folder))
+        let instruction = try arguments.instruction(task, for: embedder)
 
-        let queries = try await texts.vectors(of: data.queries.map(\.text), as: instruction) {
+        let queries = try await texts.vectors(
+            of: data.queries.map(\.text),
+            as: embedder.takesInstructions ? instruction : task  // then the model's own prompt, whatever the task
+        ) {
             data.queries[$0].name
         }
         let (corpus, documents) = try await embed(

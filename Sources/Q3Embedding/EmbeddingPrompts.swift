@@ -1,0 +1,44 @@
+// The prompts that a file brings along, as sentence-transformers names them.
+package import Q3GGUF
+package import Q3Model
+
+/// What a model puts before texts. sentence-transformers' `config_sentence_transformers.json` has these prompts by
+/// name; `q3 convert` stores them under `Qwen3Schema.Key.prompt`.
+package struct EmbeddingPrompts: Sendable, Equatable {
+    /// Before queries; nil means the instruction of Qwen3-Embedding, with the task of the call.
+    package let query: String?
+    /// Before documents; mostly empty.
+    package let document: String
+
+    /// The longest prompt, in bytes: room for a long instruction, and no second document.
+    private static let byteLimit = 1 << 14
+    /// Names that sentence-transformers looks up for documents, in this order.
+    private static let documentNames = ["document", "passage", "corpus"]
+
+    /// Throws `GGUFError` for prompts of another type, `ModelError` for one that is too long.
+    package init(of metadata: Metadata) throws {
+        func prompt(_ name: String) throws -> String? {
+            let key = Qwen3Schema.Key.prompt(name)
+            guard let text = try metadata.optionalString(key) else { return nil }
+            guard text.utf8.count <= Self.byteLimit else {
+                throw ModelError.badValue(
+                    key: key, value: "\(text.utf8.count) bytes long", wanted: "at most \(Self.byteLimit)")
+            }
+            return text
+        }
+        let query = try prompt("query")
+        self.query = query == Prompt.query().applied(to: "") ? nil : query
+        var document: String?
+        for name in Self.documentNames where document == nil { document = try prompt(name) }
+        self.document = document ?? ""
+    }
+
+    /// What a fingerprint covers: the templates of queries and, where there is one, of documents.
+    var fingerprintText: String {
+        (query ?? Prompt.queryTemplate) + (document.isEmpty ? "" : "\u{0}" + document)
+    }
+
+    /// How queries look, with their holes.
+    package var queryTemplate: String { query.map { $0 + "{text}" } ?? Prompt.queryTemplate }
+    package var documentTemplate: String { document + "{text}" }
+}
