@@ -85,11 +85,7 @@ struct ModelReport {
                 ("pooling", "last token, after the output norm, unit length"),
                 ("end of text", endOfText),
                 ("dimensions", "1 to \(config.hiddenSize)" + (prompts.query == nil ? ", trained from 32" : "")),
-                (
-                    "prompt",
-                    "documents \(JSONText.quoted(prompts.documentTemplate)), "
-                        + "queries \(JSONText.quoted(prompts.queryTemplate))"
-                ),
+                ("prompt", promptText),
             ]
         }
         if role.kind != .embedding {
@@ -112,6 +108,12 @@ struct ModelReport {
         return rows.map { key, value in
             key + String(repeating: " ", count: max(1, 15 - key.count)) + value + "\n"
         }.joined()
+    }
+
+    private var promptText: String {
+        func shown(_ template: String) -> String { template == "{text}" ? "as they are" : JSONText.quoted(template) }
+        let (documents, queries) = (shown(prompts.documentTemplate), shown(prompts.queryTemplate))
+        return documents == queries ? "documents and queries \(documents)" : "documents \(documents), queries \(queries)"
     }
 
     /// The prompt that a reranker is asked with where no other is chosen.
