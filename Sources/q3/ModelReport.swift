@@ -113,7 +113,8 @@ struct ModelReport {
     private var promptText: String {
         func shown(_ template: String) -> String { template == "{text}" ? "as they are" : JSONText.quoted(template) }
         let (documents, queries) = (shown(prompts.documentTemplate), shown(prompts.queryTemplate))
-        return documents == queries ? "documents and queries \(documents)" : "documents \(documents), queries \(queries)"
+        return documents == queries
+            ? "documents and queries \(documents)" : "documents \(documents), queries \(queries)"
     }
 
     /// The prompt that a reranker is asked with where no other is chosen.
