@@ -43,39 +43,21 @@ struct EmbedJob: Sendable {
     func run(
         _ texts: TextList, into rows: RowMemory, row: (Int) -> Int, outcomes: inout Outcomes, ticket: Ticket?
     ) async throws {
-        let total = (0..<texts.count).reduce(0) { $0 + Int64(texts.byteCount($1)) }
-        var done: Int64 = 0
-        ticket?.report(completed: 0, total: total)
-        for window in TextWindows(count: texts.count, byteCount: texts.byteCount) {
-            var (indices, contents): ([Int], [String]) = ([], [])
-            for index in window.items {
+        try await computeInWindows(
+            count: texts.count, byteCount: texts.byteCount, ticket: ticket,
+            input: { index throws(Fault) in try prefix + texts.text(index) },
+            compute: { try await embedder.results(for: $0, options: options, progress: $1) },
+            finish: { index, result throws(Fault) in
                 do throws(Fault) {
-                    contents.append(try prefix + texts.text(index))
-                    indices.append(index)
-                } catch {
-                    rows.clear(row(index))
-                    try outcomes.fail(row(index), error, what: "text")
-                }
-            }
-            let before = done
-            let results = try await embedder.results(for: contents, options: options) { progress in
-                let part = Double(window.byteCount) * progress.fraction
-                ticket?.report(completed: before + Int64(part), total: total)
-            }
-            for (index, result) in zip(indices, results) {
-                do throws(EmbeddingError) {
                     let embedding = try result.get()
                     try rows.write(embedding.vector, as: type, ranges: ranges, at: row(index))
                     outcomes.succeed(
                         row(index), tokenCount: embedding.tokenCount, isTruncated: embedding.isTruncated)
                 } catch {
                     rows.clear(row(index))
-                    try outcomes.fail(row(index), Fault(error), what: "text")
+                    try outcomes.fail(row(index), error, what: "text")
                 }
-            }
-            done += Int64(window.byteCount)
-            ticket?.report(completed: done, total: total)
-        }
+            })
     }
 }
 
@@ -111,9 +93,15 @@ struct EmbedJob: Sendable {
 
     func write(
         _ vector: [Float], as type: EmbeddingType, ranges: EmbeddingRanges?, at index: Int
-    ) throws(EmbeddingError) {
+    ) throws(Fault) {
         let row = unsafe row(index)
-        switch try type.encode(vector, ranges: ranges) {
+        let stored: EncodedVector
+        do throws(EmbeddingError) {
+            stored = try type.encode(vector, ranges: ranges)
+        } catch {
+            throw Fault(error)
+        }
+        switch stored {
         case .float32(let values): unsafe values.withUnsafeBytes { unsafe row.copyMemory(from: $0) }
         case .float16(let values): unsafe values.withUnsafeBytes { unsafe row.copyMemory(from: $0) }
         case .int8(let values): unsafe values.withUnsafeBytes { unsafe row.copyMemory(from: $0) }

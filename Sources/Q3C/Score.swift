@@ -42,39 +42,23 @@ private func score(
     func byteCount(_ index: Int) -> Int {
         documents.byteCount(index) + queries.byteCount(hasOneQuery ? 0 : index)
     }
-    let total = (0..<documents.count).reduce(0) { $0 + Int64(byteCount($1)) }
-    var done: Int64 = 0
-    ticket?.report(completed: 0, total: total)
-    for window in TextWindows(count: documents.count, byteCount: byteCount) {
-        var (indices, pairs): ([Int], [RerankPair]) = ([], [])
-        for index in window.items {
+    try await computeInWindows(
+        count: documents.count, byteCount: byteCount, ticket: ticket,
+        input: { index throws(Fault) in
+            let query = try queries.text(hasOneQuery ? 0 : index)
+            return RerankPair(query: query, document: try documents.text(index))
+        },
+        compute: { try await reranker.results(for: $0, options: options, progress: $1) },
+        finish: { index, result throws(Fault) in
             do throws(Fault) {
-                let query = try queries.text(hasOneQuery ? 0 : index)
-                pairs.append(RerankPair(query: query, document: try documents.text(index)))
-                indices.append(index)
-            } catch {
-                memory.write(score: .nan, margin: .nan, at: index)
-                try outcomes.fail(index, error, what: "pair")
-            }
-        }
-        let before = done
-        let results = try await reranker.results(for: pairs, options: options) { progress in
-            let part = Double(window.byteCount) * progress.fraction
-            ticket?.report(completed: before + Int64(part), total: total)
-        }
-        for (index, result) in zip(indices, results) {
-            do throws(RerankError) {
                 let score = try result.get()
                 memory.write(score: score.score, margin: score.margin, at: index)
                 outcomes.succeed(index, tokenCount: score.tokenCount, isTruncated: score.isTruncated)
             } catch {
                 memory.write(score: .nan, margin: .nan, at: index)
-                try outcomes.fail(index, Fault(error), what: "pair")
+                try outcomes.fail(index, error, what: "pair")
             }
-        }
-        done += Int64(window.byteCount)
-        ticket?.report(completed: done, total: total)
-    }
+        })
 }
 
 @c @implementation

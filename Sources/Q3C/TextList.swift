@@ -1,4 +1,4 @@
-// The texts of a call, wherever their bytes lie, and how they are taken in windows.
+// The texts of a call, wherever their bytes lie, and what became of them.
 import CQ3
 
 /// Texts in memory of the caller, which waits while they are read.
@@ -43,34 +43,6 @@ import CQ3
             throw Fault(status: q3_status(Q3_BAD_TEXT), message: "the text is not UTF-8")
         }
         return text
-    }
-}
-
-/// Parts of a call that are computed together: enough to keep the model's batches whole, little enough that a call of any
-/// size needs little memory beside its results.
-struct TextWindows: Sequence, IteratorProtocol {
-    private static let itemCount = 1024
-    private static let byteCount = 1 << 18
-
-    private let count: Int
-    private let byteCount: (Int) -> Int
-    private var next_ = 0
-
-    init(count: Int, byteCount: @escaping (Int) -> Int) {
-        self.count = count
-        self.byteCount = byteCount
-    }
-
-    /// The items of the next window and their bytes.
-    mutating func next() -> (items: Range<Int>, byteCount: Int)? {
-        guard next_ < count else { return nil }
-        let start = next_
-        var bytes = 0
-        while next_ < count, next_ - start < Self.itemCount, bytes < Self.byteCount {
-            bytes += byteCount(next_)
-            next_ += 1
-        }
-        return (start..<next_, bytes)
     }
 }
 
