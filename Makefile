@@ -50,7 +50,7 @@ test-python: setup
 
 # Program, library and licences without Swift beside them, from the objects of the release build.
 dist-files: build
-	swift build -c release --target Q3C
+	swift build -c release --product q3c $(if $(TRAITS),--disable-default-traits --traits $(TRAITS))
 	scripts/make-dist files
 
 # An archive for machines without Swift.

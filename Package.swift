@@ -35,6 +35,8 @@ let package = Package(
         .library(name: "Q3Server", targets: ["Q3Server", "Q3Embedding", "Q3Reranking"] + engine),
         // For the package in Benchmarks alone: it changes without notice.
         .library(name: "_Q3Kernels", targets: ["Q3Kernels"]),
+        // libq3, which scripts/link-static links once more with the Swift runtime inside: SwiftPM cannot.
+        .library(name: "q3c", type: .dynamic, targets: ["Q3C"]),
         .executable(name: "q3", targets: ["q3"]),
     ],
     traits: [
