@@ -50,5 +50,8 @@ CASES = [
     Case("Q8_0 reranker, 1 x 100 x 150", "rerank-Q8_0", "rerank", 3.5, rounds=2, tune=False),
     Case("Q4_K_M, 2048 tokens", "Q4_K_M", "tokens:2048", 3.0, rounds=3, tune=False),
     Case("Q4_K_M, 8192 tokens", "Q4_K_M", "tokens:8192", 2.5, rounds=2, tune=False),
+    Case("IQ3_S, 512 tokens", "IQ3_S", "tokens:512", rounds=3, tune=False),
+    Case("IQ2_XS, 512 tokens", "IQ2_XS", "tokens:512", rounds=3, tune=False),
+    Case("MXFP4, 512 tokens", "MXFP4", "tokens:512", rounds=3, tune=False),
     Case("Q4_K_M, 512 tokens, 1 thread", "Q4_K_M", "tokens:512", threads=1, rounds=3),
 ]

@@ -1,4 +1,4 @@
-"""The model files: a 0.6B shape with random weights and a vocabulary as large as Qwen3's, quantized by llama.cpp."""
+"""The model files: a 0.6B shape with random weights and a vocabulary as large as Qwen3's, quantized by llama.cpp where it can."""
 
 import ctypes
 import pathlib
@@ -18,6 +18,11 @@ QUANTIZED = {
     "Q8_0": llama.LLAMA_FTYPE_MOSTLY_Q8_0, "Q6_K": llama.LLAMA_FTYPE_MOSTLY_Q6_K,
     "Q5_K_M": llama.LLAMA_FTYPE_MOSTLY_Q5_K_M, "Q5_0": llama.LLAMA_FTYPE_MOSTLY_Q5_0,
     "Q4_K_M": llama.LLAMA_FTYPE_MOSTLY_Q4_K_M, "Q4_0": llama.LLAMA_FTYPE_MOSTLY_Q4_0,
+}
+# Types that llama.cpp makes only with an importance matrix or for mixtures of experts: our own files, with random codes.
+LOW_BITS = {
+    "IQ3_S": (Type.IQ3_S, FileType.MOSTLY_IQ3_S), "IQ2_XS": (Type.IQ2_XS, FileType.MOSTLY_IQ2_XS),
+    "MXFP4": (Type.MXFP4, FileType.MOSTLY_MXFP4_MOE),
 }
 
 
@@ -58,6 +63,11 @@ class Files:
                 recipe = model.Recipe(
                     f"peers-{name}", SHAPE, Type.F16, FileType.MOSTLY_F16,
                     head="cls" if name.startswith("rerank") else None, sharpness=1)
+                model.write(part, recipe, LargeVocabulary(), seed=11)
+            elif name in LOW_BITS:
+                kind, file_type = LOW_BITS[name]
+                recipe = model.Recipe(
+                    f"peers-{name}", SHAPE, kind, file_type, others={"token_embd": Type.Q8_0}, sharpness=1)
                 model.write(part, recipe, LargeVocabulary(), seed=11)
             else:
                 kind = name.removeprefix("rerank-")

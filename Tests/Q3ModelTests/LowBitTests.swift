@@ -1,6 +1,5 @@
 // Models of the types below 4 bits and of 4-bit floats, against what the reference computes from the same weights.
 
-import FoundationEssentials
 import Q3Model
 import TestSupport
 import Testing
@@ -11,10 +10,6 @@ struct LowBitTests {
         "IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_S", "IQ1_M", "TQ1_0", "TQ2_0", "MXFP4", "NVFP4",
     ]
 
-    private struct Golden: Decodable {
-        let items: [EmbeddingItem]
-    }
-
     /// Bounds of 1 - cosine over a model's texts, as in GoldenTests. Mixes with Q4_K have matrices that round activations to 8 bits.
     private func bounds(_ mix: String, _ precision: Precision) -> (median: Double, max: Double) {
         if precision == .exact { return (3e-12, 1e-10) }
@@ -23,8 +18,7 @@ struct LowBitTests {
 
     @Test(arguments: mixes, Precision.allCases)
     func `vectors of low-bit models match the reference`(_ mix: String, _ precision: Precision) async throws {
-        let data = try Data(contentsOf: URL(filePath: Fixture.path("tiny-embed-\(mix).json")))
-        let items = try JSONDecoder().decode(Golden.self, from: data).items
+        let items: [EmbeddingItem] = try Fixture.items("tiny-embed-\(mix)")
         #expect(items.count >= 3)
         var options = ModelOptions()
         options.precision = precision
