@@ -7,7 +7,7 @@ SHELL := /bin/bash
 FIXTURES := Tests/Fixtures
 C_SOURCES := $(shell find CShims Sources/CQ3System Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: setup build demo test test-clients test-python check lint sanitize fuzz clean dist-files dist wheel install
+.PHONY: setup build demo test test-clients test-python test-python-long check lint sanitize fuzz clean dist-files dist wheel install
 
 # OpenMP runs the kernels' threads on Linux; the probe links as the package will.
 setup:
@@ -49,6 +49,9 @@ test-clients: build
 # The library from C and Python; `Tests/EndToEnd/Python/run long` also takes the packages that people have, from PyPI.
 test-python: setup
 	Tests/EndToEnd/Python/run quick
+
+test-python-long: setup
+	Tests/EndToEnd/Python/run long
 
 # Program, library and licences without Swift beside them, from the objects of the release build.
 dist-files: build
