@@ -30,7 +30,7 @@ EXTRAS = {
     "mteb": ["mteb>=2"],
     "bertopic": ["bertopic>=0.16"],
     "llm": ["llm>=0.20"],
-    "spark": ["pyspark>=3.4", "pyarrow>=14", "pandas>=2"],
+    "spark": ["pyspark>=3.4", "pyarrow>=14", "pandas>=2.2"],
     "ray": ["ray[data]>=2.10", "pyarrow>=14"],
 }
 

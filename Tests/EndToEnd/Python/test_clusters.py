@@ -83,7 +83,7 @@ import signal, subprocess, threading, time
 def kill():
     time.sleep(6)
     for line in subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True).stdout.splitlines():
-        if "CoarseGrainedExecutorBackend" in line and "--executor-id 0" in line:
+        if "java" in line.split()[2] and "CoarseGrainedExecutorBackend" in line and "--executor-id 0" in line:
             os.kill(int(line.split()[0]), signal.SIGKILL)
             print("killed", flush=True)
             return
