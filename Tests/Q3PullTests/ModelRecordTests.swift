@@ -1,6 +1,7 @@
 // What is kept beside a downloaded file.
 import Q3Catalog
 import Q3Pull
+import Q3System
 import TestSupport
 import Testing
 
