@@ -7,7 +7,7 @@ SHELL := /bin/bash
 FIXTURES := Tests/Fixtures
 C_SOURCES := $(shell find CShims Sources/CQ3System Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: setup build demo test test-clients test-python test-python-long check lint sanitize fuzz clean dist-files dist wheel install
+.PHONY: setup build demo test test-clients test-python test-python-long check lint symbols docs sanitize fuzz clean dist-files dist wheel install
 
 # OpenMP runs the kernels' threads on Linux; the probe links as the package will.
 setup:
@@ -113,7 +113,22 @@ FUZZ_SECONDS ?= 60
 fuzz: setup
 	Tests/Fuzz/run $(FUZZ_SECONDS)
 
-check: lint test
+# Every public symbol has a doc comment, and an import brings along every type that it names. Reads the modules of a debug build.
+symbols:
+	swift build
+	scripts/check-symbols.py
+
+# The site of the libraries, static files for any web server: .build/docs.
+DOCUMENTED := Q3Embedding Q3Reranking Q3Server Q3Mini Q3Model Q3Tokenizer Q3GGUF
+
+docs: setup
+	rm -rf .build/docs
+	Q3_DOCS=1 swift package --allow-writing-to-directory .build/docs generate-documentation $(DOCUMENTED:%=--target %) \
+	    --enable-experimental-combined-documentation --disable-indexing --warnings-as-errors \
+	    --transform-for-static-hosting --output-path .build/docs
+	@echo "open .build/docs with a web server: python3 -m http.server --directory .build/docs, then /documentation"
+
+check: lint test symbols
 	swift build -c release 2>&1 | tee .build/release.log
 	@! grep -E 'warning:' .build/release.log || { echo "error: the release build has warnings" >&2; exit 1; }
 

@@ -199,3 +199,8 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// `make docs` alone needs the plugin, so nothing else fetches it.
+if Context.environment["Q3_DOCS"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
+}

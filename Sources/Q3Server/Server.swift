@@ -32,9 +32,8 @@ public struct Server: Service {
     private let registry: PrometheusRegistry
     private let onListening: @Sendable (_ port: Int?) async -> Void
 
-    /// - Parameters:
-    ///   - registry: What `/metrics` shows; give it to swift-metrics as well for what other libraries report.
-    ///   - onListening: Gets the port, which the system chooses if it was given as 0; nil for a socket file.
+    /// `registry` is what `/metrics` shows; give it to swift-metrics as well for what other libraries report. `onListening`
+    /// gets the port, which the system chooses if it was given as 0; nil for a socket file.
     public init(
         models: [ServedModel], options: ServerOptions = ServerOptions(),
         registry: PrometheusRegistry = Server.makeRegistry(), logger: Logger,

@@ -4,8 +4,8 @@ extension Tokenizer {
     /// The text of a sequence of tokens, with U+FFFD for bytes that are not UTF-8, as a cut-off sequence can have
     /// them.
     ///
-    /// - Parameter skipSpecial: Whether to leave out control tokens such as `<|im_end|>`; `<think>` and its like stay.
-    /// - Throws: `TokenizerError.unknownID`.
+    /// `skipSpecial` leaves out control tokens such as `<|im_end|>`; `<think>` and its like stay. Throws
+    /// `TokenizerError.unknownID`.
     public func decode(_ ids: [Int32], skipSpecial: Bool = false) throws(TokenizerError) -> String {
         String(decoding: try decodeBytes(ids, skipSpecial: skipSpecial), as: UTF8.self)
     }

@@ -27,8 +27,8 @@ public final class Tokenizer: Sendable {
 
     /// Reads and checks the whole tokenizer.
     ///
-    /// - Throws: `TokenizerError` for a tokenizer of another kind or a damaged one, `GGUFError` for metadata that is
-    ///   missing or has another type.
+    /// Throws `TokenizerError` for a tokenizer of another kind or a damaged one, `GGUFError` for metadata that is missing or
+    /// has another type.
     public init(metadata: Metadata) throws {
         let model = try metadata.string(TokenizerKey.model)
         guard model == "gpt2" else { throw TokenizerError.unsupportedModel(model) }
@@ -61,9 +61,8 @@ public final class Tokenizer: Sendable {
 
     /// The tokens of a text; nothing is added before or behind them.
     ///
-    /// - Parameter parseSpecial: Whether added tokens such as `<|im_end|>` in the text become those tokens, the leftmost
-    ///   and longest first. Without it they are text like any other, so that text from outside cannot carry control
-    ///   tokens.
+    /// With `parseSpecial` added tokens such as `<|im_end|>` in the text become those tokens, the leftmost and longest first.
+    /// Without it they are text like any other, so that text from outside cannot carry control tokens.
     public func encode(_ text: String, parseSpecial: Bool = false) -> [Int32] {
         encode(text, parseSpecial: parseSpecial, atLeast: .max)
     }
