@@ -13,6 +13,7 @@ public struct EmbeddingOptions: Sendable, Equatable {
     /// Leave this off for text that others wrote.
     public var parsesSpecialTokens: Bool
 
+    /// Options; each has a default.
     public init(dimensions: Int? = nil, truncates: Bool = false, parsesSpecialTokens: Bool = false) {
         self.dimensions = dimensions
         self.truncates = truncates
@@ -30,7 +31,9 @@ public struct EmbeddingOptions: Sendable, Equatable {
 /// A text's vector is the same to the bit alone, in any batch, in any order and with any number of threads. An empty
 /// text is the lone `<|endoftext|>`, as in the reference.
 public final class Embedder: Sendable {
+    /// The checkpoint that computes.
     public let model: Qwen3Model
+    /// The vocabulary of the file.
     public let tokenizer: Tokenizer
     /// What the file was made for.
     public let role: ModelRole

@@ -1,6 +1,6 @@
 // The prompts that a file brings along, as sentence-transformers names them.
 package import Q3GGUF
-package import Q3Model
+import Q3Model
 
 /// What a model puts before texts. sentence-transformers' `config_sentence_transformers.json` has these prompts by
 /// name; `q3 convert` stores them under `Qwen3Schema.Key.prompt`.

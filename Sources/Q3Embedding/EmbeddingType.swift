@@ -2,6 +2,7 @@
 
 /// How the values of a vector are stored.
 public enum EmbeddingType: String, Sendable, CaseIterable, Codable {
+    /// Numbers as computed.
     case f32
     /// IEEE half precision, rounded to nearest even.
     case f16
@@ -64,10 +65,13 @@ public enum EmbeddingType: String, Sendable, CaseIterable, Codable {
 
 /// A vector in the type it is stored in.
 public enum EncodedVector: Sendable, Equatable {
+    /// Numbers as computed.
     case float32([Float])
     /// Bit patterns of IEEE half precision.
     case float16([UInt16])
+    /// Numbers in -128...127, or packed bits.
     case int8([Int8])
+    /// Numbers in 0...255, or packed bits.
     case uint8([UInt8])
 
     /// The elements as they lie in a file, little endian.
@@ -91,6 +95,7 @@ public struct EmbeddingRanges: Sendable, Equatable, Codable {
     public private(set) var minimum: [Float]
     /// [dimensions]
     public private(set) var maximum: [Float]
+    /// Dimensions that the ranges are of.
     public var dimensions: Int { minimum.count }
 
     /// The ranges of the given vectors, [vectors, dimensions]; nil without any vector.
@@ -110,6 +115,7 @@ public struct EmbeddingRanges: Sendable, Equatable, Codable {
         }
     }
 
+    /// Ranges that were kept. Throws `EmbeddingError.sizeMismatch` where there are not as many minimums as maximums.
     public init(minimum: [Float], maximum: [Float]) throws(EmbeddingError) {
         guard minimum.count == maximum.count else {
             throw .sizeMismatch(expected: minimum.count, got: maximum.count)

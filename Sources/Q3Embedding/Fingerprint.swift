@@ -14,6 +14,7 @@ import Q3Tokenizer
 /// Computing it reads the whole file once, at the speed of memory when the file is cached. It tells models apart; it
 /// does not protect against a file that was made to collide.
 public struct Fingerprint: Sendable, Hashable, LosslessStringConvertible {
+    /// The 64 bits; `description` has them as 16 hexadecimal digits.
     public let value: UInt64
 
     /// To be raised with any change that gives another vector for the same text, beyond rounding.

@@ -11,9 +11,12 @@
 public struct TopK: Sendable {
     /// A score and what it belongs to.
     public struct Hit: Sendable, Equatable, Codable {
+        /// What the score belongs to.
         public let index: Int
+        /// The score.
         public let score: Float
 
+        /// A hit.
         public init(index: Int, score: Float) {
             self.index = index
             self.score = score
@@ -30,6 +33,7 @@ public struct TopK: Sendable {
     /// A heap with the worst hit first.
     private var heap: [Hit] = []
 
+    /// An empty list of the `limit` best.
     public init(_ limit: Int) { self.limit = limit }
 
     /// The hits so far, best first.

@@ -4,22 +4,31 @@ public import Q3GGUF
 
 /// Errors of loading and running a model. Texts from the file are escaped by `GGUFError`'s rules before they are shown.
 public enum ModelError: Error, Sendable, Equatable {
+    /// `general.architecture` is not "qwen3".
     case unsupportedArchitecture(String)
     /// A number that no Qwen3 model can have.
     case badValue(key: String, value: String, wanted: String)
     /// A variant of the architecture that is not implemented: better no vector than a wrong one.
     case unsupported(key: String, value: String, wanted: String)
+    /// A tensor that every Qwen3 model has is not there.
     case missingTensor(String)
     /// Shapes with the fastest axis first, as in the file.
     case badShape(tensor: String, got: [Int], wanted: [Int])
+    /// A type that no kernel reads, or not in this place.
     case unsupportedType(tensor: String, type: TensorType, wanted: String)
     /// A tensor that a plain Qwen3 model does not have, so leaving it out would change the results.
     case unknownTensor(String)
+    /// A NaN or an infinity among the weights of a norm or a head.
     case nonFiniteWeight(tensor: String, index: Int)
+    /// A list without tokens.
     case emptyInput(index: Int)
+    /// An id outside the vocabulary.
     case tokenOutOfRange(index: Int, token: Int32, vocabularySize: Int)
+    /// More tokens than the context has positions.
     case inputTooLong(index: Int, tokenCount: Int, limit: Int)
+    /// The system has not enough memory for a pass.
     case outOfMemory(byteCount: Int)
+    /// Not 1 to `ModelOptions.threadLimit` threads.
     case badThreadCount(Int)
     /// The system lets fewer threads run at once than are asked for.
     case cannotStartThreads(wanted: Int, got: Int)

@@ -4,12 +4,17 @@ import Q3System
 
 /// What a GGUF file was made for, and what in the file says so.
 public struct ModelRole: Sendable, Equatable {
+    /// What a model can be for.
     public enum Kind: String, Sendable {
-        case embedding, reranker
+        /// Made for vectors.
+        case embedding
+        /// Made for scores.
+        case reranker
         /// A causal language model that says neither; both heads accept it.
         case unstated
     }
 
+    /// What it was made for.
     public let kind: Kind
     /// The key, tensor or name that decided, ready for a message.
     public let evidence: String

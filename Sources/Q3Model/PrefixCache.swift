@@ -6,6 +6,7 @@ import Q3Kernels
 public struct PrefixCacheUse: Sendable, Equatable {
     /// Token lists that were looked up, and those that found a prefix.
     public internal(set) var lookups = 0
+    /// Lookups that found a prefix.
     public internal(set) var hits = 0
     /// Tokens that did not have to be computed.
     public internal(set) var reusedTokens = 0

@@ -10,6 +10,7 @@ public struct Progress: Sendable, Equatable {
     /// far.
     public var total: Int
 
+    /// Progress at a number of tokens.
     public init(completed: Int, total: Int) {
         self.completed = completed
         self.total = total

@@ -6,12 +6,15 @@ import Q3System
 
 /// The sizes and constants of one Qwen3 checkpoint, read from the file's metadata and checked.
 public struct Qwen3Config: Sendable, Equatable {
+    /// Transformer layers.
     public let layerCount: Int
+    /// Width of the residual stream, which is the length of a full vector.
     public let hiddenSize: Int
     /// Query heads.
     public let heads: Int
     /// Key and value heads; each serves heads / kvHeads query heads.
     public let kvHeads: Int
+    /// Width of a head.
     public let headDim: Int
     /// Inner width of the feed-forward network.
     public let ffnSize: Int
@@ -19,7 +22,9 @@ public struct Qwen3Config: Sendable, Equatable {
     public let vocabularySize: Int
     /// Most tokens of a text: the positions that the checkpoint was made for, but at most `contextLimit`.
     public let contextLength: Int
+    /// Base of the rotations.
     public let ropeTheta: Float
+    /// Added to the mean square in norms.
     public let rmsNormEpsilon: Float
 
     /// Three times the longest context of any Qwen3 embedding or reranker checkpoint: no memory is sized by what a file

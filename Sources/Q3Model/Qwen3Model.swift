@@ -15,10 +15,12 @@ public enum Precision: String, Sendable, CaseIterable {
     case exact
 }
 
+/// How a model computes. Results have the same bits whatever the options are, except for `precision`.
 public struct ModelOptions: Sendable {
     /// Most threads that make sense to ask for.
     public static let threadLimit = Team.threadLimit
 
+    /// How activations are rounded before they meet quantized weights.
     public var precision = Precision.fast
     /// What to take a file for whose keys do not say what it was made for; nil goes by its names. A file that says
     /// otherwise by a pooling type, a classifier or the like is still refused.
@@ -33,6 +35,7 @@ public struct ModelOptions: Sendable {
     /// A 0.6B model takes 224 KiB for a token, the 4B and 8B 288 KiB. Results are the same bits either way.
     public var prefixCacheBytes = 0
 
+    /// The defaults: fast, a thread for each processor, no cache.
     public init() {}
 }
 
@@ -41,8 +44,11 @@ public struct ModelOptions: Sendable {
 /// A text's hidden state has the same bits alone, in any batch, in any order, with any number of threads and with
 /// prefix sharing on or off.
 public final class Qwen3Model: Sendable {
+    /// The file that the weights are read from.
     public let file: GGUFFile
+    /// Sizes and constants.
     public let config: Qwen3Config
+    /// What the model was opened with.
     public let options: ModelOptions
     private let layerByteCount: Int
     private let executor: Confined<Executor>

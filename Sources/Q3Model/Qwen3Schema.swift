@@ -1,6 +1,6 @@
 // What Qwen3 files call things: metadata keys, and tensors with their names, shapes and kinds. Stated here only.
 
-package import Q3GGUF
+import Q3GGUF
 
 /// The names in a Qwen3 GGUF file and in the Hugging Face checkpoint that it is made from.
 package enum Qwen3Schema {

@@ -1,5 +1,5 @@
 // How a model is downloaded.
-public import Q3Catalog
+import Q3Catalog
 public import Q3System
 
 public struct PullOptions: Sendable {

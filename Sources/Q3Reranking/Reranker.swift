@@ -5,12 +5,14 @@ public import Q3Tokenizer
 
 /// What to do with the pairs of one call.
 public struct RerankOptions: Sendable, Equatable {
+    /// How query and document are put to the model.
     public var style: PromptStyle
     /// What counts as relevant, in a sentence; nil takes the style's default.
     public var instruction: String?
     /// Whether a document too long for the context loses its end; otherwise it is an error.
     public var truncates: Bool
 
+    /// Options; each has a default.
     public init(style: PromptStyle = .model, instruction: String? = nil, truncates: Bool = false) {
         self.style = style
         self.instruction = instruction
@@ -20,11 +22,14 @@ public struct RerankOptions: Sendable, Equatable {
 
 /// A document to judge for a query.
 public struct RerankPair: Sendable, Equatable {
+    /// What is looked for.
     public var query: String
+    /// What may answer it.
     public var document: String
     /// This pair's own instruction; nil takes the call's.
     public var instruction: String?
 
+    /// A pair, with an instruction of its own if there is one.
     public init(query: String, document: String, instruction: String? = nil) {
         self.query = query
         self.document = document
@@ -61,7 +66,9 @@ public struct RerankScore: Sendable, Equatable {
 ///
 /// Texts cannot change the prompt: whatever looks like a control token in them is read as plain letters.
 public final class Reranker: Sendable {
+    /// The checkpoint that computes.
     public let model: Qwen3Model
+    /// The vocabulary of the file.
     public let tokenizer: Tokenizer
     /// Where the answer is read from.
     public var headSource: RerankHeadSource { head.source }

@@ -8,22 +8,29 @@ import Q3Tokenizer
 
 /// A model and the name that clients call it by.
 public struct ServedModel: Sendable {
+    /// What computes answers.
     public enum Head: Sendable {
+        /// Gives vectors.
         case embedder(Embedder)
+        /// Gives scores.
         case reranker(Reranker)
     }
 
+    /// The name that clients call it by.
     public let name: String
+    /// What computes answers.
     public let head: Head
     /// When the file was written, in seconds since 1970.
     public let created: Int
 
+    /// A model that is open.
     public init(name: String, head: Head, created: Int) {
         self.name = name
         self.head = head
         self.created = created
     }
 
+    /// The checkpoint under either head.
     public var model: Qwen3Model {
         switch head {
         case .embedder(let embedder): embedder.model

@@ -10,6 +10,7 @@ public import ServiceLifecycle
 public enum ServerError: Error, Sendable, Equatable {
     /// The system's error number.
     case cannotListen(place: String, errno: CInt)
+    /// A host name that has no address.
     case unknownHost(String)
     /// Another server answers on the socket file, or the file is not a socket.
     case socketFileInUse(path: String)

@@ -6,7 +6,9 @@ import HummingbirdCore
 public struct ServerOptions: Sendable {
     /// Where to listen.
     public enum Address: Sendable, Equatable {
+        /// A TCP port of a host's address; port 0 lets the system choose.
         case host(String, port: Int)
+        /// A Unix socket, for its owner alone.
         case unixSocket(path: String)
 
         var description: String {
@@ -19,15 +21,19 @@ public struct ServerOptions: Sendable {
 
     /// PEM files of a certificate chain and its key.
     public struct TLSFiles: Sendable, Equatable {
+        /// The path of the chain, the server's own certificate first.
         public var certificates: String
+        /// The path of its private key.
         public var key: String
 
+        /// Paths of PEM files.
         public init(certificates: String, key: String) {
             self.certificates = certificates
             self.key = key
         }
     }
 
+    /// Where to listen.
     public var address = Address.host("127.0.0.1", port: 8080)
     /// Keys of which a client must give one; none lets everybody in.
     public var apiKeys: [String] = []
@@ -53,10 +59,13 @@ public struct ServerOptions: Sendable {
     /// Connections at once.
     public var connectionLimit = 4096
 
-    /// Time for a request's header, for a quiet connection, for a whole body, and for the answer.
+    /// Time for a request's header to arrive.
     public var headerTimeout = Duration.seconds(10)
+    /// Time that a connection may be quiet.
     public var idleTimeout = Duration.seconds(60)
+    /// Time for a whole body to arrive.
     public var bodyTimeout = Duration.seconds(30)
+    /// Time for the answer.
     public var requestTimeout = Duration.seconds(600)
     /// How long requests may take to finish once the server is asked to end.
     public var shutdownTimeout = Duration.seconds(20)
@@ -68,6 +77,7 @@ public struct ServerOptions: Sendable {
     /// Whether `document` in the results of a reranking is a string instead of an object with a `text`.
     public var documentsAsStrings = false
 
+    /// The defaults, which `q3 serve` has too.
     public init() {}
 }
 

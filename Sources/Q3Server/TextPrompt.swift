@@ -4,6 +4,7 @@ import Q3Embedding
 
 /// What is put before a text.
 public enum TextPrompt: Sendable, Equatable {
+    /// Nothing.
     case document
     /// A query for a task; nil is web search, the task of the model card.
     case query(task: String?)

@@ -10,9 +10,12 @@ import Synchronization
 public final class PrometheusRegistry: MetricsFactory {
     /// What a metric counts, and the upper bounds of its buckets if it is a histogram.
     public struct Description: Sendable {
+        /// One line for people.
         public var help: String
+        /// Upper bounds, in rising order.
         public var buckets: [Double]
 
+        /// A description, with bounds for seconds by default.
         public init(help: String, buckets: [Double] = Description.seconds) {
             self.help = help
             self.buckets = buckets
@@ -25,7 +28,7 @@ public final class PrometheusRegistry: MetricsFactory {
     private let descriptions: [String: Description]
     private let series = Mutex<[String: [String: Series]]>([:])
 
-    /// - Parameter descriptions: By the names of metrics. Those without one get no help text.
+    /// `descriptions` are by the names of metrics. Those without one get no help text.
     public init(descriptions: [String: Description] = [:]) {
         self.descriptions = descriptions
     }
@@ -58,35 +61,44 @@ public final class PrometheusRegistry: MetricsFactory {
         }
     }
 
+    /// A counter of whole numbers.
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         series(label, dimensions, .counter)
     }
 
+    /// A counter of any numbers.
     public func makeFloatingPointCounter(
         label: String, dimensions: [(String, String)]
     ) -> any FloatingPointCounterHandler {
         series(label, dimensions, .counter)
     }
 
+    /// A gauge.
     public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         series(label, dimensions, .gauge)
     }
 
+    /// A histogram, or a gauge without aggregation.
     public func makeRecorder(
         label: String, dimensions: [(String, String)], aggregate: Bool
     ) -> any RecorderHandler {
         series(label, dimensions, aggregate ? .histogram : .gauge)
     }
 
+    /// A histogram in seconds.
     public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         series(label, dimensions, .histogram)
     }
 
-    // Series live as long as the registry.
+    /// Does nothing: series live as long as the registry.
     public func destroyCounter(_: any CounterHandler) {}
+    /// Does nothing: series live as long as the registry.
     public func destroyFloatingPointCounter(_: any FloatingPointCounterHandler) {}
+    /// Does nothing: series live as long as the registry.
     public func destroyMeter(_: any MeterHandler) {}
+    /// Does nothing: series live as long as the registry.
     public func destroyRecorder(_: any RecorderHandler) {}
+    /// Does nothing: series live as long as the registry.
     public func destroyTimer(_: any TimerHandler) {}
 }
 
