@@ -23,7 +23,7 @@ struct FuzzTests {
     }
 
     @Test(arguments: FuzzTarget.allCases)
-    func corpusRuns(_ target: FuzzTarget) throws {
+    func `corpus runs`(_ target: FuzzTarget) throws {
         let inputs = try Self.inputs(of: target)
         #expect(!inputs.isEmpty)
         let scratch = try ScratchFile()
@@ -32,7 +32,7 @@ struct FuzzTests {
 
     /// Seeded, so that a failure comes back: bytes set to edge values, taken out, put in, and swapped between inputs.
     @Test(arguments: FuzzTarget.allCases)
-    func mutationsRun(_ target: FuzzTarget) throws {
+    func `mutations run`(_ target: FuzzTarget) throws {
         let inputs = try Self.inputs(of: target).map(\.bytes)
         let scratch = try ScratchFile()
         var random = SeededGenerator(seed: 1)

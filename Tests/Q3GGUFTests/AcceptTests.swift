@@ -26,13 +26,13 @@ import Testing
         Lie("padding behind the last tensor", "") { $0.data += [UInt8](repeating: 0, count: 20) },
     ]
 
-    @Test(arguments: changes) func accepts(_ change: Lie) throws {
+    @Test(arguments: changes) func `files that keep the rules are accepted`(_ change: Lie) throws {
         var file = RawFile.tiny
         change.change(&file)
         #expect(try errorOfOpening(file.bytes) == nil)
     }
 
-    @Test func tinyFileReadsAsBuilt() throws {
+    @Test func `tiny file reads as built`() throws {
         let file = try openFile(RawFile.tiny.bytes)
         let headerByteCount = RawFile.tiny.headerBytes.count
         let dataStart = (headerByteCount + 31) / 32 * 32
@@ -46,7 +46,7 @@ import Testing
         #expect(unsafe Array(file.bytes(of: last)) == Array(128..<140))
     }
 
-    @Test func stringArrayVisitsBytesInOrder() throws {
+    @Test func `string array visits bytes in order`() throws {
         let tokens = try openFile(RawFile.tiny.bytes).metadata.stringArray("tokenizer.ggml.tokens")
         #expect(tokens.count == 3)
         var seen: [String] = []
@@ -57,7 +57,7 @@ import Testing
         #expect(StringArray(["x", ""]).makeStrings() == ["x", ""])
     }
 
-    @Test func stringArrayPassesErrorsOn() throws {
+    @Test func `string array passes errors on`() throws {
         struct Stop: Error, Equatable { let index: Int }
         let tokens = try openFile(RawFile.tiny.bytes).metadata.stringArray("tokenizer.ggml.tokens")
         #expect(throws: Stop(index: 1)) {
@@ -83,7 +83,7 @@ import Testing
         (.uint16(7), nil, "wrongType"), (.float32(7), nil, "wrongType"), (.string("7"), nil, "wrongType"),
     ]
 
-    @Test(arguments: integers.indices) func uint32TakesOtherIntegersThatFit(_ index: Int) throws {
+    @Test(arguments: integers.indices) func `uint32 takes other integers that fit`(_ index: Int) throws {
         let (value, wanted, caseName) = Self.integers[index]
         let metadata = try metadata(value)
         do throws(GGUFError) {
@@ -109,7 +109,7 @@ import Testing
         .array(MetadataArray([Int32(1)])), .array(MetadataArray([UInt32(1)])), .float64(1),
     ]
 
-    @Test(arguments: getters.indices) func gettersRefuseOtherTypes(_ index: Int) throws {
+    @Test(arguments: getters.indices) func `getters refuse other types`(_ index: Int) throws {
         let (type, get) = Self.getters[index]
         for value in Self.values {
             let metadata = try metadata(value)
@@ -124,7 +124,7 @@ import Testing
         #expect(try !get(openFile(RawFile.tiny.bytes).metadata))
     }
 
-    @Test func absentKeys() throws {
+    @Test func `an absent key is nil or an error`() throws {
         let metadata = try openFile(RawFile.tiny.bytes).metadata
         let missing = GGUFError.missingKey(Self.key)
         #expect(metadata.value(Self.key) == nil)
@@ -136,7 +136,7 @@ import Testing
         #expect(throws: missing) { try metadata.int32Array(Self.key) }
     }
 
-    @Test func textThatIsNotUTF8() throws {
+    @Test func `text that is not UTF-8 is an error or is repaired`() throws {
         var file = RawFile.tiny
         file.setPair("general.architecture", 8, encoded(UInt64(2)) + [0x61, 0xFF])
         let metadata = try openFile(file.bytes).metadata

@@ -6,7 +6,7 @@ import Testing
 @testable import Q3GGUF
 
 @Suite struct DamageTests {
-    @Test func cutAtEveryByte() throws {
+    @Test func `a file cut at any byte is refused`() throws {
         let scratch = try ScratchFile()
         let bytes = RawFile.tiny.bytes
         for count in 0..<bytes.count {
@@ -17,7 +17,7 @@ import Testing
         #expect(try errorOfOpening(bytes) == nil)
     }
 
-    @Test func truncationNamesTheByte() throws {
+    @Test func `a truncated file is named by its byte`() throws {
         let header = RawFile.tiny.headerBytes
         #expect(
             try errorOfOpening(Array(header.dropLast(3)))
@@ -27,7 +27,7 @@ import Testing
                 == .truncated(what: "the version", at: 4, wanted: 4, available: 2))
     }
 
-    @Test func everyBitOfTheHeaderFlipped() throws {
+    @Test func `a header with any bit flipped is refused or read`() throws {
         let scratch = try ScratchFile()
         let bytes = RawFile.tiny.bytes
         var refused = 0
@@ -40,7 +40,7 @@ import Testing
     }
 
     /// A hundred thousand in all.
-    @Test(arguments: UInt64(1)...20) func randomMutations(_ seed: UInt64) throws {
+    @Test(arguments: UInt64(1)...20) func `random changes never end the process`(_ seed: UInt64) throws {
         let scratch = try ScratchFile()
         var random = SeededGenerator(seed: seed)
         let edges: [UInt8] = [0, 1, 0x7F, 0x80, 0xFF]
@@ -72,7 +72,7 @@ import Testing
         ([0], .unknown), (Array("GGUx".utf8), .unknown), (Array("0000000GGUF".utf8), .unknown),
     ]
 
-    @Test(arguments: foreignFiles.indices) func foreignFilesGetAHint(_ index: Int) throws {
+    @Test(arguments: foreignFiles.indices) func `foreign files get a hint`(_ index: Int) throws {
         let (bytes, format) = Self.foreignFiles[index]
         #expect(try errorOfOpening(bytes) == .notGGUF(format))
     }

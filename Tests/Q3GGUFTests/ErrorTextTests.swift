@@ -13,11 +13,11 @@ import Testing
         (String(repeating: "x", count: 10_000_000), String(repeating: "x", count: 256) + "…"),
     ]
 
-    @Test(arguments: escapes.indices) func escapedForTerminal(_ index: Int) {
+    @Test(arguments: escapes.indices) func `text is escaped for a terminal`(_ index: Int) {
         #expect(Self.escapes[index].text.escapedForTerminal == Self.escapes[index].wanted)
     }
 
-    @Test func stringsFromTheFileAreEscaped() throws {
+    @Test func `strings from the file are escaped`() throws {
         var file = RawFile.tiny
         file.pairs[0].key = Array("\u{1B}]0;title\u{7}".utf8)
         file.pairs[0].type = 99
@@ -27,7 +27,7 @@ import Testing
                 + "the file is damaged or newer than this program")
     }
 
-    @Test func cutFileSaysWhatToDo() throws {
+    @Test func `cut file says what to do`() throws {
         let bytes = RawFile.tiny.bytes.dropLast()
         let description = try #require(try errorOfOpening(Array(bytes))).description
         #expect(
@@ -62,12 +62,12 @@ import Testing
         ]
     }()
 
-    @Test(arguments: errors) func everyMessageIsOneLine(_ error: GGUFError) {
+    @Test(arguments: errors) func `every message is one line`(_ error: GGUFError) {
         let isPrintable = error.description.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
         #expect(isPrintable && error.description.count > 10)
     }
 
-    @Test func checkedSizes() {
+    @Test func `sizes that do not fit are nil`() {
         #expect(Int.max.checkedAdding(1) == nil)
         #expect((Int.max / 2 + 1).checkedMultiplied(by: 2) == nil)
         #expect(Int.max.checkedRoundedUp(to: 32) == nil)

@@ -9,7 +9,7 @@ import Testing
 
 @Suite struct LifetimeTests {
     /// Runs in a process of its own, where no other test opens files.
-    @Test func thousandLoadsLeakNothing() async {
+    @Test func `a thousand loads leak nothing`() async {
         await #expect(processExitsWith: .success) {
             let folder = try TemporaryFolder()
             let good = try folder.write("good.gguf", RawFile.tiny.bytes)
@@ -34,7 +34,7 @@ import Testing
     }
 
     /// 4 M empty strings in 32 MiB of holes: the view costs nothing per string.
-    @Test func hugeArraysCostNoMemory() async {
+    @Test func `huge arrays cost no memory`() async {
         await #expect(processExitsWith: .success) {
             let folder = try TemporaryFolder()
             let count = 1 << 22
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func stringArrayKeepsTheMap() throws {
+    @Test func `string array keeps the map`() throws {
         let tokens = try { try openFile(RawFile.tiny.bytes).metadata.stringArray("tokenizer.ggml.tokens") }()
         #expect(tokens.makeStrings() == ["a", "", "Ġb"])
     }
@@ -77,7 +77,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: changes.indices) func changesAreNoticed(_ index: Int) throws {
+    @Test(arguments: changes.indices) func `changes are noticed`(_ index: Int) throws {
         let folder = try TemporaryFolder()
         let path = try folder.write(RawFile.tiny.bytes)
         let file = try GGUFFile(path: path)
@@ -86,7 +86,7 @@ import Testing
         #expect(throws: GGUFError.changed(path: path)) { try file.checkUnchanged() }
     }
 
-    @Test func replacedOrDeletedFilesStayWhole() throws {
+    @Test func `replaced or deleted files stay whole`() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write(RawFile.tiny.bytes)
         let file = try GGUFFile(path: path)
@@ -105,7 +105,7 @@ import Testing
     @Test(
         arguments: ["folder", "fifo", "/dev/zero", "/dev/random", "socket", "missing", "link to nothing"],
         [false, true])
-    func onlyRegularFiles(_ kind: String, _ copying: Bool) throws {
+    func `only regular files are opened`(_ kind: String, _ copying: Bool) throws {
         let folder = try TemporaryFolder()
         let path = kind.hasPrefix("/dev") ? kind : "\(folder.path)/x"
         switch kind {
@@ -145,7 +145,7 @@ import Testing
     }
 
     /// Root may read everything, so there the file opens.
-    @Test func withoutPermission() throws {
+    @Test func `a file without permission is an error`() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write(RawFile.tiny.bytes)
         #expect(unsafe chmod(path, 0) == 0)

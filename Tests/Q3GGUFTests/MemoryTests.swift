@@ -13,7 +13,7 @@ import Testing
         return unsafe UnsafeRawBufferPointer(rebasing: memory[shift...])
     }
 
-    @Test(arguments: [0, 1, 2, 31]) func aFileInMemoryReadsLikeTheOneOnDisk(shift: Int) throws {
+    @Test(arguments: [0, 1, 2, 31]) func `a file in memory reads like the one on disk`(shift: Int) throws {
         let mapped = try Fixture.model("tiny-embed-Q8_0")
         let bytes = try [UInt8](Data(contentsOf: URL(filePath: Fixture.path("tiny-embed-Q8_0.gguf"))))
         let file = try unsafe GGUFFile(immortal: immortal(bytes, shift: shift), name: "tiny (in memory)")
@@ -40,7 +40,7 @@ import Testing
     }
 
     /// The same errors as for a file, and no byte behind the end is read.
-    @Test func damagedBytesAreRefused() throws {
+    @Test func `damaged bytes are refused`() throws {
         let bytes = RawFile.tiny.bytes
         #expect(throws: GGUFError.empty(path: "none")) {
             try unsafe GGUFFile(immortal: UnsafeRawBufferPointer(start: nil, count: 0), name: "none")

@@ -62,7 +62,7 @@ struct Lie: Sendable, CustomTestStringConvertible {
         },
     ]
 
-    @Test(arguments: headers) func header(_ lie: Lie) throws { try check(lie) }
+    @Test(arguments: headers) func `a damaged header is refused`(_ lie: Lie) throws { try check(lie) }
 
     // MARK: - Metadata
 
@@ -109,7 +109,7 @@ struct Lie: Sendable, CustomTestStringConvertible {
         .init("general.alignment", .uint32, encoded(value))
     }
 
-    @Test(arguments: pairs) func pair(_ lie: Lie) throws { try check(lie) }
+    @Test(arguments: pairs) func `a damaged metadata pair is refused`(_ lie: Lie) throws { try check(lie) }
 
     // MARK: - Tensor table
 
@@ -167,10 +167,10 @@ struct Lie: Sendable, CustomTestStringConvertible {
         Lie("no data", "outOfFile") { $0.data = [] },
     ]
 
-    @Test(arguments: tensors) func tensor(_ lie: Lie) throws { try check(lie) }
+    @Test(arguments: tensors) func `a damaged tensor entry is refused`(_ lie: Lie) throws { try check(lie) }
 
     /// Ids between the known ones were removed from the format.
-    @Test(arguments: UInt32(0)...64) func tensorTypeIds(_ id: UInt32) throws {
+    @Test(arguments: UInt32(0)...64) func `tensor types have the ids of the format`(_ id: UInt32) throws {
         var file = RawFile.tiny
         file.rows = [RawFile.Row("t", [256], .f32, offset: 0)]
         file.rows[0].type = id

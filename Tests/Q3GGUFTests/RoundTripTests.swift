@@ -27,7 +27,7 @@ import Testing
         return "\(array.elementType) \(array.count) \(bytes)"
     }
 
-    @Test func everyValueType() throws {
+    @Test func `every type of value comes back`() throws {
         let folder = try TemporaryFolder()
         var writer = GGUFWriter()
         for (key, value) in Self.values { writer.set(key, to: value) }
@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test(arguments: [UInt32(1), 8, 32, 4096, 1 << 20])
-    func tensorsAtEveryAlignment(_ alignment: UInt32) throws {
+    func `tensors come back at every alignment`(_ alignment: UInt32) throws {
         let folder = try TemporaryFolder()
         let path = "\(folder.path)/tensors.gguf"
         let tensors: [(name: String, shape: [Int], type: TensorType, bytes: [UInt8])] = [
@@ -74,7 +74,7 @@ import Testing
         #expect(file.tensor(named: "four") == nil)
     }
 
-    @Test func streamedTensorsComeInOrderedChunks() throws {
+    @Test func `streamed tensors come in ordered chunks`() throws {
         let folder = try TemporaryFolder()
         let path = "\(folder.path)/streamed.gguf"
         let count = 3 << 18 | 5  // a little over three chunks of 1 MiB
@@ -98,7 +98,7 @@ import Testing
 
     /// A random file per seed: written, read, and its metadata written again to an equal file.
     @Test(arguments: UInt64(1)...20)
-    func randomFiles(_ seed: UInt64) throws {
+    func `random files come back`(_ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let folder = try TemporaryFolder()
         var writer = GGUFWriter()

@@ -9,7 +9,7 @@ import Testing
 
 @Suite struct SizeTests {
     /// Each in a process of its own that ends if it asks for more than 64 MiB of memory.
-    @Test func countsAreRefusedBeforeAnythingIsAllocated() async {
+    @Test func `counts are refused before anything is allocated`() async {
         await #expect(processExitsWith: .success) {
             let scratch = try ScratchFile()
             limitMemory(toMore: 64 << 20)
@@ -34,7 +34,7 @@ import Testing
     }
 
     /// Holes of 256 MiB: strings nobody asked for, numbers, and a string longer than any in use.
-    @Test func hugeValuesAreSkippedInPlace() async {
+    @Test func `huge values are skipped in place`() async {
         await #expect(processExitsWith: .success) {
             let folder = try TemporaryFolder()
             let size = 256 << 20
@@ -60,7 +60,7 @@ import Testing
     }
 
     /// Arrays in arrays are refused at the first, whatever their depth: nothing recurses.
-    @Test(arguments: [1, 10, 1_000_000]) func nestedArrays(_ depth: Int) throws {
+    @Test(arguments: [1, 10, 1_000_000]) func `arrays of arrays are refused at any depth`(_ depth: Int) throws {
         let level = encoded(ValueType.array.rawValue) + encoded(UInt64(1))
         var value: [UInt8] = []
         value.reserveCapacity(level.count * (depth + 1))
@@ -70,7 +70,7 @@ import Testing
         #expect(try errorOfOpening(file.bytes)?.caseName == "nestedArray")
     }
 
-    @Test(arguments: 0...20) func everyPowerOfTwoIsAnAlignment(_ exponent: Int) throws {
+    @Test(arguments: 0...20) func `every power of two is an alignment`(_ exponent: Int) throws {
         var file = RawFile.tiny
         file.alignment = 1 << exponent
         file.pairs.append(.init("general.alignment", .uint32, encoded(UInt32(1) << UInt32(exponent))))

@@ -20,14 +20,14 @@ import Testing
     ]
 
     @Test(arguments: layouts)
-    func blockLayout(_ row: (id: UInt32, name: String, items: Int, bytes: Int)) throws {
+    func `blocks have the sizes of the format`(_ row: (id: UInt32, name: String, items: Int, bytes: Int)) throws {
         let type = try #require(TensorType(rawValue: row.id))
         #expect(type.name == row.name)
         #expect(type.itemsPerBlock == row.items)
         #expect(type.bytesPerBlock == row.bytes)
     }
 
-    @Test func tableIsComplete() {
+    @Test func `the table of types is complete`() {
         #expect(TensorType.allCases.map(\.rawValue) == Self.layouts.map(\.id))
     }
 }

@@ -33,7 +33,7 @@ import Testing
     ]
 
     @Test(arguments: refusals.indices)
-    func refuses(_ index: Int) throws {
+    func `faulty metadata and tensors are not written`(_ index: Int) throws {
         let folder = try TemporaryFolder()
         var writer = GGUFWriter()
         writer.addTensor("t", shape: [1], type: .i8, bytes: [0])
@@ -43,7 +43,7 @@ import Testing
         #expect(try folder.names().isEmpty)
     }
 
-    @Test func aKeySetAgainKeepsItsPlace() throws {
+    @Test func `a key set again keeps its place`() throws {
         let folder = try TemporaryFolder()
         var writer = GGUFWriter()
         writer.set("a", to: .uint32(1))
@@ -55,7 +55,7 @@ import Testing
         #expect(try metadata.uint32("a") == 3)
     }
 
-    @Test func replacesTheOldFileOnlyWhenDone() throws {
+    @Test func `an old file is replaced only when the new one is done`() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write(RawFile.tiny.bytes)
         let old = try GGUFFile(path: path)
@@ -69,14 +69,14 @@ import Testing
         try old.checkUnchanged()
     }
 
-    @Test func failedRenameLeavesNothing() throws {
+    @Test func `failed rename leaves nothing`() throws {
         let folder = try TemporaryFolder()
         try FileManager.default.createDirectory(atPath: "\(folder.path)/taken", withIntermediateDirectories: false)
         #expect(throws: GGUFError.self) { try GGUFWriter().write(to: "\(folder.path)/taken") }
         #expect(try folder.names() == ["taken"])
     }
 
-    @Test func missingFolder() throws {
+    @Test func `a missing folder is an error`() throws {
         let folder = try TemporaryFolder()
         let error = #expect(throws: GGUFError.self) { try GGUFWriter().write(to: "\(folder.path)/no/x.gguf") }
         #expect(error?.description == "cannot write \(folder.path)/no/x.gguf: No such file or directory")

@@ -23,7 +23,9 @@ import Testing
         ),
     ]
 
-    @Test(arguments: vectors.indices, [false, true]) func examples(_ index: Int, _ instructions: Bool) {
+    @Test(arguments: vectors.indices, [false, true]) func `messages of NIST have the published hashes`(
+        _ index: Int, _ instructions: Bool
+    ) {
         let (message, digest) = Self.vectors[index]
         for pieceLength in [message.count, 1, 55, 64, 65, 1000]
         where pieceLength > 0 && message.count / pieceLength < 20_000 {
@@ -38,7 +40,7 @@ import Testing
     }
 
     /// Every length around the ends of blocks, where the padding changes its shape.
-    @Test func bothFormsAgree() {
+    @Test func `both forms agree at every length around a block`() {
         for length in 0...200 {
             let message = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ length) }
             let digests = [false, true].map { instructions in

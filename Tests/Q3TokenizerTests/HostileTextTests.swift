@@ -28,7 +28,7 @@ import Testing
         ]
         private static let stepsPerByte = 80
 
-        @Test func stepsGrowWithTheText() async {
+        @Test func `steps grow with the text`() async {
             await #expect(processExitsWith: .success) {
                 let tokenizer = try Fixture.tokenizer.get()
                 for unit in Self.units {
@@ -50,7 +50,7 @@ import Testing
         }
 
         /// Merges that double: a long piece is merged again and again as a whole.
-        @Test func stepsOfDoublingMerges() async {
+        @Test func `steps of doubling merges`() async {
             await #expect(processExitsWith: .success) {
                 let merges = (0..<9).map { level in
                     let half = String(repeating: "a", count: 1 << level)
@@ -67,7 +67,7 @@ import Testing
         }
 
         /// The first tokens of a text cost what they cost, however much text follows.
-        @Test func theRestOfACutTextIsNotEncoded() async {
+        @Test func `the rest of a cut text is not encoded`() async {
             await #expect(processExitsWith: .success) {
                 let tokenizer = try Fixture.tokenizer.get()
                 let text = String(repeating: "some words, 12 ", count: 20_000)
@@ -81,7 +81,7 @@ import Testing
         }
 
         /// Tokens that would all fall into one place of a table whose hash is known in advance.
-        @Test func tokensMadeToCollide() async {
+        @Test func `tokens made to collide`() async {
             await #expect(processExitsWith: .success) {
                 let factor: UInt64 = 0x9E37_79B9_7F4A_7C15
                 var inverse = factor
@@ -103,7 +103,7 @@ import Testing
         }
     #endif
 
-    @Test func theFirstTokensAreThoseOfTheWholeText() throws {
+    @Test func `the first tokens are those of the whole text`() throws {
         let tokenizer = try Fixture.tokenizer.get()
         for golden in try Fixture.lines("tokenizer.jsonl", as: GoldenText.self) {
             for count in [0, 1, 3, 10, golden.ids.count] {
@@ -114,7 +114,9 @@ import Testing
     }
 
     /// Ten million characters on a stack of 256 KiB: one piece, as many pieces, one segment of marks, all of them NFC's.
-    @Test(arguments: ["a", " ", "\n", "1", "\u{301}", "\u{1100}\u{1161}"]) func aSmallStackIsEnough(_ unit: String)
+    @Test(arguments: ["a", " ", "\n", "1", "\u{301}", "\u{1100}\u{1161}"]) func `a small stack is enough`(
+        _ unit: String
+    )
         throws
     {
         let tokenizer = try Fixture.tokenizer.get()
@@ -128,7 +130,7 @@ import Testing
         #expect(isWhole.withLock { $0 })
     }
 
-    @Test func sixtyFourThreadsGetTheSameIDs() throws {
+    @Test func `sixty four threads get the same IDs`() throws {
         let tokenizer = try HandMadeTokenizers.fresh()
         let texts = try Fixture.lines("tokenizer.jsonl", as: GoldenText.self)
         let rightCount = Atomic(0)
@@ -140,7 +142,7 @@ import Testing
 
     #if os(Linux)
         /// Nothing is remembered but a bit for each token.
-        @Test func distinctWordsLeaveNothing() async {
+        @Test func `distinct words leave nothing`() async {
             await #expect(processExitsWith: .success) {
                 func kilobytes() throws -> Int {
                     let status = String(
@@ -165,7 +167,7 @@ import Testing
     #endif
 
     /// A hundred thousand random texts come back from their tokens as they are in NFC.
-    @Test func randomTextsComeBack() throws {
+    @Test func `random texts come back`() throws {
         let tokenizer = try Fixture.tokenizer.get()
         var random = SeededGenerator(seed: 20)
         let ranges: [ClosedRange<UInt32>] = [
