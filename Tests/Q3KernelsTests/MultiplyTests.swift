@@ -110,6 +110,9 @@ struct MultiplyTests {
         case .f32: bytes.store(Float.nan.bitPattern, at: block)
         case .bf16: bytes.store(0x7FC0 as UInt16, at: block)
         case .f16: bytes.store(0x7E00 as UInt16, at: block)
+        case .mxfp4: bytes[block] = 0xFF  // 2^127, which all codes but the least multiply to infinity
+        case .nvfp4: return  // every block of it is finite
+        case .iq1_M: bytes.storeInTopNibbles(0x7E00, at: block + 48)
         default: bytes.store(0x7E00 as UInt16, at: block + kind.type.scaleOffsets[0])
         }
         let weights = Weights(kind, bytes: bytes, rows: 16)

@@ -78,7 +78,7 @@ extension TensorType {
 
 extension [UInt8] {
     /// A 16-bit value in the top nibbles of four little-endian words, the lowest nibble first: where IQ1_M has its scale.
-    fileprivate mutating func storeInTopNibbles(_ value: UInt16, at offset: Int) {
+    mutating func storeInTopNibbles(_ value: UInt16, at offset: Int) {
         for index in 0..<4 {
             let top = offset + 2 * index + 1
             self[top] = self[top] & 15 | UInt8(truncatingIfNeeded: value >> (4 * index) & 15) << 4
