@@ -36,7 +36,7 @@ struct InfoCommand: ParsableCommand {
     }
 
     func run() throws {
-        let report = try opening(model.model) { file in
+        let report = try opening(model.model) { file -> String in
             let qwen: Qwen3Model
             do {
                 qwen = try Qwen3Model(file: file, options: model.options)
