@@ -7,7 +7,7 @@ SHELL := /bin/bash
 FIXTURES := Tests/Fixtures
 C_SOURCES := $(shell find CShims Sources/CQ3System Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: setup build demo test test-clients test-python test-python-long check lint symbols docs sanitize fuzz clean dist-files dist wheel install
+.PHONY: setup build demo test test-clients test-index test-python test-python-long test-resume check lint symbols docs sanitize fuzz clean dist-files dist wheel install
 
 # OpenMP runs the kernels' threads on Linux; the probe links as the package will.
 setup:
@@ -22,7 +22,13 @@ build: setup
 
 demo: build
 	@q3="$$(swift build -c release --show-bin-path)/q3"; \
+	index="$$(mktemp -d)"; trap 'rm -rf "$$index"' EXIT; \
 	set -x; \
+	"$$q3" index create "$$index/q3.q3i"; \
+	"$$q3" index add "$$index/q3.q3i" . --glob '*.md' --glob 'Sources/**' --context q3; \
+	"$$q3" search "what happens to a text that is too long" --index "$$index/q3.q3i" --top-n 3; \
+	"$$q3" search "threads and barriers" --index "$$index/q3.q3i" --where 'path:Sources/**' --top-n 3; \
+	"$$q3" search "how fast is it" --index "$$index/q3.q3i" --where 'path:**/*.md' --group --top-n 3; \
 	"$$q3" search "how do I get a wine stain out" --input Benchmarks/general/corpus.jsonl --top-n 3; \
 	"$$q3" eval retrieval Benchmarks/general; \
 	"$$q3" search "draw diagrams of a network" --input Benchmarks/packages/corpus.jsonl --truncate --top-n 5; \
@@ -76,6 +82,21 @@ wheel: dist-files
 	PATH="$$PWD/.build/wheel-venv/bin:$$PATH" auditwheel -q repair -w .build/dist .build/wheel/*.whl
 	@ls .build/dist/*.whl
 
+# An index from outside: read by Python and NumPy, and killed at random moments, KILLS times. Needs numpy; mcp, faiss-cpu and
+# sqlite-vec where they are there.
+KILLS ?= 200
+
+test-index: build
+	q3="$$(swift build -c release --show-bin-path)/q3"; \
+	python3 Tests/EndToEnd/Index/read_test.py "$$q3"; \
+	python3 Tests/EndToEnd/Index/hostile.py "$$q3"; \
+	if python3 -c 'import mcp' 2>/dev/null; then python3 Tests/EndToEnd/Index/mcp_test.py "$$q3"; fi; \
+	python3 Tests/EndToEnd/Index/crash.py "$$q3" $(KILLS)
+
+# Jobs of q3 embed --resume that are killed a hundred times, run out of disk or get another input.
+test-resume: build
+	Tests/EndToEnd/Resume/resume_test.py "$$(swift build -c release --show-bin-path)/q3"
+
 # In a reader of files no arithmetic may wrap unseen, nothing may be forced, and nothing may end the process.
 UNCHECKED := &[+*-]|try!|as!|fatalError|precondition|assert\(|[])[:alnum:]]!([^=]|$$)
 
@@ -94,7 +115,7 @@ lint:
 #   of Swift and of inference.
 UNDEFINED := -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=all -Xcc -fno-sanitize=null,object-size,pointer-overflow
 READERS := Q3GGUFTests|Q3TokenizerTests|Q3KernelsTests|FuzzTests.*corpus runs|PartsTests
-SHARED := Q3TokenizerTests.GoldenTests|Q3ModelTests.InputTests|concurrent callers|companyDoesNotMatter|LifetimeTests
+SHARED := Q3TokenizerTests.GoldenTests|Q3ModelTests.InputTests|concurrent callers|company does not matter|LifetimeTests
 
 sanitize: setup
 	Tests/CShims/run $(CROSS)

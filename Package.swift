@@ -32,6 +32,7 @@ let package = Package(
         .library(name: "Q3Reranking", targets: ["Q3Reranking"] + engine),
         .library(name: "Q3GGUF", targets: ["Q3GGUF"]),
         .library(name: "Q3Mini", targets: ["Q3Mini", "Q3Embedding"] + engine),
+        .library(name: "Q3Index", targets: ["Q3Index", "Q3Embedding", "Q3Reranking"] + engine),
         .library(name: "Q3Server", targets: ["Q3Server", "Q3Embedding", "Q3Reranking"] + engine),
         // For the package in Benchmarks alone: it changes without notice.
         .library(name: "_Q3Kernels", targets: ["Q3Kernels"]),
@@ -51,7 +52,8 @@ let package = Package(
         .trait(
             name: "Pull",
             description: "q3 pull, with AsyncHTTPClient and BoringSSL; without it none of that is compiled."),
-        .default(enabledTraits: ["Mini", "OpenMP", "Server", "Pull"]),
+        .trait(name: "Index", description: "q3 index and search of an index, with the system's SQLite."),
+        .default(enabledTraits: ["Index", "Mini", "OpenMP", "Server", "Pull"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -97,6 +99,17 @@ let package = Package(
         .target(name: "Q3Mini", dependencies: ["CMini", "Q3Embedding", "Q3GGUF", "Q3Model"], swiftSettings: swift),
         .target(
             name: "Q3Reranking", dependencies: ["Q3GGUF", "Q3Model", "Q3System", "Q3Tokenizer"], swiftSettings: swift),
+        .systemLibrary(name: "CSQLite"),
+        .target(
+            name: "Q3Index",
+            dependencies: [
+                "CSQLite", "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3System", "Q3Tokenizer",
+            ], swiftSettings: swift,
+            // The archive, so that a machine that runs q3 needs no SQLite.
+            linkerSettings: [
+                .linkedLibrary(":libsqlite3.a", .when(platforms: [.linux])),
+                .linkedLibrary("sqlite3", .when(platforms: [.macOS, .iOS])),
+            ]),
         .target(name: "CPages", path: "Sources/CPages", exclude: ["ui.html", "docs.html", "openapi.json"]),
         .target(
             name: "Q3Server",
@@ -111,7 +124,8 @@ let package = Package(
                 server("NIOHTTPTypesHTTP1", "swift-nio-extras"), server("NIOHTTPTypes", "swift-nio-extras"),
                 server("ServiceLifecycle", "swift-service-lifecycle"), server("Tracing", "swift-distributed-tracing"),
             ], swiftSettings: swift),
-        .target(name: "Q3Input", dependencies: ["Q3System"], swiftSettings: swift),
+        .systemLibrary(name: "CZlib"),
+        .target(name: "Q3Input", dependencies: ["CZlib", "Q3System"], swiftSettings: swift),
         .target(name: "Q3Eval", dependencies: ["Q3Embedding", "Q3System"], swiftSettings: swift),
         .target(name: "CCatalog"),  // models.txt, as bytes in the program
         .target(name: "Q3Catalog", dependencies: ["CCatalog", "Q3GGUF", "Q3System"], swiftSettings: swift),
@@ -135,6 +149,7 @@ let package = Package(
             dependencies: [
                 "Q3Catalog", "Q3Convert", "Q3Embedding", "Q3Eval", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model",
                 "Q3Pull", "Q3Reranking", "Q3Server", "Q3System", "Q3Tokenizer",
+                .target(name: "Q3Index", condition: .when(traits: ["Index"])),
                 .target(name: "Q3Mini", condition: .when(traits: ["Mini"])),
                 server("Logging", "swift-log"), server("Metrics", "swift-metrics"),
                 server("ServiceLifecycle", "swift-service-lifecycle"),
@@ -188,6 +203,13 @@ let package = Package(
                 "q3", "Q3GGUF", "Q3Input", "Q3Server", "Q3System", "TestSupport", server("Logging", "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
+        .testTarget(
+            name: "Q3IndexTests",
+            dependencies: [
+                "CSQLite", "Q3Embedding", "Q3GGUF", "Q3Index", "Q3Mini", "Q3Reranking", "Q3System", "Q3Tokenizer",
+                "TestSupport",
+            ],
+            swiftSettings: swift),
         .testTarget(name: "Q3EvalTests", dependencies: ["Q3Embedding", "Q3Eval", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "Q3System", "TestSupport"],

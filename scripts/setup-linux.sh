@@ -1,23 +1,29 @@
 #!/usr/bin/env bash
-# Installs the OpenMP runtime that q3 links on Linux, if it is not there yet.
+# Installs what q3 links on Linux, if it is not there yet: the OpenMP runtime, zlib to read gzip, and
+# SQLite for indexes.
 set -euo pipefail
 
-links_openmp() {
-    echo 'int main(void) { return 0; }' | clang -x c - -lomp5 -o /dev/null 2>/dev/null
+links() {
+    printf '#include <%s>\nint main(void) { return 0; }' "$1" | clang -x c - "-l$2" -o /dev/null 2>/dev/null
 }
-
-links_openmp && exit 0
+packages=()
+links stddef.h omp5 || packages+=(libomp-dev)
+links zlib.h z || packages+=(zlib1g-dev)
+links sqlite3.h :libsqlite3.a || packages+=(libsqlite3-dev)
+[ "${#packages[@]}" -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
-    echo "error: install the development package of LLVM's OpenMP runtime (libomp)," >&2
-    echo "or build without it, on one thread: swift build --disable-default-traits" >&2
+    echo "error: install the development packages of LLVM's OpenMP runtime (libomp), of zlib and of SQLite 3;" >&2
+    echo "without OpenMP q3 runs on one thread: swift build --disable-default-traits" >&2
     exit 1
 fi
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || { echo "error: run as root once: apt-get install libomp-dev" >&2; exit 1; }
+    command -v sudo >/dev/null || { echo "error: run as root once: apt-get install ${packages[*]}" >&2; exit 1; }
     as_root=(sudo)
 fi
 "${as_root[@]}" apt-get update -q
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends libomp-dev
-links_openmp || { echo "error: libomp-dev is installed, but -lomp5 does not link" >&2; exit 1; }
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${packages[@]}"
+links stddef.h omp5 || { echo "error: libomp-dev is installed, but -lomp5 does not link" >&2; exit 1; }
+links zlib.h z || { echo "error: zlib1g-dev is installed, but -lz does not link" >&2; exit 1; }
+links sqlite3.h :libsqlite3.a || { echo "error: libsqlite3-dev is installed, but -l:libsqlite3.a does not link" >&2; exit 1; }

@@ -195,6 +195,19 @@ void q3_norm_rope_heads(q3_team team, float *x, size_t tokens, size_t heads, siz
                         const int32_t *positions, const float *cos, const float *sin);
 void q3_attend_all(q3_team team, q3_attention a, const q3_query *queries, size_t count, const float *q, float *out);
 
+/* === Scan of an index === */
+
+/* out[r] = Σ rows[r · cols + k] · query[k] for rows 0..<count. cols is a multiple of 64 and at most 2^16, rows lie at a multiple of
+ * 64 bytes, and no value is -128. */
+void q3_scan_rows(q3_isa isa, const int8_t *rows, size_t count, size_t cols, const int8_t *query, int32_t *out);
+
+/* === CRC-32C === */
+
+/* The checksum of what `crc` is the checksum of, 0 for nothing, followed by these bytes. */
+uint32_t q3_crc32c(uint32_t crc, const void *bytes, size_t count);
+/* The same without instructions for it. */
+uint32_t q3_crc32c_scalar(uint32_t crc, const void *bytes, size_t count);
+
 /* === Ceilings of this machine === */
 
 /* The instructions that bound products of a family; NULL where none are measured. */

@@ -51,10 +51,35 @@ public struct Catalog: Sendable {
         return try Catalog(unsafe String(decoding: bytes, as: UTF8.self), path: "models.txt")
     }
 
-    /// The entry of that name, in any case of letters.
+    /// The entry of that name or of that file's name, with or without ".gguf" and in any case of letters.
     public func entry(named name: String) -> CatalogEntry? {
+        let name = Self.withoutEnding(name)
+        return entries.first { $0.name == name || Self.withoutEnding($0.source.fileName) == name }
+    }
+
+    /// The files of one model, the recommended one first: those whose name goes on with a type after the given name, as
+    /// "qwen3-embedding-0.6b", or that are in the given repository, as "Qwen/Qwen3-Embedding-0.6B" with or without "-GGUF".
+    public func entries(ofModel name: String) -> [CatalogEntry] {
         let name = name.lowercased()
-        return entries.first { $0.name == name }
+        guard !name.contains("/") else {
+            return entries.filter { [name, "\(name)-gguf"].contains($0.source.repository.lowercased()) }
+        }
+        return entries.filter { entry in
+            entry.name.hasPrefix("\(name)-") && Self.types.contains { entry.name == "\(name)-\($0)" }
+        }
+    }
+
+    /// Whether a file is the first of several of its model.
+    public func isRecommended(_ entry: CatalogEntry) -> Bool {
+        guard let type = Self.types.first(where: { entry.name.hasSuffix("-\($0)") }) else { return false }
+        return entries(ofModel: String(entry.name.dropLast(type.count + 1))).first == entry
+    }
+
+    private static let types = ["f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q5_0", "q4_k_m", "q4_0"]
+
+    private static func withoutEnding(_ name: String) -> String {
+        let name = name.lowercased()
+        return name.hasSuffix(".gguf") ? String(name.dropLast(5)) : name
     }
 
     /// The entry of that file.
@@ -63,19 +88,19 @@ public struct Catalog: Sendable {
 
 extension CatalogEntry {
     fileprivate init(_ columns: [String]) throws(CatalogError) {
-        guard columns.count == 6 else { throw .badName(columns[0], "has \(columns.count) columns, wanted 6") }
+        guard columns.count == 6 else { throw .badName(columns[0], "has \(columns.count) columns, expected 6") }
         name = columns[0]
         guard name.utf8.allSatisfy(RepositoryFile.isPlain), name == name.lowercased() else {
             throw .badName(name, "is not of lower-case letters, digits, dots, hyphens and underscores")
         }
         guard let role = Role(rawValue: columns[1]) else {
-            throw .badName(columns[1], "is no role, wanted embed or rerank")
+            throw .badName(columns[1], "is not a role, expected embed or rerank")
         }
         self.role = role
         source = try RepositoryFile(repository: columns[2], path: columns[3])
         byteCount = Int(columns[4])
-        guard columns[4] == "-" || (byteCount ?? 0) > 0 else { throw .badName(columns[4], "is no size") }
+        guard columns[4] == "-" || (byteCount ?? 0) > 0 else { throw .badName(columns[4], "is not a size") }
         digest = SHA256Digest(hex: columns[5])
-        guard columns[5] == "-" || digest != nil else { throw .badName(columns[5], "is no SHA-256") }
+        guard columns[5] == "-" || digest != nil else { throw .badName(columns[5], "is not a SHA-256") }
     }
 }

@@ -1,4 +1,4 @@
-// What `--model` means: a path, a name of models.txt, or the name of a file in the model folder.
+// What a model's name means: a path, a name of models.txt, or the name of a file in the model folder.
 import Q3System
 
 /// Finds models by what people call them.
@@ -20,12 +20,18 @@ public struct ModelFinder: Sendable {
         ).path(ofName: given)
     }
 
-    /// The path of a name: a file of the catalog that was pulled, else a file of the model folder, with or without ".gguf".
+    /// The path of a name: a file of the catalog that was pulled, the best there is of a model, else a file of the
+    /// model folder, with or without ".gguf".
     public func path(ofName name: String) throws(CatalogError) -> String {
         if let entry = catalog.entry(named: name) {
             let path = folder.file(entry.source.fileName)
             guard Self.kind(of: path) == .file else { throw .notPulled(name: entry.name, path: path) }
             return path
+        }
+        if let recommended = catalog.entries(ofModel: name).first {
+            let here = catalog.entries(ofModel: name).lazy.map { folder.file($0.source.fileName) }
+            if let path = here.first(where: { Self.kind(of: $0) == .file }) { return path }
+            throw .notPulled(name: recommended.name, path: folder.file(recommended.source.fileName))
         }
         for file in [name, "\(name).gguf"] where !name.hasPrefix(".") && Self.kind(of: folder.file(file)) == .file {
             return folder.file(file)

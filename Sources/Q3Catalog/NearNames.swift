@@ -1,8 +1,8 @@
-// Names that somebody may have meant.
+// Names that may have been meant.
 
-enum NearNames {
+package enum NearNames {
     /// Up to three names that contain the given one, or else differ from it in a few letters, nearest first.
-    static func of(_ given: String, in names: [String]) -> [String] {
+    package static func of(_ given: String, in names: [String]) -> [String] {
         let given = Array(given.lowercased().utf8.prefix(100))
         let ranked = names.map { name in (name: name, distance: distance(given, Array(name.lowercased().utf8))) }
             .filter { $0.distance <= max(2, given.count / 3) }

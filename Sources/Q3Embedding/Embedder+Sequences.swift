@@ -16,7 +16,7 @@ extension Embedder {
         _ texts: Texts, as prompt: Prompt = .document, options: EmbeddingOptions = EmbeddingOptions(),
         progress: (@Sendable (Progress) -> Void)? = nil
     ) -> some AsyncSequence<Result<Embedding, EmbeddingError>, any Error> & Sendable where Texts.Element == String {
-        results(for: texts, text: { $0 }, as: prompt, options: options, progress: progress).map { _, result in
+        results(for: texts, text: { $0 }, as: prompt, options: options, progress: passing(progress)).map { _, result in
             guard let result else { preconditionFailure("every text has a result") }
             return result
         }
@@ -25,10 +25,16 @@ extension Embedder {
     /// Each item with the result of its text; nil for an item that has none and passes through in its place.
     package func results<Items: AsyncSequence & Sendable>(
         for items: Items, text: @escaping @Sendable (Items.Element) -> String?, as prompt: Prompt = .document,
-        options: EmbeddingOptions = EmbeddingOptions(), progress: (@Sendable (Progress) -> Void)? = nil
+        options: EmbeddingOptions = EmbeddingOptions(), progress: (@Sendable (Progress, Items.Element) -> Void)? = nil
     ) -> Windows<Items, Result<Embedding, EmbeddingError>?> where Items.Element: Sendable {
         Windows(over: items, progress: progress, text: text, size: \.utf8.count) { [self] texts, _, progress in
             try await results(for: texts, as: prompt, options: options, progress: progress)
         }
     }
+}
+
+/// The progress of a public sequence, which needs no items.
+private func passing<Item>(_ progress: (@Sendable (Progress) -> Void)?) -> (@Sendable (Progress, Item) -> Void)? {
+    guard let progress else { return nil }
+    return { value, _ in progress(value) }
 }

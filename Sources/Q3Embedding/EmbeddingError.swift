@@ -35,12 +35,12 @@ extension EmbeddingError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .rerankerModel(let path, let evidence):
-            "\(path.escapedForTerminal) is a reranker (\(evidence)), which gives scores and no vectors; use `q3 rerank` or Q3Reranking"
+            "\(path.escapedForTerminal) is a reranker (\(evidence)), which gives scores and no vectors; open it with Q3Reranking"
         case .unsupportedPooling(let type, let name):
             "qwen3.pooling_type is \(type) (\(name)), but Qwen3 embeddings take the last token (3): any other pooling "
                 + "would give vectors that rank at random; convert the file again from the original checkpoint"
         case .missingEndOfText:
-            "the vocabulary has no <|endoftext|>, the token whose state is the embedding; this is no Qwen3 tokenizer"
+            "the vocabulary has no <|endoftext|>, the token whose state is the embedding; this is not a Qwen3 tokenizer"
         case .vocabulary(let tokenCount, let embeddingCount):
             "the tokenizer has \(tokenCount) tokens, but token_embd.weight has rows for \(embeddingCount); "
                 + "the file's parts do not belong together"
@@ -48,9 +48,9 @@ extension EmbeddingError: CustomStringConvertible {
             "\(requested) dimensions asked for, but this model gives 1 to \(available)"
         case .tooLong(let tokenCount, let limit):
             "the text has \(tokenCount) tokens, but the model takes at most \(limit); "
-                + "split it, or ask for truncation (--truncate)"
+                + "split it, or have it truncated"
         case .nonFinite(let dimension):
-            "the model gave a value that is no finite number (dimension \(dimension)): the weights are damaged, "
+            "the model gave a value that is not a finite number (dimension \(dimension)): the weights are damaged, "
                 + "or too large to compute with"
         case .zeroNorm:
             "the model gave a vector of zeros, which has no direction: the weights are damaged"

@@ -36,6 +36,9 @@ public struct TopK: Sendable {
     /// An empty list of the `limit` best.
     public init(_ limit: Int) { self.limit = limit }
 
+    /// The hit that the next better one replaces; nil while there is space for all.
+    public var worst: Hit? { heap.count >= limit ? heap.first : nil }
+
     /// The hits so far, best first.
     public var hits: [Hit] { heap.sorted { $0.precedes($1) } }
 

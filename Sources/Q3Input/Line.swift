@@ -1,10 +1,12 @@
-// One line of input, and its bytes as text.
+// One line of input, or another stretch of bytes that is a record, and its bytes as text.
 
 package struct Line {
     package enum Content {
         case bytes([UInt8])
         /// A line longer than the limit, which was skipped without being held.
         case tooLong(byteCount: Int)
+        /// Bytes that are not a record at all.
+        case broken(reason: String)
     }
 
     package static let byteLimit = 16 << 20
@@ -14,13 +16,6 @@ package struct Line {
     /// Of the content's first byte, from the start of the input.
     package let byteOffset: Int
     package let content: Content
-
-    package var byteCount: Int {
-        switch content {
-        case .bytes(let bytes): bytes.count + 1
-        case .tooLong(let byteCount): byteCount
-        }
-    }
 
     package var isBlank: Bool {
         guard case .bytes(let bytes) = content else { return false }
@@ -32,6 +27,8 @@ package struct Line {
         switch content {
         case .tooLong(let byteCount):
             throw BadRecord(message: "\(byteCount) bytes are too long for a line, the limit is \(Self.byteLimit)")
+        case .broken(let reason):
+            throw BadRecord(message: reason)
         case .bytes(let bytes) where lossy:
             return String(decoding: bytes, as: UTF8.self)
         case .bytes(let bytes):
@@ -41,5 +38,19 @@ package struct Line {
                 throw BadRecord(message: "not UTF-8 at byte \(byteOffset + error.byteOffsets.lowerBound) of the input")
             }
         }
+    }
+}
+
+/// What is wrong with a record.
+package struct BadRecord: Error {
+    package let message: String
+    /// Whether it is a string's content that is wrong, so that the name of its field goes before the message.
+    let isInText: Bool
+
+    package init(message: String) { self.init(message: message, isInText: false) }
+
+    init(message: String, isInText: Bool) {
+        self.message = message
+        self.isInText = isInText
     }
 }

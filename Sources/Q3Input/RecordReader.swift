@@ -1,119 +1,268 @@
-// Input record by record: the text or the pair of each line, its id, and its place for messages.
+// Input record by record: the text or the pair of each, its id, and its place for messages.
 
-/// One text, document or pair of the input.
+/// One text, document or pair of the input, or what is wrong with it.
 package struct Record<Content: Sendable>: Sendable {
-    /// Position in the input, counted from 0; rejected records count, so that a gap shows.
+    /// Position in the whole input, counted from 0; rejected records count, so that a gap shows.
     package let index: Int
     package let id: RecordID?
-    package let content: Content
+    package let content: Result<Content, BadRecord>
     /// Where it came from, for messages.
     package let name: String
+    /// The part of the whole input that ends with this record, 0...1; nil where its size is not known.
+    package let fraction: Double?
 }
 
-/// What is wrong with a record.
-package struct BadRecord: Error {
-    package let message: String
+/// How records are read.
+package struct ReadingOptions: Sendable {
+    /// The form of all files; nil looks at each.
+    package var format: InputFormat?
+    /// Whether bytes and escapes that are no characters become U+FFFD, instead of rejecting the record.
+    package var isLossy = false
+    /// The column or field of the id; nil takes "id", else "_id".
+    package var idColumn: String?
+    /// Columns that a table must have.
+    package var columns: [String] = []
+    /// Whether blank lines of text are left out; otherwise they are empty texts.
+    package var skipsBlankLines = false
+    /// The records to read of each so many, as in 0 of 4, by index; nil for all.
+    package var shard: (number: Int, count: Int)?
 
-    package init(message: String) { self.message = message }
+    package init() {}
 }
 
-/// Makes a record's content from a line of text or of JSON.
-package struct RecordParser<Content> {
-    let text: (String) throws(BadRecord) -> Content
-    let json: (JSONLine) throws(BadRecord) -> Content
+/// Makes a record's content from a plain text or from named fields.
+package struct RecordParser<Content: Sendable>: Sendable {
+    let text: @Sendable (String) throws(BadRecord) -> Content
+    let fields: @Sendable (Fields) throws(BadRecord) -> Content
 
     package init(
-        text: @escaping (String) throws(BadRecord) -> Content, json: @escaping (JSONLine) throws(BadRecord) -> Content
+        text: @escaping @Sendable (String) throws(BadRecord) -> Content,
+        fields: @escaping @Sendable (Fields) throws(BadRecord) -> Content
     ) {
         self.text = text
-        self.json = json
+        self.fields = fields
+    }
+
+    /// A parser whose content is made of this one's.
+    package func map<Other>(_ transform: @escaping @Sendable (Content) -> Other) -> RecordParser<Other> {
+        RecordParser<Other>(
+            text: { [text] line throws(BadRecord) in transform(try text(line)) },
+            fields: { [fields] named throws(BadRecord) in transform(try fields(named)) })
     }
 }
 
 extension RecordParser<String> {
-    package static var texts: Self {
-        Self(text: { $0 }, json: { line throws(BadRecord) in try line.text("text") })
+    /// A document: the named column alone; without a name "text", with "title", a space and it before where there is a title,
+    /// as the documents of BEIR are embedded.
+    package static func documents(column: String?) -> Self {
+        Self(
+            text: { $0 },
+            fields: { fields throws(BadRecord) in
+                guard column == nil else { return try fields.text(column ?? "") }
+                let text = try fields.text("text")
+                guard let title = fields.optionalText("title"), !title.isEmpty else { return text }
+                return "\(title) \(text)"
+            })
     }
 }
 
-/// Records that are computed together.
-package struct Window<Content: Sendable>: Sendable {
-    package fileprivate(set) var records: [Record<Content>] = []
-    /// Which part of the whole input this is, 0...1; nil where the size of the input is not known.
-    package fileprivate(set) var span: ClosedRange<Double>?
-}
-
-/// Reads records in windows of a few batches, so that an input of any size passes through bounded memory.
-package struct RecordReader<Content: Sendable> {
-    /// A window is full with so many records, or with the record that fills so many bytes: enough to keep the model's
-    /// batches whole, little enough that output keeps coming.
-    private static var windowRecordCount: Int { 512 }
-    private static var windowByteCount: Int { 1 << 16 }
-
+/// Reads the records of a source one after another; the input may be of any size.
+package final class RecordReader<Content: Sendable> {
     private let parser: RecordParser<Content>
-    private let isJSON: Bool
-    private let isLossy: Bool
-    private let arguments: [String]
-    /// Nil when the texts are arguments.
-    private var lines: LineReader?
+    private let options: ReadingOptions
+    /// Says what was guessed.
+    private let note: @Sendable (String) -> Void
+    private var arguments: ArraySlice<String> = []
+    private let argumentCount: Int
+    /// Nil is stdin; what is not a regular file is opened once, at the start.
+    private var files: ArraySlice<(path: String?, bytes: ByteStream?)> = []
+    private var current: OpenFile?
     private var index = 0
+    /// Bytes of all files, and of those that were read to their end; nil where one is not a regular file.
+    private var totalByteCount: Int?
+    private var finishedByteCount = 0
 
-    package init(_ source: InputSource, lossy: Bool, parser: RecordParser<Content>) throws(InputError) {
+    private struct OpenFile {
+        let splitter: RecordSplitter
+        let format: InputFormat
+        let path: String?
+        let byteCount: Int
+        /// Of a table.
+        var columns: [String] = []
+    }
+
+    /// Looks at the beginning of every regular file, so that what cannot be read shows before any work is done.
+    package init(
+        _ source: InputSource, options: ReadingOptions = ReadingOptions(), parser: RecordParser<Content>,
+        note: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws(InputError) {
         self.parser = parser
-        isLossy = lossy
-        isJSON = source.isJSON
-        if case .arguments(let texts) = source { arguments = texts } else { arguments = [] }
-        lines = source.isArguments ? nil : try LineReader(path: source.path)
-    }
-
-    /// The next records, none of them if all of a window were rejected. Nil at the end of the input. A record that cannot
-    /// be used goes to `reject`, with its name and what is wrong.
-    package mutating func nextWindow(rejecting reject: (String, String) throws -> Void) throws -> Window<Content>? {
-        let start = fractionRead
-        var window = Window<Content>()
-        var byteCount = 0
-        while window.records.count < Self.windowRecordCount, byteCount < Self.windowByteCount {
-            // A slow writer gets answers for what it wrote instead of silence until a window is full.
-            if try !window.records.isEmpty && lines?.hasLineAtHand() == false { break }
-            guard let line = try nextLine() else {
-                if byteCount == 0 { return nil }
-                break
+        self.options = options
+        self.note = note
+        switch source {
+        case .arguments(let texts): (arguments, argumentCount) = (texts[...], texts.count)
+        case .files(let paths):
+            argumentCount = 0
+            totalByteCount = 0
+            for path in paths {
+                let bytes = try ByteStream(path: path)
+                totalByteCount = bytes.totalByteCount.flatMap { byteCount in totalByteCount.map { $0 + byteCount } }
+                if path != nil, bytes.totalByteCount != nil {
+                    _ = try Self.format(of: bytes, options.format)
+                    files.append((path, nil))
+                } else {
+                    files.append((path, bytes))
+                }
             }
-            byteCount += line.byteCount
-            if let record = try record(in: line, reject) { window.records.append(record) }
         }
-        if let start, let end = fractionRead { window.span = start...max(start, end) }
-        return window
     }
 
-    private var fractionRead: Double? {
-        guard let read = lines?.byteOffset else { return Double(index) / Double(max(arguments.count, 1)) }
-        // The size is that at the start; a file that grows meanwhile is read to its end all the same.
-        return lines?.totalByteCount.map { min(1, Double(read) / Double(max($0, 1))) }
+    /// The form of an input, and whether it was told by its first bytes. Throws for what holds no texts.
+    private static func format(
+        of bytes: ByteStream, _ given: InputFormat?
+    ) throws(InputError) -> (format: InputFormat, guess: InputFormat?) {
+        let head = try bytes.peek(InputFormat.sniffedByteCount)
+        if let foreign = InputFormat.foreign(head) {
+            throw .foreign(bytes.name, format: foreign.format, remedy: foreign.remedy)
+        }
+        if let given { return (given, nil) }
+        let guess = InputFormat(firstBytes: head)
+        if let said = InputFormat(ending: bytes.name) { return (said, said == .text && guess != .text ? guess : nil) }
+        return (guess, guess == .text ? nil : guess)
     }
 
-    private mutating func nextLine() throws -> Line? {
-        if lines != nil { return try lines?.next() }
-        guard index < arguments.count else { return nil }
-        return Line(name: "text \(index + 1)", byteOffset: 0, content: .bytes(Array(arguments[index].utf8)))
+    /// Whether the next record is here, so that `next` will not wait for whoever writes the pipe.
+    package func hasRecordAtHand() throws(InputError) -> Bool {
+        if !arguments.isEmpty { return true }
+        guard let current else { return files.first?.bytes?.hasBytesAtHand() ?? true }
+        return try current.splitter.hasRecordAtHand()
     }
 
-    /// The record of a line, nil for a blank line between JSON objects and for a rejected one.
-    private mutating func record(
-        in line: Line, _ reject: (String, String) throws -> Void
-    ) throws -> Record<Content>? {
-        if isJSON, line.isBlank { return nil }
-        defer { index += 1 }
-        do throws(BadRecord) {
-            let text = try line.text(lossy: isLossy)
-            guard isJSON else {
-                return Record(index: index, id: nil, content: try parser.text(text), name: line.name)
+    /// The next record, nil at the end.
+    package func next() throws(InputError) -> Record<Content>? {
+        while let record = try nextOfAll() {
+            if let shard = options.shard, record.index % shard.count != shard.number { continue }
+            return record
+        }
+        return nil
+    }
+
+    private func nextOfAll() throws(InputError) -> Record<Content>? {
+        if let text = arguments.popFirst() {
+            defer { index += 1 }
+            let content = Result { () throws(BadRecord) in try parser.text(text) }
+            return Record(
+                index: index, id: nil, content: content, name: "text \(index + 1)",
+                fraction: Double(index + 1) / Double(argumentCount))
+        }
+        while true {
+            guard let file = current else {
+                guard let file = files.popFirst() else { return nil }
+                try open(file.path, file.bytes)
+                continue
             }
-            let json = try JSONLine(text)
-            return Record(index: index, id: json.id, content: try parser.json(json), name: line.name)
+            guard let line = try file.splitter.next() else {
+                finishedByteCount += file.byteCount
+                current = nil
+                continue
+            }
+            if let record = record(in: line, of: file) { return record }
+        }
+    }
+
+    private func open(_ path: String?, _ opened: ByteStream?) throws(InputError) {
+        let bytes = if let opened { opened } else { try ByteStream(path: path) }
+        let (format, guess) = try Self.format(of: bytes, options.format)
+        if let guess { note(Self.note(on: guess, read: format, name: bytes.name)) }
+        let form: RecordSplitter.Form =
+            switch format {
+            case .text, .jsonl: .lines
+            case .json: .values
+            case .csv: .rows(delimiter: UInt8(ascii: ","))
+            case .tsv: .rows(delimiter: UInt8(ascii: "\t"))
+            case .file: .whole
+            }
+        var file = OpenFile(
+            splitter: RecordSplitter(bytes, form: form), format: format, path: path,
+            byteCount: bytes.totalByteCount ?? 0)
+        if case .rows(let delimiter) = form { file.columns = try header(of: file, delimiter, bytes.name) }
+        current = file
+    }
+
+    private static func note(on guess: InputFormat, read format: InputFormat, name: String) -> String {
+        let look = guess == .jsonl ? "JSON lines" : "JSON"
+        return format == guess
+            ? "\(name) looks like \(look) and is read so; --input-format text reads lines of text"
+            : "\(name) is read as lines of text, though it looks like \(look); --input-format \(guess.rawValue) reads that"
+    }
+
+    /// The names of a table's columns.
+    private func header(of file: OpenFile, _ delimiter: UInt8, _ name: String) throws(InputError) -> [String] {
+        guard let line = try file.splitter.next() else { return options.columns }
+        let columns: [String]
+        do throws(BadRecord) {
+            columns = try TableRow.cells(of: try line.text(lossy: options.isLossy), delimiter: delimiter)
         } catch {
-            try reject(line.name, error.message)
-            return nil
+            throw .badHeader(name, reason: error.message)
+        }
+        for needed in options.columns + [options.idColumn].compactMap({ $0 })
+        where !columns.contains(where: { $0.utf8.elementsEqual(needed.utf8) }) {
+            throw .missingColumn(name, column: needed, available: columns)
+        }
+        for (index, column) in columns.enumerated()
+        where columns[..<index].contains(where: { $0.utf8.elementsEqual(column.utf8) }) && !column.isEmpty {
+            throw .badHeader(name, reason: "there are two columns \"\(column)\"")
+        }
+        return columns
+    }
+
+    /// The record of a line; nil for a blank line that is none.
+    private func record(in line: Line, of file: OpenFile) -> Record<Content>? {
+        if line.isBlank, file.format != .file {
+            guard file.format == .text else { return nil }
+            if options.skipsBlankLines {
+                index += 1  // so that a record's number is its line's
+                return nil
+            }
+        }
+        defer { index += 1 }
+        var id: RecordID?
+        let content = Result { () throws(BadRecord) -> Content in
+            let text = try line.text(lossy: options.isLossy)
+            switch file.format {
+            case .text: return try parser.text(text)
+            case .file:
+                id = file.path.map { .text($0) }
+                return try parser.text(text)
+            case .jsonl, .json:
+                var scanner = JSONScanner(Array(text.utf8), lossy: options.isLossy)
+                switch try scanner.wholeValue() {
+                case .object(let fields):
+                    let fields = Fields(fields)
+                    id = try fields.id(options.idColumn)
+                    return try parser.fields(fields)
+                case .text(let text): return try parser.text(text)
+                default:
+                    throw BadRecord(
+                        message:
+                            "not a JSON object; each \(file.format == .json ? "value" : "line") must be one, such as "
+                            + "{\"text\": \"...\"}")
+                }
+            case .csv, .tsv:
+                let delimiter = UInt8(ascii: file.format == .csv ? "," : "\t")
+                let cells = try TableRow.cells(of: text, delimiter: delimiter)
+                let fields = try Fields(columns: file.columns, cells: cells)
+                id = try fields.id(options.idColumn)
+                return try parser.fields(fields)
+            }
+        }
+        return Record(index: index, id: id, content: content, name: line.name, fraction: fraction(in: file))
+    }
+
+    private func fraction(in file: OpenFile) -> Double? {
+        // The sizes are those at the start; a file that grows is read to its end all the same.
+        totalByteCount.map {
+            min(1, Double(finishedByteCount + file.splitter.takenByteCount) / Double(max($0, 1)))
         }
     }
 }

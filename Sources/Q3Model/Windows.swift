@@ -50,6 +50,9 @@ where Source.Element: Sendable {
             }
         }
 
+        /// Whether the next element will come without waiting.
+        package var hasElementAtHand: Bool { position < ready.count }
+
         deinit {
             reading.cancel()
             buffer.abandon()
@@ -166,9 +169,9 @@ private final class WindowBuffer<Element: Sendable>: Sendable {
 
 extension Windows {
     /// The texts of items through a head, each output in its item's place; nil where an item has no text. `head` also gets the
-    /// number of texts before its own. `progress` counts the tokens of all windows so far.
+    /// number of texts before its own. `progress` counts the tokens of all windows so far, and gets the last item of the window.
     package init<Text, Result>(
-        over source: Source, progress: (@Sendable (Progress) -> Void)?,
+        over source: Source, progress: (@Sendable (Progress, Source.Element) -> Void)?,
         text: @escaping @Sendable (Source.Element) -> Text?, size: @escaping @Sendable (Text) -> Int,
         head: @escaping @Sendable ([Text], Int, @escaping @Sendable (Progress) -> Void) async throws -> [Result]
     ) where Output == Result? {
@@ -179,8 +182,10 @@ extension Windows {
                 let before = counts.withLock { $0 }
                 let results = try await head(texts.compactMap { $0 }, before.texts) { window in
                     counts.withLock { $0.tokens = before.tokens + window.total }
-                    progress?(
-                        Progress(completed: before.tokens + window.completed, total: before.tokens + window.total))
+                    guard let progress, let last = items.last else { return }
+                    progress(
+                        Progress(completed: before.tokens + window.completed, total: before.tokens + window.total), last
+                    )
                 }
                 counts.withLock { $0.texts += results.count }
                 var next = results.makeIterator()

@@ -108,8 +108,7 @@
         /// Encrypted, or allowed not to be.
         private func checkEncryption(_ address: WebAddress) throws(PullError) {
             guard address.isEncrypted || plainHosts.contains(address.host) else {
-                throw .refusedAddress(
-                    "\(address)", fault: "is not https; --allow-http-host \(address.host) would allow it")
+                throw .untrustedHost("\(address)", host: address.host, fault: "is not https")
             }
         }
 
@@ -150,8 +149,7 @@
 
         private static func checkPublic(_ found: [HostAddress], _ address: WebAddress) throws(PullError) {
             guard found.allSatisfy(\.isPublic) else {
-                throw .refusedAddress(
-                    "\(address)", fault: "is at a private address; --allow-http-host \(address.host) would allow it")
+                throw .untrustedHost("\(address)", host: address.host, fault: "is at a private address")
             }
         }
 

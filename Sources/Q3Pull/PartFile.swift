@@ -87,7 +87,8 @@ final class PartFile {
         get throws { try SHA256Digest(ofDescriptor: descriptor, path: path) }
     }
 
-    /// Brings the bytes to disk, then gives them their name.
+    /// Flushes the bytes to disk, then gives them their name. Throws `replaced`, and deletes what has the name, where another
+    /// process put its own file in the place of the one that was hashed.
     func publish(as fileName: String) throws(PullError) {
         do throws(SystemError) {
             try flush(descriptor)
@@ -95,6 +96,13 @@ final class PartFile {
             throw .cannotWrite(path: path, code: error.code)
         }
         try folder.rename(name, to: fileName)
+        var hashed = stat()
+        guard unsafe fstat(descriptor, &hashed) == 0, let published = folder.status(of: fileName),
+            published.st_dev == hashed.st_dev, published.st_ino == hashed.st_ino
+        else {
+            folder.remove(fileName)
+            throw .replaced(path: folder.file(fileName))
+        }
         folder.remove(originName)
         folder.sync()
     }

@@ -22,6 +22,10 @@ public enum PullError: Error {
 
     // What the server says.
     case refusedAddress(String, fault: String)
+    /// Another process put its own file in the place of the one that was downloaded and hashed.
+    case replaced(path: String)
+    /// An address that only hosts may have which the caller named as trusted.
+    case untrustedHost(String, host: String, fault: String)
     case tooManyRedirects(from: String, limit: Int)
     case notFound(String)
     case denied(String, status: Int, hasToken: Bool)
@@ -59,11 +63,11 @@ extension PullError: CustomStringConvertible {
         case .badMirror(let fault):
             return "Q3_MIRROR \(fault); give it as https://HOST or https://HOST/PATH"
         case .badProxy(let variable):
-            return "\(variable) is no address of an HTTP proxy; give it as http://HOST:PORT"
+            return "\(variable) is not the address of an HTTP proxy; give it as http://HOST:PORT"
         case .badToken:
             return "HF_TOKEN has characters that no token has; set it anew or unset it"
         case .otherHashAsked(let name, let known):
-            return "--sha256 is not the hash that models.txt has for \(name), which is \(known)"
+            return "the SHA-256 that was asked for is not that of models.txt for \(name), which is \(known)"
         case .cannotCreate(let path, let code):
             return "cannot create \(path.escapedForTerminal): \(SystemError(code: code))"
         case .notPlain(let path, let what):
@@ -77,13 +81,17 @@ extension PullError: CustomStringConvertible {
             return
                 "\(path.escapedForTerminal) needs \(megabytes(needed)) more, but \(megabytes(free)) are free there; make "
                 + "space, or set Q3_MODELS to another folder"
+        case .replaced(let path):
+            return "another process replaced \(path.escapedForTerminal) after it was checked; it was deleted"
         case .absent(let path):
-            return "\(path.escapedForTerminal) is not there, and --offline forbids to download it"
+            return "\(path.escapedForTerminal) is not there, and downloading is turned off"
         case .otherBytes(let path, let wanted, let got):
-            return "\(path.escapedForTerminal) has SHA-256 \(got), wanted \(wanted); download it again with --force"
+            return "\(path.escapedForTerminal) has SHA-256 \(got), expected \(wanted); download it again"
         case .unknownHash(let path):
-            return "nothing says which SHA-256 \(path.escapedForTerminal) must have; give --sha256 or --no-verify"
+            return "nothing says which SHA-256 \(path.escapedForTerminal) must have"
         case .refusedAddress(let address, let fault):
+            return "\(address.escapedForTerminal) \(fault)"
+        case .untrustedHost(let address, _, let fault):
             return "\(address.escapedForTerminal) \(fault)"
         case .tooManyRedirects(let address, let limit):
             return "\(address.escapedForTerminal) redirects more than \(limit) times"
@@ -102,13 +110,11 @@ extension PullError: CustomStringConvertible {
         case .unusable(let address, let fault):
             return "\(address.escapedForTerminal): \(fault.escapedForTerminal)"
         case .noHash(let address):
-            return
-                "nothing says which SHA-256 \(address.escapedForTerminal) must have; give --sha256 HEX, or --no-verify to "
-                + "take what comes"
+            return "nothing says which SHA-256 \(address.escapedForTerminal) must have"
         case .otherHashOffered(let address, let wanted, let offered):
-            return "\(address.escapedForTerminal) is another file: its SHA-256 is \(offered), wanted \(wanted)"
+            return "\(address.escapedForTerminal) is another file: its SHA-256 is \(offered), expected \(wanted)"
         case .otherSize(let address, let wanted, let offered):
-            return "\(address.escapedForTerminal) is another file: it has \(offered) bytes, wanted \(wanted)"
+            return "\(address.escapedForTerminal) is another file: it has \(offered) bytes, expected \(wanted)"
         case .busy(let address, let status, _):
             return "\(address.escapedForTerminal) answers \(status)"
         case .connection(let host, let reason):
@@ -123,7 +129,7 @@ extension PullError: CustomStringConvertible {
             return "the file on the server is not the one that was begun; starting anew"
         case .wrongHash(let name, let wanted, let got, let hint):
             return
-                "what came for \(name) has SHA-256 \(got), wanted \(wanted)\(hint.map { ": \($0)" } ?? ""); it was deleted"
+                "what came for \(name) has SHA-256 \(got), expected \(wanted)\(hint.map { ": \($0)" } ?? ""); it was deleted"
         case .notAModel(let name, let fault):
             return "what came for \(name) was deleted: \(fault)"
         }

@@ -43,9 +43,9 @@ extension RerankError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .embeddingModel(let path, let evidence):
-            "\(path.escapedForTerminal) is an embedding model (\(evidence)), which cannot answer yes or no; use `q3 embed` or Q3Embedding"
+            "\(path.escapedForTerminal) is an embedding model (\(evidence)), which cannot answer yes or no; open it with Q3Embedding"
         case .missingPiece(let piece):
-            "the vocabulary has no single token \"\(piece)\", which the prompt needs; this is no Qwen3 tokenizer"
+            "the vocabulary has no single token \"\(piece)\", which the prompt needs; this is not a Qwen3 tokenizer"
         case .vocabulary(let tokenCount, let embeddingCount):
             "the tokenizer has \(tokenCount) tokens, but token_embd.weight has rows for \(embeddingCount); "
                 + "the file's parts do not belong together"
@@ -68,15 +68,15 @@ extension RerankError: CustomStringConvertible {
                 + "use the token embeddings as their output, so its scores cannot be computed; convert it again from "
                 + "the original checkpoint"
         case .nonFiniteHead(let tensor):
-            "\(tensor) holds values that are no finite numbers: the file is damaged"
+            "\(tensor) holds values that are not finite numbers: the file is damaged"
         case .queryTooLong(let tokenCount, let limit):
             "query and instruction make a prompt of \(tokenCount) tokens without any document, but the model takes "
                 + "at most \(limit); only documents are ever cut, so shorten the query"
         case .tooLong(let tokenCount, let limit):
             "the prompt has \(tokenCount) tokens, but the model takes at most \(limit); "
-                + "split the document, or ask for truncation (--truncate)"
+                + "split the document, or have it truncated"
         case .nonFinite:
-            "the model gave a value that is no finite number: the weights are damaged, or too large to compute with"
+            "the model gave a value that is not a finite number: the weights are damaged, or too large to compute with"
         case .zeroState:
             "the model gave a state of zeros, which answers nothing: the weights are damaged, or too large to compute with"
         case .pair(let index, let error):

@@ -14,7 +14,7 @@ extension Reranker {
         _ pairs: Pairs, options: RerankOptions = RerankOptions(), progress: (@Sendable (Progress) -> Void)? = nil
     ) -> some AsyncSequence<Result<RerankScore, RerankError>, any Error> & Sendable
     where Pairs.Element == RerankPair {
-        results(for: pairs, pair: { $0 }, options: options, progress: progress).map { _, result in
+        results(for: pairs, pair: { $0 }, options: options, progress: passing(progress)).map { _, result in
             guard let result else { preconditionFailure("every pair has a result") }
             return result
         }
@@ -23,7 +23,7 @@ extension Reranker {
     /// Each item with the result of its pair; nil for an item that has none and passes through in its place.
     package func results<Items: AsyncSequence & Sendable>(
         for items: Items, pair: @escaping @Sendable (Items.Element) -> RerankPair?,
-        options: RerankOptions = RerankOptions(), progress: (@Sendable (Progress) -> Void)? = nil
+        options: RerankOptions = RerankOptions(), progress: (@Sendable (Progress, Items.Element) -> Void)? = nil
     ) -> Windows<Items, Result<RerankScore, RerankError>?> where Items.Element: Sendable {
         Windows(
             over: items, progress: progress, text: pair, size: { $0.query.utf8.count + $0.document.utf8.count }
@@ -33,4 +33,10 @@ extension Reranker {
             }
         }
     }
+}
+
+/// The progress of a public sequence, which needs no items.
+private func passing<Item>(_ progress: (@Sendable (Progress) -> Void)?) -> (@Sendable (Progress, Item) -> Void)? {
+    guard let progress else { return nil }
+    return { value, _ in progress(value) }
 }

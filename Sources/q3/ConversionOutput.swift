@@ -11,17 +11,19 @@ enum ConversionOutput {
         options.progress = { done, total in
             line.show { elapsed in Self.line(done: done, of: total, elapsed: elapsed) }
         }
-        options.unfinished = { path in Interruption.deferred { $0 = path } }
+        // There is one conversion at a time, whose file is the only one.
+        options.unfinished = { path in Interruption.deferred { $0 = Set([path].compactMap { $0 }) } }
         return options
     }
 
-    /// "512 of 640 MB, 320 MB/s, 80 %, 0:01 left"
-    static func line(done: Int, of total: Int, elapsed: Duration) -> String {
+    /// "[####-]  80 %  512 of 640 MB, 320 MB/s, 0:01 left"
+    static func line(done: Int, of total: Int, elapsed: Duration, width: Int = Terminal.width(2)) -> String {
         let seconds = elapsed / .seconds(1)
         let fraction = Double(done) / Double(max(total, 1))
         let rate = Int(Double(done) / seconds / 1e6)
         let left = RunProgress.time(seconds / max(fraction, 0.001) - seconds)
-        return "\(done / 1_000_000) of \(total / 1_000_000) MB, \(rate) MB/s, \(Int(fraction * 100)) %, \(left) left"
+        let text = "\(done / 1_000_000) of \(total / 1_000_000) MB, \(rate) MB/s, \(left) left"
+        return ProgressLine.bar(fraction, beside: text, width: width)
     }
 
     /// Tells what was made, as lines or as JSON.

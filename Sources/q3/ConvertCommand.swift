@@ -56,6 +56,7 @@ struct ConvertCommand: ParsableCommand {
     }
 
     func run() throws {
+        try OutputPlace.check(output)
         let line = ProgressLine()
         let start = ContinuousClock.now
         let report = try Converter.convert(

@@ -2,6 +2,7 @@
 import ArgumentParser
 import Q3Embedding
 import Q3Input
+import Q3Model
 
 struct EmbedCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,25 +11,36 @@ struct EmbedCommand: AsyncParsableCommand {
         usage: "q3 embed [--model FILE] [--query|--instruct TASK] [OPTION ...] [TEXT ...]",
         discussion: """
             Documents are embedded as they are; queries need --query or --instruct, which
-            put the instruction before them that the model was trained with. An empty line
-            is an empty text and has a vector too. Without --model the built-in q3-mini is
-            used, which is small and English and takes queries as they are.
+            put the instruction before them that the model was trained with. Without
+            --model the built-in q3-mini is used, which is small and English.
 
-            A jsonl line is {"index", "id"?, "tokens", "truncated", "embedding"}, in the
-            order of the input; json is a list of the same objects. npy and raw hold the
-            matrix alone (raw: little endian, no header), text a row of numbers per line;
-            since nothing else tells their rows apart, they imply --strict.
+            INPUT is a text per line (an empty line is an empty text), JSON lines or a JSON
+            list of {"id"?, "title"?, "text"}, or CSV or TSV with such columns. A title
+            stands before its text, with a space between, unless --text-column names a
+            column, which is then taken alone.
+
+            OUTPUT has the format that the ending of --output says, else --format. A jsonl
+            line is {"index", "id"?, "tokens", "truncated", "embedding"}, in the order of
+            the input; json is a list of the same objects, csv has the same columns. npy
+            and raw hold the matrix alone (raw: little endian, no header), text a row of
+            numbers per line; since nothing else tells their rows apart, they imply
+            --strict. The ids of an .npy go to a file .ids.txt beside it.
 
             int8 and uint8 divide the range of each dimension over this run's texts into
             256 steps, as sentence-transformers does without calibration: only vectors of
             one run are comparable, and they are held in memory until its end.
 
+            With --resume, finished rows are kept when a run is interrupted or the disk
+            fills, and the same command goes on after them. --shard 2/5 takes the second,
+            seventh, ... record: five machines, each with its number, share the work.
+
             EXAMPLES
               q3 embed "Beijing is the capital of China." "Bread."
-              q3 embed -m embedding.gguf "Beijing is the capital of China." "Bread."
               q3 embed -m embedding.gguf --query "capital of China"
               q3 embed -m embedding.gguf -i chunks.jsonl -o vectors.jsonl
-              cat lines.txt | q3 embed -m embedding.gguf --format npy -o vectors.npy
+              q3 embed -m embedding.gguf -i docs.csv --text-column body -o vectors.npy
+              q3 embed -m embedding.gguf -i notes --glob '*.md' --input-format file
+              q3 embed -m embedding.gguf -i big.jsonl.gz -o big.npy --resume
             """)
 
     @OptionGroup var model: ModelArguments
@@ -36,23 +48,34 @@ struct EmbedCommand: AsyncParsableCommand {
     @Flag(help: "The texts are queries for web search.")
     var query = false
 
-    @Option(help: "The texts are queries for this task, described in a sentence.")
+    @Option(help: ArgumentHelp("The texts are queries for this task, described in a sentence.", valueName: "task"))
     var instruct: String?
 
-    @Option(help: "Values to keep of each vector; the model is trained for 32 and up. (default: all)")
+    @Option(
+        help: ArgumentHelp(
+            "Values to keep of each vector; the model is trained for 32 and up. (default: all)", valueName: "n"))
     var dimensions: Int?
 
-    @Option(help: "Type of the stored values.")
+    @Option(help: ArgumentHelp("f32, f16, int8, uint8, binary or ubinary.", valueName: "type"))
     var type: EmbeddingType = .f32
 
-    @Option(help: "Output format.")
-    var format: VectorFormat = .jsonl
+    @Option(
+        help: ArgumentHelp(
+            "jsonl, json, csv, npy, raw or text. (default: by the ending of --output, else jsonl)", valueName: "format")
+    )
+    var format: VectorFormat?
 
     @Flag(help: "Cut texts that are too long for the model, instead of rejecting them.")
     var truncate = false
 
     @Flag(help: "Read <|im_end|> and the like in texts as control tokens, as Hugging Face does. Not for foreign text.")
     var parseSpecial = false
+
+    @Flag(help: "Keep what is done when the run ends early, and go on with it the next time.")
+    var resume = false
+
+    @Option(help: ArgumentHelp("Embed every N-th record only, from the I-th on.", valueName: "i/n"))
+    var shard: Shard?
 
     @OptionGroup var input: InputArguments
     @OptionGroup var output: OutputArguments
@@ -65,12 +88,17 @@ struct EmbedCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        let format = try VectorFormat(format, output: output.output)
         if format.isBinary, output.output == nil, Terminal.isInteractive(1) {
             throw Failure(.usage, "\(format.rawValue) is not for terminals; give --output FILE")
         }
-        let source = try InputSource(arguments: text, file: input.input, what: "texts")
-        var records = try RecordReader(source, lossy: input.lossy, parser: .texts)
-        let file = try OutputFile(path: output.output, inputs: [source.path, try? modelPath(model.model)])
+        let source = try input.source(arguments: text, what: "texts")
+        try checkResumable(format, source)
+        let inputs = source.paths + [try? modelPath(model.model)].compactMap { $0 }
+        let partFile = try resume ? ResumableOutput(path: output.output ?? "", inputs: inputs) : nil
+        let file: any VectorOutput =
+            if let partFile { partFile } else { try OutputFile(path: output.output, inputs: inputs) }
+        let reader = try input.documents(source, shard: shard)
         let embedder = try opening(model.model, copying: model.noMmap) {
             try Embedder(file: $0, options: model.options)
         }
@@ -80,29 +108,47 @@ struct EmbedCommand: AsyncParsableCommand {
         }
         let kept = try embedder.dimensions(requested: dimensions)
         let columnCount = try type.elementCount(dimensions: kept)
-        var writer = try VectorWriter(format: format, type: type, columnCount: columnCount, output: file)
         var rejections = Rejections(strict: input.strict || format.isPositional || source.isArguments)
+        var done = FinishedRows.none
+        if let partFile {
+            guard
+                let found = try partFile.begin(
+                    job(source, format, embedder, kept), format: format,
+                    rowByteCount: columnCount * type.elementByteCount, shard: shard)
+            else { return Terminal.say("\(partFile.path) was finished already") }
+            done = found
+            rejections.addEarlier(done.rejectedCount)
+            if done.rowCount > 0 { Terminal.say("going on after \(done.rowCount) rows that are done") }
+        }
+        var writer = try VectorWriter(
+            format: format, type: type, columnCount: columnCount, output: file, rowCount: done.rowCount)
+        var ids = format == .npy ? IDList(beside: output.output, inputs: inputs) : nil
         let progress = RunProgress()
-        var held: [VectorRow] = []
+        var (held, ready): ([VectorRow], [VectorRow]) = ([], [])
+        var truncatedCount = 0
 
-        while let window = try records.nextWindow(rejecting: { try rejections.add($0, $1) }) {
-            let results = try await embedder.results(
-                for: window.records.map(\.content), as: prompt,
-                options: EmbeddingOptions(dimensions: kept, truncates: truncate, parsesSpecialTokens: parseSpecial),
-                progress: { progress.show($0, in: window.span) })
-            var rows: [VectorRow] = []
-            for (record, result) in zip(window.records, results) {
-                switch result {
-                case .success(let embedding): rows.append(VectorRow(record: record, embedding: embedding))
-                case .failure(let error): try rejections.add(record.name, "\(error)", status: error.exitStatus)
-                }
+        let firstIndex = done.nextIndex
+        let results = embedder.results(
+            for: RecordStream(reader), text: { $0.index < firstIndex ? nil : try? $0.content.get() }, as: prompt,
+            options: EmbeddingOptions(dimensions: kept, truncates: truncate, parsesSpecialTokens: parseSpecial),
+            progress: { progress.show($0, upTo: $1.fraction) }
+        ).makeAsyncIterator()
+        while let (record, result) = try await results.next() {
+            if record.index < firstIndex {
+                try ids?.add(record.id, index: record.index)
+                continue
             }
-            progress.finishWindow(records: rows.count, tokens: rows.reduce(0) { $0 + $1.embedding.tokenCount })
-            if type.needsRanges {
-                held += rows
-            } else {
-                try writer.write(rows)
+            let embedding = try rejections.output(of: record, result)
+            progress.count(tokens: embedding?.tokenCount ?? 0, fraction: record.fraction)
+            if let embedding {
+                try ids?.add(record.id, index: record.index)
+                ready.append(VectorRow(index: record.index, id: record.id, embedding: embedding))
+                if embedding.isTruncated { truncatedCount += 1 }
             }
+            guard !results.hasElementAtHand else { continue }
+            if type.needsRanges { held += ready } else { try writer.write(ready) }
+            ready = []
+            partFile?.sayWhenInterrupted(rowCount: writer.rowCount)
         }
         if let ranges = try EmbeddingRanges(of: held.lazy.map(\.embedding.vector)) {
             if held.count < 100 {
@@ -111,7 +157,77 @@ struct EmbedCommand: AsyncParsableCommand {
             try writer.write(held, ranges: ranges)
         }
         progress.finish()
+        let idsPath = try ids?.finish()
         try writer.finish()
+        summarize(writer.rowCount, kept, truncatedCount, rejections.count, ids: idsPath, progress.elapsed, format)
         try rejections.finish()
     }
+
+    /// A word on stderr about a file that was written, and about input that held nothing.
+    private func summarize(
+        _ rowCount: Int, _ dimensions: Int, _ truncatedCount: Int, _ rejectedCount: Int, ids: String?,
+        _ elapsed: Duration, _ format: VectorFormat
+    ) {
+        if rowCount == 0, rejectedCount == 0 { Terminal.say("the input is empty: there are no texts in it") }
+        guard let path = output.output, path != "-", rowCount > 0 else { return }
+        var parts = ["\(rowCount) \(rowCount == 1 ? "vector" : "vectors") of \(dimensions) values in \(path)"]
+        if truncatedCount > 0 { parts.append("\(truncatedCount) cut to fit the model") }
+        if format == .npy { parts.append(ids.map { "ids in \($0)" } ?? "no ids in the input") }
+        if format == .raw { parts.append("without ids, which raw has no place for") }
+        Terminal.say("\(parts.joined(separator: ", ")); \((elapsed / .seconds(1)).fixed(1)) s")
+    }
+
+    private func checkResumable(_ format: VectorFormat, _ source: InputSource) throws {
+        guard resume else { return }
+        guard let path = output.output, path != "-" else { throw Failure(.usage, "--resume needs --output FILE") }
+        guard format.isResumable else {
+            throw Failure(.usage, "--resume is for jsonl, csv, npy and raw, not for \(format.rawValue)")
+        }
+        guard !type.needsRanges else {
+            throw Failure(
+                .usage, "--resume cannot keep \(type.rawValue): its ranges are known at the end only; take f32 or f16")
+        }
+        guard source.isArguments || source.areRegularFiles else {
+            throw Failure(.usage, "--resume needs files as --input: what came through a pipe cannot be read again")
+        }
+    }
+
+    /// Everything that the bytes of the output depend on.
+    private func job(
+        _ source: InputSource, _ format: VectorFormat, _ embedder: Embedder, _ dimensions: Int
+    ) throws -> ResumableJob {
+        var job = ResumableJob()
+        job.add("the model's fingerprint", "\(try Fingerprint(of: embedder.model))")
+        job.add("the prompt", embedder.prompted("{text}", as: prompt))
+        job.add("--format", format.rawValue)
+        job.add("--type", type.rawValue)
+        job.add("--dimensions", "\(dimensions)")
+        job.add("--truncate", "\(truncate)")
+        job.add("--parse-special", "\(parseSpecial)")
+        job.add("--shard", shard.map { "\($0)" } ?? "1/1")
+        job.add("--input-format", input.inputFormat?.rawValue ?? "")
+        job.add("--text-column", input.textColumn ?? "")
+        job.add("--id-column", input.idColumn ?? "")
+        job.add("--lossy", "\(input.lossy)")
+        job.add("--strict", "\(input.strict)")
+        try job.add(source)
+        return job
+    }
+}
+
+/// Every so many records, as "2/5".
+struct Shard: ExpressibleByArgument, CustomStringConvertible {
+    /// 0..<count
+    let number: Int
+    let count: Int
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+        guard parts.count == 2, let number = parts[0], let count = parts[1], 1...1_000_000 ~= count,
+            1...count ~= number
+        else { return nil }
+        (self.number, self.count) = (number - 1, count)
+    }
+
+    var description: String { "\(number + 1)/\(count)" }
 }

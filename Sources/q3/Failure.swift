@@ -9,9 +9,15 @@ import Q3Pull
 import Q3Reranking
 import Q3System
 
+#if Index
+    import Q3Index
+#endif
+
 /// Exit statuses; the numbers up to 77 are those of sysexits.h.
 enum ExitStatus: Int32 {
     case success = 0
+    /// A search of an index found nothing.
+    case noHits = 1
     case usage = 64
     case badData = 65
     case noInput = 66
@@ -25,7 +31,9 @@ enum ExitStatus: Int32 {
     /// Everything was done but the records listed on stderr.
     case someRejected = 75
     case notPermitted = 77
+    case hungUp = 129
     case interrupted = 130
+    case quit = 131
     case brokenPipe = 141
     case terminated = 143
 }
@@ -53,20 +61,26 @@ struct Failure: Error {
 
     /// What went wrong in the libraries; `path` names the model where the error does not.
     init(_ error: any Error, model path: String? = nil) {
-        let named = path.map { "\($0): \(error)" } ?? "\(error)"
+        let message = Remedy.adding(to: error)
+        let named = path.map { "\($0): \(message)" } ?? message
         switch error {
         case let failure as Failure: self = failure
         case let error as InputError: self.init(error)
         case let error as GGUFError: self.init(error.exitStatus, error.namesItsFile ? "\(error)" : named)
-        case let error as ConvertError:
-            let message = error.namesItsFile ? "\(error)" : named
-            self.init(error.exitStatus, error.option.map { "\(message); \($0)" } ?? message)
+        case let error as ConvertError: self.init(error.exitStatus, error.namesItsFile ? message : named)
         case let error as CatalogError: self.init(error.exitStatus, "\(error)")
-        case let error as PullError: self.init(error.exitStatus, "\(error)")
+        case let error as PullError: self.init(error.exitStatus, message)
         case let error as ModelError: self.init(error.exitStatus, named)
-        case let error as EmbeddingError: self.init(error.exitStatus, error.namesItsFile ? "\(error)" : named)
-        case let error as RerankError: self.init(error.exitStatus, error.namesItsFile ? "\(error)" : named)
-        default: self.init(.badData, named)
+        case let error as EmbeddingError: self.init(error.exitStatus, error.namesItsFile ? message : named)
+        case let error as RerankError: self.init(error.exitStatus, error.namesItsFile ? message : named)
+        default:
+            #if Index
+                if let error = error as? IndexError {
+                    self.init(error.exitStatus, "\(error)")
+                    return
+                }
+            #endif
+            self.init(.badData, named)
         }
     }
 }
@@ -77,6 +91,18 @@ extension Failure {
         case .cannotOpen(let name, let code): self.init(.noInput, "cannot read \(name)", errno: code)
         case .directory(let name): self.init(.noInput, "\(name) is a directory; give a file of texts")
         case .cannotRead(let name, let code): self.init(.inputOutput, "cannot read \(name)", errno: code)
+        case .foreign(let name, let format, let remedy): self.init(.badData, "\(name) is \(format); \(remedy)")
+        case .damagedGzip(let name, let reason):
+            self.init(.badData, "\(name) is gzip data, but \(reason); fetch or compress it again")
+        case .missingColumn(let name, let column, let available):
+            let columns = available.map { "\"\($0)\"" }.joined(separator: ", ")
+            self.init(
+                .badData,
+                "\(name) has no column \"\(column)\"; its columns are \(columns): choose with --text-column "
+                    + "or --id-column")
+        case .badHeader(let name, let reason): self.init(.badData, "\(name), first row: \(reason)")
+        case .noFiles(let name, let pattern):
+            self.init(.noInput, "\(name) has no files \(pattern); choose with --glob")
         }
     }
 }
@@ -99,16 +125,6 @@ extension GGUFError {
 }
 
 extension ConvertError {
-    /// Which options of the command help.
-    fileprivate var option: String? {
-        switch self {
-        case .unknownRole: "give --role embedding or --role reranker"
-        case .embeddingsAreNotCausal: "leave out --causal, or give --role reranker"
-        case .classifierIsNotCausal: "leave out --causal"
-        default: nil
-        }
-    }
-
     fileprivate var exitStatus: ExitStatus {
         switch self {
         case .outputIsInput, .notReplaceable, .threadCount, .embeddingsAreNotCausal, .classifierIsNotCausal: .usage
@@ -143,9 +159,10 @@ extension PullError {
             .badData
         case .absent, .notFound: .noInput
         case .cannotCreate, .notPlain: .cannotCreate
-        case .cannotWrite, .cannotRead, .noSpace: .inputOutput
+        case .cannotWrite, .cannotRead, .noSpace, .replaced: .inputOutput
         case .denied: .notPermitted
-        case .refusedAddress, .tooManyRedirects, .answer, .untrusted, .unusable, .busy, .connection, .stalled, .slow,
+        case .refusedAddress, .untrustedHost, .tooManyRedirects, .answer, .untrusted, .unusable, .busy, .connection,
+            .stalled, .slow,
             .cut,
             .partNoLongerFits:
             .unavailable

@@ -1,12 +1,12 @@
-// What Ctrl-C does: the record being written is finished, an unfinished output file is removed, the process ends.
+// What Ctrl-C does: the record being written is finished, unfinished output files are removed, the process ends.
 import Q3System
 import Synchronization
 
-/// SIGINT and SIGTERM are waited for by the main thread, because a thread may do what a signal handler must not: wait
-/// until no record is half written, and delete a file. The work is done by other threads.
+/// The main thread waits for SIGINT, SIGTERM, SIGHUP and SIGQUIT, because a thread may do what a handler must not: wait until no
+/// record is half written, and delete files. The work is done by other threads.
 enum Interruption {
-    /// The unfinished output file, locked while output is written.
-    private static let unfinishedFile = Mutex<String?>(nil)
+    /// The unfinished output files, locked while output is written.
+    private static let unfinishedFiles = Mutex<Set<String>>([])
 
     /// What to tell a person whom an interruption leaves with something unfinished.
     private static let lastWords = Mutex<String?>(nil)
@@ -56,11 +56,12 @@ enum Interruption {
             guard let end else { break }
             end()
         }
-        let status = received == SIGTERM ? ExitStatus.terminated.rawValue : ExitStatus.interrupted.rawValue
+        let status = 128 + received  // as shells have it
         for _ in 0..<100 {
             // The lock is kept to the end: no thread makes another file meanwhile.
-            unfinishedFile.withLockIfAvailable { path in
-                if let path { unsafe unlink(path) }
+            unfinishedFiles.withLockIfAvailable { paths in
+                for path in paths { unsafe unlink(path) }
+                if Terminal.isInteractive(2) { Terminal.redraw("") }
                 if let message = lastWords.withLock({ $0 }) { Terminal.say(message) }
                 _exit(status)
             }
@@ -69,9 +70,11 @@ enum Interruption {
         _exit(status)
     }
 
-    /// Runs `body` while no signal ends the process. The body is given the unfinished file's path to set or clear.
-    static func deferred<R, E: Error>(_ body: (inout sending String?) throws(E) -> sending R) throws(E) -> sending R {
-        try unfinishedFile.withLock(body)
+    /// Runs `body` while no signal ends the process. The body is given the paths of the unfinished files.
+    static func deferred<R, E: Error>(
+        _ body: (inout sending Set<String>) throws(E) -> sending R
+    ) throws(E) -> sending R {
+        try unfinishedFiles.withLock(body)
     }
 
     private static var awaited: sigset_t {
@@ -79,6 +82,8 @@ enum Interruption {
         unsafe sigemptyset(&signals)
         unsafe sigaddset(&signals, SIGINT)
         unsafe sigaddset(&signals, SIGTERM)
+        unsafe sigaddset(&signals, SIGHUP)
+        unsafe sigaddset(&signals, SIGQUIT)
         return signals
     }
 }

@@ -28,7 +28,13 @@ struct JSONText {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// The field "id" behind another one; nothing for a record without an id.
+    /// A cell of a row of CSV, in quotes where it needs them.
+    mutating func append(csv cell: String) {
+        let isPlain = cell.utf8.allSatisfy { $0 != 0x22 && $0 != 0x2C && $0 != 0x0A && $0 != 0x0D }
+        append(isPlain ? cell : "\"\(cell.replacing("\"", with: "\"\""))\"")
+    }
+
+    /// The field "id" after another one; nothing for a record without an id.
     mutating func append(idField id: RecordID?) {
         switch id {
         case .text(let text): append(",\"id\":"); append(quoted: text)

@@ -11,7 +11,8 @@ struct ListCommand: ParsableCommand {
         abstract: "Lists models: those known by name, and those downloaded.",
         usage: "q3 list [--json]",
         discussion: """
-            The folder is Q3_MODELS, else XDG_CACHE_HOME/q3/models, else
+            The first file of each model is marked: it is the one that 'q3 pull' takes by
+            the model's name. The folder is Q3_MODELS, else XDG_CACHE_HOME/q3/models, else
             ~/.cache/q3/models. Every --model takes a name of this list, or the name of a
             file in the folder, in place of a path.
 
@@ -30,6 +31,10 @@ struct ListCommand: ParsableCommand {
         let byteCount: Int?
         /// nil for what is not downloaded.
         let path: String?
+        var isRecommended = false
+        var isBuiltIn = false
+
+        var place: String { isBuiltIn ? "built in" : path == nil ? "-" : "yes" }
     }
 
     func run() throws {
@@ -41,7 +46,8 @@ struct ListCommand: ParsableCommand {
             let present = Self.byteCount(of: path)
             return Row(
                 name: entry.name, role: entry.role.rawValue, repository: entry.source.repository,
-                byteCount: present ?? entry.byteCount, path: present == nil ? nil : path)
+                byteCount: present ?? entry.byteCount, path: present == nil ? nil : path,
+                isRecommended: catalog.isRecommended(entry))
         }
         let listed = Set(catalog.entries.map(\.source.fileName))
         let others = folder.fileNames().filter { !listed.contains($0) }.map { name in
@@ -50,8 +56,18 @@ struct ListCommand: ParsableCommand {
                 name: name, role: nil, repository: ModelRecord(ofModel: path)?.repository,
                 byteCount: Self.byteCount(of: path), path: path)
         }
+        let builtIn =
+            BuiltInModel.byteCount.map {
+                [
+                    Row(
+                        name: BuiltInModel.name, role: "embed", repository: nil, byteCount: $0, path: nil,
+                        isBuiltIn: true)
+                ]
+            } ?? []
         let output = try OutputFile(path: nil, inputs: [])
-        try output.write(Array((json ? Self.json(known + others, folder) : Self.table(known + others)).utf8))
+        try output.write(
+            Array((json ? Self.json(known + others, folder) : Self.table(builtIn + known + others, folder)).utf8))
+
     }
 
     /// The size of a file, nil if there is none.
@@ -61,18 +77,25 @@ struct ListCommand: ParsableCommand {
         return Int(status.st_size)
     }
 
-    private static func table(_ rows: [Row]) -> String {
+    private static func table(_ rows: [Row], _ folder: ModelFolder) -> String {
         let cells = rows.map { row in
-            let size = row.byteCount.map { "\(max($0 / 1_000_000, 1)) MB" } ?? "?"
-            return [row.name.withControlsEscaped, row.role ?? "-", size, row.path?.withControlsEscaped ?? "-"]
+            let size = row.byteCount.map { "\(max($0 / 1_000_000, 1)) MB" } ?? "-"
+            let mark = row.isRecommended ? " *" : ""
+            return [row.name.withControlsEscaped + mark, row.role ?? "-", size, row.place]
         }
-        let widths = (0..<3).map { column in cells.map { $0[column].count }.max() ?? 0 }
+        let titles = ["NAME", "TASK", "SIZE", "HERE"]
+        let widths = (0..<3).map { column in ([titles] + cells).map { $0[column].count }.max() ?? 0 }
         func padding(_ cell: String, _ column: Int) -> String {
             String(repeating: " ", count: widths[column] - cell.count)
         }
-        return cells.map { row in
+        let lines = ([titles] + cells).map { row in
             "\(row[0])\(padding(row[0], 0))  \(row[1])\(padding(row[1], 1))  \(padding(row[2], 2))\(row[2])  \(row[3])\n"
-        }.joined()
+        }
+        let advice =
+            rows.first(where: { $0.isRecommended && $0.path == nil }).map {
+                "* recommended of its model; for a start: q3 pull \($0.name)\n"
+            } ?? (rows.contains(where: \.isRecommended) ? "* recommended of its model\n" : "")
+        return lines.joined() + "\n\(advice)Files are in \(folder.path.withControlsEscaped)\n"
     }
 
     private static func json(_ rows: [Row], _ folder: ModelFolder) -> String {

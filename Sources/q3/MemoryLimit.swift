@@ -32,7 +32,7 @@ enum MemoryLimit {
 
     /// `memory.max` of control groups version 2 as a container sees it: a number or `max`.
     private static var controlGroup: Int? {
-        guard let reader = try? LineReader(path: "/sys/fs/cgroup/memory.max"), let line = try? reader.next() else {
+        guard let reader = try? RecordSplitter(path: "/sys/fs/cgroup/memory.max"), let line = try? reader.next() else {
             return nil
         }
         return (try? line.text()).flatMap { Int($0) }

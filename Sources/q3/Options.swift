@@ -11,7 +11,9 @@ public import Q3System
 struct ModelArguments: ParsableArguments {
     @Option(
         name: .shortAndLong,
-        help: "The model: a GGUF file, or a name from 'q3 list'. (default: q3-mini, which is built in)")
+        help: ArgumentHelp(
+            "The model: a GGUF file, or a name from 'q3 list'. (default: q3-mini, built in)", valueName: "model"),
+        completion: ModelNames.completion)
     var model: String?
 
     @OptionGroup var computing: ComputingArguments
@@ -22,10 +24,11 @@ struct ModelArguments: ParsableArguments {
 
 /// How a model is held and computed.
 struct ComputingArguments: ParsableArguments {
-    @Option(help: "Threads that compute. (default: one per core)")
+    @Option(help: ArgumentHelp("Threads that compute. (default: one per core)", valueName: "n"))
     var threads: Int?
 
-    @Option(help: "fast, or exact for results within 1e-6 of the reference in f32.")
+    @Option(
+        help: ArgumentHelp("fast, or exact for results within 1e-6 of the f32 reference.", valueName: "precision"))
     var precision: Precision = .fast
 
     @Option(help: "embedding or reranker, for a model whose file does not say or whose name misleads.")
@@ -54,22 +57,25 @@ struct ComputingArguments: ParsableArguments {
     }
 }
 
-struct InputArguments: ParsableArguments {
+struct OutputArguments: ParsableArguments {
     @Option(
         name: .shortAndLong,
-        help: "A .txt file with a text per line, a .jsonl file with an object per line, or - for lines on stdin.")
-    var input: String?
-
-    @Flag(help: "Stop at the first record that cannot be used, instead of leaving it out.")
-    var strict = false
-
-    @Flag(help: "Put U+FFFD where bytes are no UTF-8, instead of rejecting the record.")
-    var lossy = false
+        help: ArgumentHelp(
+            "Write to this file, which appears when it is complete. (default: stdout)", valueName: "file"),
+        completion: .file())
+    var output: String?
 }
 
-struct OutputArguments: ParsableArguments {
-    @Option(name: .shortAndLong, help: "Write to this file, which appears when it is complete. (default: stdout)")
-    var output: String?
+/// Names of models for the shell's completion: those of the list and of the model folder.
+enum ModelNames {
+    static let completion = CompletionKind.custom { _, _, prefix in names.filter { $0.hasPrefix(prefix) } }
+
+    private static var names: [String] {
+        let environment = Environment.current.values
+        let known = (try? Catalog.current(environment: environment))?.entries.map(\.name) ?? []
+        let here = (try? ModelFolder(environment: environment))?.fileNames() ?? []
+        return [BuiltInModel.name] + known + here
+    }
 }
 
 extension EmbeddingType: ExpressibleByArgument {}

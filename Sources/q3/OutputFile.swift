@@ -14,6 +14,7 @@ final class OutputFile {
             (descriptor, self.path) = (1, nil)
             return
         }
+        try OutputPlace.check(path)
         var status = stat()
         let exists = unsafe stat(path, &status) == 0
         if exists, inputs.contains(where: { input in input.map { isSameFile(status, as: $0) } ?? false }) {
@@ -29,7 +30,7 @@ final class OutputFile {
         let file = try Interruption.deferred { unfinished throws(Failure) in
             do throws(SystemError) {
                 let file = try AtomicFile(path: target)
-                unfinished = file.partPath
+                unfinished.insert(file.partPath)
                 return file
             } catch {
                 throw Self.cannotCreate(path, error)
@@ -40,13 +41,13 @@ final class OutputFile {
     }
 
     deinit {
-        if file == nil {
-            if descriptor > 1 { close(descriptor) }
-        } else {
+        if let partPath = file?.partPath {
             Interruption.deferred { unfinished in
                 file = nil
-                unfinished = nil
+                unfinished.remove(partPath)
             }
+        } else if descriptor > 1 {
+            close(descriptor)
         }
     }
 
@@ -72,7 +73,7 @@ final class OutputFile {
             try flush(descriptor)
             try Interruption.deferred { unfinished throws(SystemError) in
                 try file.takeName()
-                unfinished = nil
+                unfinished.remove(file.partPath)
             }
         }
         syncFolder(of: file.path)

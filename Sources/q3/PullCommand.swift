@@ -11,8 +11,8 @@
             abstract: "Downloads a model.",
             usage: "q3 pull NAME|OWNER/REPOSITORY/FILE.gguf [OPTION ...]",
             discussion: """
-                NAME is one that 'q3 list' shows; other files of Hugging Face go by their
-                owner, repository and name. The file must have the SHA-256 that the list has,
+                NAME is one that 'q3 list' shows, or that of a model, whose recommended file is
+                taken; other files of Hugging Face go by their owner, repository and name. The file must have the SHA-256 that the list has,
                 or --sha256, or else the one that the hub has for it. It appears in the model
                 folder when it is complete and checked; its hash and path are printed as
                 'sha256sum -c' reads them. What a broken download left is gone on with.
@@ -26,7 +26,8 @@
                   SSL_CERT_FILE  authorities to trust in place of the system's
 
                 EXAMPLES
-                  q3 pull qwen3-embedding-0.6b-q8_0
+                  q3 pull qwen3-embedding-0.6b
+                  q3 pull Qwen/Qwen3-Embedding-4B
                   q3 pull Qwen/Qwen3-Embedding-8B-GGUF/Qwen3-Embedding-8B-Q6_K.gguf
                   q3 pull qwen3-reranker-0.6b-q8_0 --offline
                 """)
@@ -71,23 +72,38 @@
             let environment = Environment.current.values
             let folder = try ModelFolder(environment: environment)
             let catalog = try Catalog.current(environment: environment)
-            let entry: CatalogEntry?
-            let file: RepositoryFile
-            if name.contains("/") {
-                file = try RepositoryFile(name)
-                entry = catalog.entry(of: file)
-            } else {
-                guard let known = catalog.entry(named: name) else {
-                    throw Failure(.usage, "\(ModelFinder(catalog: catalog, folder: folder).unknown(name))")
-                }
-                (entry, file) = (known, known.source)
-            }
+            let (entry, file) = try source(in: catalog, folder)
             let line = ProgressLine()
             let puller = Puller(
                 file, entry: entry, folder: folder, environment: environment, options: options(drawing: line))
             let model = try await puller.run()
             line.finish()
             try tell(model)
+        }
+
+        /// The file that a name means: one of the list, the recommended one of a model, or any file of a repository.
+        private func source(
+            in catalog: Catalog, _ folder: ModelFolder
+        ) throws -> (CatalogEntry?, RepositoryFile) {
+            if let entry = catalog.entry(named: name) { return (entry, entry.source) }
+            let files = catalog.entries(ofModel: name)
+            if let recommended = files.first {
+                let others = files.dropFirst().map(\.name)
+                let choice = others.isEmpty ? "" : "; there are also \(others.joined(separator: ", "))"
+                Terminal.say("taking \(recommended.name)\(choice)")
+                return (recommended, recommended.source)
+            }
+            guard name.contains("/") else {
+                throw Failure(.usage, "\(ModelFinder(catalog: catalog, folder: folder).unknown(name))")
+            }
+            guard name.split(separator: "/", omittingEmptySubsequences: false).count > 2 else {
+                throw Failure(
+                    .usage,
+                    "\(name) is a repository, of which q3 knows no file; name one, as in "
+                        + "'q3 pull \(name)/FILE.gguf', or take one of 'q3 list'")
+            }
+            let file = try RepositoryFile(name)
+            return (catalog.entry(of: file), file)
         }
 
         private func options(drawing line: ProgressLine) -> PullOptions {
@@ -110,13 +126,14 @@
             return options
         }
 
-        /// "512 of 640 MB, 32 MB/s, 80 %, 0:04 left"; the rate is of what came now.
-        static func line(done: Int, before: Int, of total: Int, elapsed: Duration) -> String {
+        /// "[####-]  80 %  512 of 640 MB, 32.1 MB/s, 0:04 left"; the rate is of what came now.
+        static func line(
+            done: Int, before: Int, of total: Int, elapsed: Duration, width: Int = Terminal.width(2)
+        ) -> String {
             let rate = Double(done - before) / (elapsed / .seconds(1))
             let left = RunProgress.time(Double(total - done) / max(rate, 1))
-            let percent = Int(Double(done) / Double(max(total, 1)) * 100)
-            let megabytes = "\(done / 1_000_000) of \(total / 1_000_000) MB"
-            return "\(megabytes), \(Int(rate / 1e5) / 10).\(Int(rate / 1e5) % 10) MB/s, \(percent) %, \(left) left"
+            let text = "\(done / 1_000_000) of \(total / 1_000_000) MB, \((rate / 1e6).fixed(1)) MB/s, \(left) left"
+            return ProgressLine.bar(Double(done) / Double(max(total, 1)), beside: text, width: width)
         }
 
         private func tell(_ model: PulledModel) throws {

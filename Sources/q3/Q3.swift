@@ -1,5 +1,6 @@
 // The command line tool: parses, runs one command, and turns every failure into one line and an exit status.
 import ArgumentParser
+import Q3Catalog
 import Q3Kernels
 import Q3Model
 import Q3System
@@ -61,11 +62,33 @@ enum Q3 {
     /// Help and version go to stdout; what is wrong with the arguments is one line and where to read on.
     private static func report(argumentError error: any Error) -> ExitStatus {
         guard RootCommand.exitCode(for: error) != .success else {
-            return Terminal.print(RootCommand.fullMessage(for: error)) ? .success : .brokenPipe
+            do throws(SystemError) {
+                try Terminal.print(RootCommand.fullMessage(for: error))
+                return .success
+            } catch {
+                return report(
+                    error.code == EPIPE
+                        ? Failure(.brokenPipe, nil)
+                        : Failure(.inputOutput, "cannot write stdout", errno: error.code))
+            }
         }
+        if let fault = commandFault() { return report(Failure(.usage, fault)) }
         // The parser lists the values of an option on lines of their own.
         let message = RootCommand.message(for: error).replacing("\n  -", with: "").replacing("\n", with: " ")
-        return report(Failure(.usage, "\(message); see 'q3 --help' and 'q3 COMMAND --help'"))
+        let command = CommandLine.arguments.dropFirst().first.flatMap {
+            RootCommand.commandNames.contains($0) ? " \($0)" : nil
+        }
+        return report(Failure(.usage, "\(message); see 'q3\(command ?? "") --help'"))
+    }
+
+    /// What is wrong with the name of the command, and which one may have been meant.
+    private static func commandFault() -> String? {
+        guard let name = CommandLine.arguments.dropFirst().first, !name.hasPrefix("-"), name != "help",
+            !RootCommand.commandNames.contains(name)
+        else { return nil }
+        let near = NearNames.of(name, in: RootCommand.commandNames)
+        let hint = near.isEmpty ? "" : "; did you mean \(near.map { "'q3 \($0)'" }.joined(separator: " or "))?"
+        return "there is no command '\(name)'\(hint) see 'q3 --help'".replacing("' see", with: "'; see")
     }
 }
 
@@ -76,12 +99,14 @@ struct RootCommand: ParsableCommand {
         discussion: """
             EXAMPLES
               q3 list
-              q3 pull qwen3-embedding-0.6b-q8_0
-              q3 embed -m qwen3-embedding-0.6b-q8_0 "capital of China"
+              q3 pull qwen3-embedding-0.6b
+              q3 embed -m qwen3-embedding-0.6b "capital of China"
               q3 embed -m embedding.gguf "Beijing is the capital of China."
-              q3 embed -m embedding.gguf -i lines.txt --format npy -o vectors.npy
+              q3 embed -m embedding.gguf -i lines.txt -o vectors.npy
               q3 rerank -m reranker.gguf --query "capital of China" "Beijing." "Bread."
               q3 search "capital of China" -m embedding.gguf -i documents.jsonl
+              q3 index create notes.q3i && q3 index add notes.q3i ~/notes
+              q3 search "capital of China" --index notes.q3i
               q3 serve -m embedding.gguf -m reranker.gguf --port 8080
               q3 convert Qwen3-Embedding-0.6B -o embedding-f16.gguf --type f16
               q3 quantize embedding-f16.gguf embedding-q4.gguf Q4_K_M
@@ -89,17 +114,19 @@ struct RootCommand: ParsableCommand {
               q3 eval retrieval scifact -m embedding.gguf
 
             EXIT STATUS
-               0  done
+               0  done                       1  q3 search --index found nothing
               64  wrong usage               65  bad model or input
               66  no such input             69  cannot listen or download
               70  no finite numbers came    71  out of memory or files
               73  cannot create the output
               74  reading or writing failed 75  done but for rejected records
-              77  not permitted            130  interrupted (143: terminated)
-             141  nobody reads the output
+              77  not permitted            141  nobody reads the output
+             130  interrupted (129, 131, 143: hung up, quit, terminated)
             """,
         version: Release.version,
         subcommands: commands)
+
+    static var commandNames: [String] { commands.compactMap { $0.configuration.commandName } }
 
     private static var commands: [any ParsableCommand.Type] {
         var commands: [any ParsableCommand.Type] = [EmbedCommand.self, RerankCommand.self, SearchCommand.self]
@@ -108,6 +135,9 @@ struct RootCommand: ParsableCommand {
         #endif
         #if Pull
             commands.append(PullCommand.self)
+        #endif
+        #if Index
+            commands += [IndexCommand.self, MCPCommand.self]
         #endif
         return commands + [
             ListCommand.self, VerifyCommand.self, ConvertCommand.self, QuantizeCommand.self, TokenizeCommand.self,

@@ -48,6 +48,7 @@ struct QuantizeCommand: ParsableCommand {
     }
 
     func run() throws {
+        try OutputPlace.check(output)
         let line = ProgressLine()
         let start = ContinuousClock.now
         let report = try opening(input) { file in

@@ -7,15 +7,20 @@ struct ScoreRow {
     let index: Int
     let id: RecordID?
     let score: RerankScore
+    /// The document; nil where it is not shown.
+    let text: String?
 }
 
 struct ScoreWriter {
     private let format: RerankCommand.Format
     private let rawScores: Bool
     private let output: OutputFile
-    private var rowCount = 0
+    /// For people.
+    private let lines: ResultLines
+    private(set) var rowCount = 0
 
-    init(format: RerankCommand.Format, rawScores: Bool, output: OutputFile) {
+    init(format: RerankCommand.Format, rawScores: Bool, output: OutputFile, isFile: Bool) {
+        lines = ResultLines(toFile: isFile, digits: rawScores ? 2 : 3)
         self.format = format
         self.rawScores = rawScores
         self.output = output
@@ -24,6 +29,7 @@ struct ScoreWriter {
     /// Writes rows in the order given.
     mutating func write(_ rows: [ScoreRow]) throws {
         var text = JSONText()
+        var shown: [RankedText] = []
         for row in rows {
             let score = rawScores ? row.score.margin : row.score.score
             switch format {
@@ -34,15 +40,11 @@ struct ScoreWriter {
                 text.append(rowCount == 0 ? "[\n" : ",\n")
                 Self.append(row, score, to: &text)
             case .text:
-                text.append("\(score)\t\(row.index)")
-                switch row.id {
-                case .text(let id), .number(let id): text.append("\t\(id)")
-                case nil: break
-                }
-                text.append("\n")
+                shown.append(RankedText(score: score, label: row.id?.text ?? "\(row.index + 1)", text: row.text ?? ""))
             }
             rowCount += 1
         }
+        text.append(lines.text(shown))
         try output.write(text.bytes)
     }
 
@@ -55,6 +57,10 @@ struct ScoreWriter {
         text.append("{\"index\":\(row.index)")
         text.append(idField: row.id)
         text.append(",\"score\":\(score)")
+        if let document = row.text {
+            text.append(",\"text\":")
+            text.append(quoted: document)
+        }
         if row.score.isTruncated { text.append(",\"truncated\":true") }
         text.append("}")
     }

@@ -1,8 +1,8 @@
 // q3 search: a query and documents in, the documents that answer it out, best first.
 import ArgumentParser
 import Q3Embedding
-import Q3GGUF
 import Q3Input
+import Q3Model
 import Q3Reranking
 import Q3System
 
@@ -10,21 +10,29 @@ struct SearchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search",
         abstract: "Finds the documents that answer a query.",
-        usage: "q3 search QUERY [--model MODEL] [--reranker MODEL] [OPTION ...] --input DOCUMENTS",
+        usage: "q3 search QUERY [--model MODEL] [--reranker MODEL] [OPTION ...] --input DOCUMENTS|--index INDEX",
         discussion: """
-            Documents are lines, or in .jsonl {"id"?, "title"?, "text"} per line; a corpus in
+            Documents are lines of which blank ones are left out, JSON lines or a JSON list
+            of {"id"?, "title"?, "text"}, or CSV or TSV with such columns; a corpus in
             BEIR's layout, whose ids are called "_id", is read as it is. A document counts
             by the cosine of its vector and the query's. With --reranker the best
             --candidates are read again beside the query, and its score counts. Every
             document is embedded anew: only the best are held in memory.
 
-            text is score, id (or line number) and the beginning of the document with tabs
-            between; a jsonl line is {"index", "id"?, "score", "similarity", "text"}, where
-            similarity is the cosine and score what sorted the list.
+            With --index the documents are those of an index ('q3 index --help'), which are
+            embedded already. A line of text is then score, file:line, and the headings above
+            the chunk, and below it a snippet; the exit status is 1 where nothing is found.
+
+            A line of text is score, id (or number of the record) and the document, with
+            tabs between; on a terminal it has a rank and fits the width. A jsonl line is
+            {"index", "id"?, "score", "similarity", "text"}, where similarity is the cosine
+            and score what sorted the list.
 
             EXAMPLES
               q3 search "web server with small memory footprint" -i corpus.jsonl
               q3 search "capital of China" -m embedding.gguf -r reranker.gguf -i docs.txt
+              q3 search "rotate keys" --index notes.q3i --where 'path:docs/**' --group
+              q3 search "refund" -i tickets.csv --text-column body --id-column ticket
               ls | q3 search -m embedding.gguf "holiday pictures" --top-n 3 --format jsonl
             """)
 
@@ -35,27 +43,33 @@ struct SearchCommand: AsyncParsableCommand {
     @OptionGroup var model: ModelArguments
 
     @Option(
-        name: .shortAndLong, help: "A reranker that orders the best once more: a GGUF file, or a name from 'q3 list'.")
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            "A reranker that orders the best once more: a GGUF file, or a name from 'q3 list'.", valueName: "model"),
+        completion: ModelNames.completion)
     var reranker: String?
 
-    @Option(help: "Documents that the reranker reads.")
+    @Option(help: ArgumentHelp("Documents that the reranker reads.", valueName: "n"))
     var candidates = 100
 
-    @Option(help: "The search's task, described in a sentence. (default: web search)")
+    @Option(help: ArgumentHelp("The search's task, in a sentence. (default: web search)", valueName: "task"))
     var instruct: String?
 
-    @Option(help: "Values of each vector to compare. (default: all)")
+    @Option(help: ArgumentHelp("Values of each vector to compare. (default: all)", valueName: "n"))
     var dimensions: Int?
 
-    @Option(help: "Print the best N.")
+    @Option(help: ArgumentHelp("Print the best N.", valueName: "n"))
     var topN = 10
 
-    @Option(help: "Output format.")
+    @Option(help: ArgumentHelp("text or jsonl.", valueName: "format"))
     var format: Format = .text
 
     @Flag(help: "Cut documents that are too long for the model, instead of rejecting them.")
     var truncate = false
 
+    #if Index
+        @OptionGroup var indexed: IndexSearchArguments
+    #endif
     @OptionGroup var input: InputArguments
     @OptionGroup var output: OutputArguments
 
@@ -68,10 +82,20 @@ struct SearchCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let source = try InputSource(arguments: [], file: input.input, what: "documents")
-        var records = try RecordReader(source, lossy: input.lossy, parser: .documents)
+        #if Index
+            if let index = indexed.index {
+                if !input.input.isEmpty || dimensions != nil {
+                    throw Failure(
+                        .usage, "--index brings its documents and dimensions; leave out --input and --dimensions")
+                }
+                return try await search(index: index)
+            }
+        #endif
+        let source = try input.source(arguments: [], what: "documents")
         let file = try OutputFile(
-            path: output.output, inputs: [source.path, try? modelPath(model.model), try? modelPath(reranker)])
+            path: output.output,
+            inputs: source.paths + [try? modelPath(model.model), try? modelPath(reranker)])
+        let reader = try input.documents(source, skippingBlankLines: true)
         let embedder = try opening(model.model, copying: model.noMmap) {
             try Embedder(file: $0, options: model.options)
         }
@@ -85,32 +109,33 @@ struct SearchCommand: AsyncParsableCommand {
             }
         }
         let options = EmbeddingOptions(dimensions: dimensions, truncates: truncate)
-        let target = try await embedder.embed(
-            [query], as: .query(task: instruct ?? Prompt.defaultTask), options: options)[0].vector
-        var best = BestHits(limit: judge == nil ? topN : candidates)
+        let target = try await embedder.embed(query, as: .query(task: instruct ?? Prompt.defaultTask), options: options)
+        var best = TopK(judge == nil ? topN : candidates)
+        var found: [Int: SearchHit] = [:]
         var rejections = Rejections(strict: input.strict)
         let progress = RunProgress()
 
-        while let window = try records.nextWindow(rejecting: { try rejections.add($0, $1) }) {
-            let results = try await embedder.results(
-                for: window.records.map(\.content), options: options,
-                progress: { progress.show($0, in: window.span) })
-            var tokenCount = 0
-            for (record, result) in zip(window.records, results) {
-                switch result {
-                case .success(let embedding):
-                    best.insert(SearchHit(record: record, similarity: Similarity.dot(target, embedding.vector)))
-                    tokenCount += embedding.tokenCount
-                case .failure(let error): try rejections.add(record.name, "\(error)", status: error.exitStatus)
-                }
-            }
-            progress.finishWindow(records: results.count, tokens: tokenCount)
+        let results = embedder.results(
+            for: RecordStream(reader), text: { try? $0.content.get() }, options: options,
+            progress: { progress.show($0, upTo: $1.fraction) })
+        for try await (record, result) in results {
+            let embedding = try rejections.output(of: record, result)
+            progress.count(tokens: embedding?.tokenCount ?? 0, fraction: record.fraction)
+            guard let embedding, let text = try? record.content.get() else { continue }
+            let similarity = target.dot(embedding)
+            found[record.index] = SearchHit(
+                index: record.index, id: record.id, name: record.name, text: text, similarity: similarity)
+            if let left = best.insert(similarity, at: record.index) { found[left] = nil }
         }
         progress.finish()
-        var hits = best.hits
+        var hits = best.hits.compactMap { found[$0.index] }
+        if hits.isEmpty, rejections.count == 0 { Terminal.say("the input is empty: there are no documents in it") }
         if let judge { hits = try await reranked(hits, by: judge, rejections: &rejections) }
-        try file.write(format.bytes(of: hits.prefix(topN)))
+        try write(hits.prefix(topN), to: file)
         try file.finish()
+        if let path = output.output, path != "-" {
+            Terminal.say("the best \(min(topN, hits.count)) documents in \(path)")
+        }
         try rejections.finish()
     }
 
@@ -118,7 +143,7 @@ struct SearchCommand: AsyncParsableCommand {
         _ hits: [SearchHit], by judge: Reranker, rejections: inout Rejections
     ) async throws -> [SearchHit] {
         let results = try await judge.results(
-            for: hits.map { RerankPair(query: query, document: $0.record.content) },
+            for: hits.map { RerankPair(query: query, document: $0.text) },
             options: RerankOptions(instruction: instruct, truncates: truncate))
         var judged: [(hit: SearchHit, margin: Float)] = []
         for (var hit, result) in zip(hits, results) {
@@ -126,86 +151,51 @@ struct SearchCommand: AsyncParsableCommand {
             case .success(let score):
                 hit.score = score.score
                 judged.append((hit, score.margin))
-            case .failure(let error): try rejections.add(hit.record.name, "\(error)", status: error.exitStatus)
+            case .failure(let error):
+                let failure = Failure(error)
+                try rejections.add(hit.name, failure.message ?? "", status: failure.status)
             }
         }
         return judged.sorted { $0.margin > $1.margin }.map(\.hit)
     }
-}
 
-extension RecordParser<String> {
-    /// A document's title, where it has one, stands before its text, as in BEIR.
-    fileprivate static var documents: Self {
-        Self(
-            text: { $0 },
-            json: { line throws(BadRecord) in
-                let text = try line.text("text")
-                guard let title = line.optionalText("title"), !title.isEmpty else { return text }
-                return "\(title) \(text)"
-            })
+    private func write(_ hits: ArraySlice<SearchHit>, to file: OutputFile) throws {
+        switch format {
+        case .text:
+            let lines = ResultLines(toFile: output.output.map { $0 != "-" } ?? false, digits: 3)
+            let rows = hits.map { hit in
+                RankedText(score: hit.score, label: hit.id?.text ?? "\(hit.index + 1)", text: hit.text)
+            }
+            try file.write(Array(lines.text(rows).utf8))
+        case .jsonl:
+            var text = JSONText()
+            for hit in hits {
+                text.append("{\"index\":\(hit.index)")
+                text.append(idField: hit.id)
+                text.append(",\"score\":\(hit.score),\"similarity\":\(hit.similarity),\"text\":")
+                text.append(quoted: hit.text)
+                text.append("}\n")
+            }
+            try file.write(text.bytes)
+        }
     }
 }
 
-struct SearchHit {
-    let record: Record<String>
+/// A document among the best.
+private struct SearchHit {
+    let index: Int
+    let id: RecordID?
+    /// Where it stands, for messages.
+    let name: String
+    let text: String
     /// Cosine of the document's vector and the query's.
     let similarity: Float
     /// What the list is sorted by.
     var score: Float
 
-    init(record: Record<String>, similarity: Float) {
-        self.record = record
+    init(index: Int, id: RecordID?, name: String, text: String, similarity: Float) {
+        (self.index, self.id, self.name, self.text) = (index, id, name, text)
         self.similarity = similarity
         score = similarity
-    }
-}
-
-/// The most similar of all documents seen so far, best first; of equals the first seen.
-struct BestHits {
-    let limit: Int
-    private(set) var hits: [SearchHit] = []
-
-    init(limit: Int) { self.limit = limit }
-
-    mutating func insert(_ hit: SearchHit) {
-        guard hits.count < limit || hits[limit - 1].similarity < hit.similarity else { return }
-        // The first place whose hit is worse, by halving.
-        var (low, high) = (0, hits.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if hits[middle].similarity < hit.similarity { high = middle } else { low = middle + 1 }
-        }
-        if hits.count == limit { hits.removeLast() }
-        hits.insert(hit, at: low)
-    }
-}
-
-extension SearchCommand.Format {
-    /// Characters of a document that a line of text shows.
-    private static let shownCharacters = 100
-
-    fileprivate func bytes(of hits: ArraySlice<SearchHit>) -> [UInt8] {
-        var text = JSONText()
-        for hit in hits {
-            switch self {
-            case .text:
-                text.append("\(hit.score)\t")
-                switch hit.record.id {
-                case .text(let id): text.append(id.withControlsEscaped)
-                case .number(let digits): text.append(digits)
-                case nil: text.append("\(hit.record.index + 1)")
-                }
-                let words = hit.record.content.prefix(10 * Self.shownCharacters).split(whereSeparator: \.isWhitespace)
-                let beginning = words.joined(separator: " ").prefix(Self.shownCharacters)
-                text.append("\t\(String(beginning).withControlsEscaped)\n")
-            case .jsonl:
-                text.append("{\"index\":\(hit.record.index)")
-                text.append(idField: hit.record.id)
-                text.append(",\"score\":\(hit.score),\"similarity\":\(hit.similarity),\"text\":")
-                text.append(quoted: hit.record.content)
-                text.append("}\n")
-            }
-        }
-        return text.bytes
     }
 }

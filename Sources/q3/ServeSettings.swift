@@ -153,7 +153,7 @@
         /// A key on each line.
         private static func keys(inFile path: String) throws -> [String] {
             try checkPrivate(path)
-            let reader = try LineReader(path: path)
+            let reader = try RecordSplitter(path: path)
             var keys: [String] = []
             while let line = try reader.next() {
                 let key = try line.text().split(whereSeparator: \.isWhitespace).joined(separator: " ")

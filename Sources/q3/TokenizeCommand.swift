@@ -48,19 +48,18 @@ struct TokenizeCommand: ParsableCommand {
     var text: [String] = []
 
     func run() throws {
-        let source = try InputSource(arguments: text, file: input.input, what: "texts")
-        var records = try RecordReader(source, lossy: input.lossy, parser: .texts)
-        let file = try OutputFile(path: output.output, inputs: [source.path, try? modelPath(model)])
+        let source = try input.source(arguments: text, what: "texts")
+        let records = try input.documents(source)
+        let file = try OutputFile(path: output.output, inputs: source.paths + [try? modelPath(model)])
         let tokenizer = try opening(model) { try Tokenizer(metadata: $0.metadata) }
         var rejections = Rejections(strict: input.strict || source.isArguments)
-        while let window = try records.nextWindow(rejecting: { try rejections.add($0, $1) }) {
+        while let record = try records.next() {
+            guard let content = try rejections.content(of: record) else { continue }
+            let pieces = tokenizer.encodeWithOffsets(content, parseSpecial: parseSpecial)
             var text = JSONText()
-            for record in window.records {
-                let pieces = tokenizer.encodeWithOffsets(record.content, parseSpecial: parseSpecial)
-                switch format {
-                case .text: appendText(pieces, tokenizer, to: &text)
-                case .jsonl: appendJSON(record, pieces, tokenizer, to: &text)
-                }
+            switch format {
+            case .text: appendText(pieces, tokenizer, to: &text)
+            case .jsonl: appendJSON(record, pieces, tokenizer, to: &text)
             }
             try file.write(text.bytes)
         }

@@ -15,7 +15,7 @@ import Testing
         private let text = "a text-based address book"
 
         @Test(arguments: [[], ["--dimensions", "64"], ["--precision", "exact"], ["--no-mmap"]])
-        func vectorsAreThoseOfTheFile(_ options: [String]) throws {
+        func `vectors are those of the file`(_ options: [String]) throws {
             let wanted = try Tool.run(["embed", "--model", Self.file, text, ""] + options)
             let outcome = try Tool.run(["embed", text, ""] + options)
             #expect(outcome.status == 0)
@@ -24,24 +24,29 @@ import Testing
             #expect(wanted.messages == "")
         }
 
-        @Test func oneLineSaysWhichModelItIs() throws {
-            let messages = try Tool.run(["embed", text]).messages
+        @Test func `one line a day says which model it is`() throws {
+            let folder = try TemporaryFolder()
+            let run = "XDG_CACHE_HOME='\(folder.path)' $Q3 embed '\(text)'"
+            let messages = try Tool.shell(run).messages
             #expect(messages.hasPrefix("q3: using q3-mini"))
-            #expect(messages.contains("q3 pull qwen3-embedding-0.6b-q8_0"))
+            #expect(messages.contains("q3 pull qwen3-embedding-0.6b"))
             #expect(messages.split(separator: "\n").count == 1)
+            #expect(try Tool.shell(run).messages == "")
+            _ = try Tool.shell("touch -d '2 days ago' '\(folder.file("q3/said-q3-mini"))'")
+            #expect(try Tool.shell(run).messages == messages)
             let named = try Tool.run(["embed", "--model", "q3-mini", text])
             #expect(named.messages == "")
             #expect(try Tool.run(["embed", text]).text == named.text)
         }
 
-        @Test func queriesAreEmbeddedAsTheyAre() throws {
+        @Test func `queries are embedded as they are`() throws {
             #expect(try Tool.run(["embed", "--query", text]).text == Tool.run(["embed", text]).text)
             let instructed = try Tool.run(["embed", "--instruct", "Find packages", text])
             #expect(instructed.status == 64)
             #expect(instructed.messages.contains("takes no instructions"))
         }
 
-        @Test func infoAndTokenizeTakeItToo() throws {
+        @Test func `info and tokenize take it too`() throws {
             let info = try Tool.run(["info"])
             #expect(info.status == 0)
             for word in ["q3-mini (built in)", "embedding", "hidden 256", "documents and queries as they are"] {
@@ -55,12 +60,12 @@ import Testing
         }
 
         /// A file of that name in the folder is a file all the same when it is called by a path.
-        @Test func aPathIsAPath() throws {
+        @Test func `a path is a path`() throws {
             let outcome = try Tool.run(["embed", "--model", "./q3-mini", text])
             #expect(outcome.status == 66)
         }
 
-        @Test func itIsNoReranker() throws {
+        @Test func `it is not a reranker`() throws {
             let missing = try Tool.run(["rerank", "--query", "q", "d"])
             #expect(missing.status == 64)
             #expect(missing.messages.contains("--model"))
@@ -68,7 +73,7 @@ import Testing
         }
     #else
         @Test(arguments: [["embed", "a"], ["info"], ["tokenize", "a"]])
-        func withoutTheTraitAModelMustBeNamed(_ arguments: [String]) throws {
+        func `without the trait a model must be named`(_ arguments: [String]) throws {
             let outcome = try Tool.run(arguments)
             #expect(outcome.status == 64)
             #expect(outcome.messages.contains("--model is missing"))

@@ -32,7 +32,7 @@ import Testing
         try Tool.shell("Q3_MODELS='\(models.path)' Q3_CATALOG='\(folder.file("list"))' $Q3 \(arguments)")
     }
 
-    @Test func namesStandForPaths() throws {
+    @Test func `names stand for paths`() throws {
         let wanted = try Tool.run(["embed", "-m", Self.model, "a"]).text
         for name in ["tiny", "Tiny", "Tiny.gguf"] {
             let outcome = try q3("embed -m \(name) a")
@@ -45,13 +45,13 @@ import Testing
         }
     }
 
-    @Test func aModelIsNotOverwrittenByItsName() throws {
+    @Test func `a model is not overwritten by its name`() throws {
         let outcome = try q3("embed -m tiny -o '\(models.file("Tiny.gguf"))' a")
         #expect(outcome.status == 64)
         #expect(try q3("verify tiny").status == 0)
     }
 
-    @Test func missingModelsSayWhatToDo() throws {
+    @Test func `missing models say what to do`() throws {
         let absent = try q3("embed -m other a")
         #expect(absent.status == 66)
         #expect(absent.messages.contains("q3 pull other"))
@@ -72,7 +72,7 @@ import Testing
         let models: [Model]
     }
 
-    @Test func listTellsWhatIsThere() throws {
+    @Test func `list tells what is there`() throws {
         try models.write("mine.gguf", [1, 2, 3])
         try models.write("unfinished.gguf.part", [1])
         let listing = try JSONDecoder().decode(Listing.self, from: Data(q3("list --json").output))
@@ -84,12 +84,40 @@ import Testing
                 .init(name: "mine.gguf", bytes: 3, path: models.file("mine.gguf")),
             ])
         let lines = try q3("list").lines
-        #expect(lines[0] == "tiny       embed   1 MB  \(models.file("Tiny.gguf"))")
-        #expect(lines[1] == "other      rerank  5 MB  -")
-        #expect(lines.count == 3)
+        #expect(lines.first == "NAME       TASK    SIZE  HERE")
+        #expect(lines.contains("tiny       embed   1 MB  yes"))
+        #expect(lines.contains("other      rerank  5 MB  -"))
+        #expect(lines.contains("mine.gguf  -       1 MB  yes"))
+        #expect(lines.last == "Files are in \(models.path)")
     }
 
-    @Test func aListThatIsBrokenIsNamed() throws {
+    @Test func `a model's name stands for its recommended file`() throws {
+        try folder.write("list", "m-q8_0 embed o/M-GGUF Tiny.gguf - -\nm-f16 embed o/M-GGUF Big.gguf - -\n".utf8)
+        #expect(try q3("embed -m m a").text == Tool.run(["embed", "-m", Self.model, "a"]).text)
+        #expect(try q3("embed -m Tiny.GGUF a").status == 0)
+        let absent = try q3("embed -m Big.gguf a")
+        #expect(absent.status == 66 && absent.messages.contains("q3 pull m-f16"))
+        #expect(try q3("list").lines.contains { $0.hasPrefix("m-q8_0 *  embed") })
+    }
+
+    @Test func `a mistyped command gets a suggestion`() throws {
+        for (given, meant) in [("serch", "search"), ("embd", "embed"), ("ifno", "info")] {
+            let outcome = try Tool.run([given, "x"])
+            #expect(outcome.status == 64)
+            #expect(outcome.messages.contains("did you mean 'q3 \(meant)'"), "\(outcome.messages)")
+        }
+        let option = try Tool.run(["embed", "--outptu", "x"])
+        #expect(option.messages.contains("see 'q3 embed --help'"), "\(option.messages)")
+    }
+
+    @Test func `completion knows the names of models`() throws {
+        let script = try Tool.run(["--generate-completion-script", "bash"])
+        #expect(script.status == 0 && script.text.contains("---completion"))
+        let names = try q3("---completion embed -- --model 2 7 q3 embed --model tin 0 0 tin")
+        #expect(names.lines.contains("tiny") || names.status == 0)
+    }
+
+    @Test func `a list that is broken is named`() throws {
         try folder.write("list", "tiny embed\n".utf8)
         let outcome = try q3("list")
         #expect(outcome.status == 65)
@@ -108,7 +136,7 @@ import Testing
         let canary_score: Double?
     }
 
-    @Test func verifyTellsWhatItFound() throws {
+    @Test func `verify tells what it found`() throws {
         let outcome = try q3("verify tiny --json --sha256 \(Self.digest)")
         #expect(outcome.status == 0, "\(outcome.messages)")
         let verified = try JSONDecoder().decode(Verified.self, from: Data(outcome.output))
@@ -120,7 +148,7 @@ import Testing
     }
 
     @Test(arguments: ["tiny-rerank-Q8_0", "tiny-lmhead-Q8_0", "tiny-embed-Q4_K_M", "tiny-embed-F32"])
-    func verifyTakesModelsOfAllKinds(_ name: String) throws {
+    func `verify takes models of all kinds`(_ name: String) throws {
         let outcome = try q3("verify --json '\(Fixture.path("\(name).gguf"))'")
         #expect(outcome.status == 0, "\(outcome.messages)")
         let verified = try JSONDecoder().decode(Verified.self, from: Data(outcome.output))
@@ -130,7 +158,7 @@ import Testing
     }
 
     // M20
-    @Test func anotherHashIsRefused() throws {
+    @Test func `another hash is refused`() throws {
         let zeros = String(repeating: "0", count: 64)
         let asked = try q3("verify tiny --sha256 \(zeros)")
         #expect(asked.status == 65)
@@ -146,7 +174,7 @@ import Testing
     }
 
     // M14
-    @Test func aDamagedWeightIsFound() throws {
+    @Test func `a damaged weight is found`() throws {
         var model = try ModelCopy(of: "tiny-embed-Q8_0")
         model.edit("blk.1.ffn_up.weight") { $0.bytes.store(UInt16(0x7E00), at: 34 * 7) }
         try model.write(to: folder.file("damaged.gguf"))
@@ -157,7 +185,7 @@ import Testing
             outcome.messages.contains("tensor blk.1.ffn_up.weight has a weight that is no finite number, in block 7"))
     }
 
-    @Test func brokenStructuresAreFound() throws {
+    @Test func `broken structures are found`() throws {
         let bytes = [UInt8](try Data(contentsOf: URL(filePath: Self.model)))
         try folder.write("cut.gguf", bytes.dropLast(100))
         try folder.write("page.gguf", "<!DOCTYPE html>".utf8)

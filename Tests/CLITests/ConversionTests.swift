@@ -38,7 +38,7 @@ import Testing
         let largest: Double
     }
 
-    @Test func aFolderBecomesAQuantizedModel() throws {
+    @Test func `a folder becomes a quantized model`() throws {
         let (whole, small) = (folder.file("whole.gguf"), folder.file("small.gguf"))
         let convert = try Tool.run(["convert", Fixture.path("checkpoints/tiny-embedding"), "-o", whole])
         #expect(convert.status == 0 && convert.output.isEmpty, "\(convert.messages)")
@@ -57,7 +57,7 @@ import Testing
         return try JSONDecoder().decode(Report.self, from: Data(outcome.output))
     }
 
-    @Test func adaptersAreMerged() throws {
+    @Test func `adapters are merged`() throws {
         let (plain, adapted) = (folder.file("plain.gguf"), folder.file("adapted.gguf"))
         let checkpoint = Fixture.path("checkpoints/tiny-embedding")
         let without = try report(["convert", checkpoint, "-o", plain])
@@ -75,7 +75,7 @@ import Testing
         #expect(missing.status == 65 && missing.messages.contains("has no adapter_config.json"))
     }
 
-    @Test func whatIsRoundedTwiceIsWarnedOf() throws {
+    @Test func `what is rounded twice is warned of`() throws {
         let model = Fixture.path("tiny-embed-Q8_0.gguf")
         let lines = try Tool.run(["quantize", model, folder.file("a.gguf"), "q4_0"])
         #expect(lines.status == 0 && lines.messages.contains("warning: tensors had been rounded before"))
@@ -127,7 +127,7 @@ import Testing
     }
 
     @Test(arguments: [(SIGINT, 130, true), (SIGTERM, 143, true), (SIGINT, 130, false), (SIGTERM, 143, false)])
-    func signalsEndARunAndItsUnfinishedFile(_ signal: CInt, _ status: CInt, _ quantizes: Bool) throws {
+    func `signals end a run and its unfinished file`(_ signal: CInt, _ status: CInt, _ quantizes: Bool) throws {
         let arguments = try quantizes ? writeLargeModel() : writeLargeFolder()
         let inputs = try folder.names()
         let process = try Tool.start(
@@ -139,7 +139,7 @@ import Testing
         #expect(try folder.read("stderr").isEmpty && folder.read("stdout").isEmpty)
     }
 
-    @Test func noPartStaysWhereTheDiskIsFull() throws {
+    @Test func `no part stays where the disk is full`() throws {
         let model = Fixture.path("tiny-embed-F32.gguf")
         let script = "ulimit -f 8; trap '' XFSZ; \"$Q3\" quantize '\(model)' '\(folder.file("out"))' q8_0"
         let outcome = try Tool.shell(script)
@@ -149,7 +149,7 @@ import Testing
 
     // MARK: - Reports
 
-    @Test func theReportIsJSONToo() throws {
+    @Test func `the report is JSON too`() throws {
         let report = try report(
             ["quantize", "--threads", "1", Fixture.path("tiny-embed-F32.gguf"), folder.file("out.gguf"), "Q4_0"])
         #expect(!report.rounded_before)
@@ -162,7 +162,7 @@ import Testing
         #expect(norm.to == "F32" && norm.rmse == 0)
     }
 
-    @Test func wrongUseIsToldWithItsStatus() throws {
+    @Test func `wrong use is told with its status`() throws {
         let model = Fixture.path("tiny-embed-F16.gguf")
         let cases: [([String], CInt, String)] = [
             (["quantize", model, folder.file("a"), "q2_k"], 64, "q2_k"),
@@ -187,9 +187,9 @@ import Testing
         #expect(try folder.names() == [])
     }
 
-    @Test func progressSaysHowFarAndHowFast() {
-        let line = ConversionOutput.line(done: 320_000_000, of: 640_000_000, elapsed: .seconds(4))
-        #expect(line == "320 of 640 MB, 80 MB/s, 50 %, 0:04 left")
+    @Test func `progress says how far and how fast`() {
+        let line = ConversionOutput.line(done: 320_000_000, of: 640_000_000, elapsed: .seconds(4), width: 80)
+        #expect(line == "[############------------]  50 %  320 of 640 MB, 80 MB/s, 0:04 left")
         #expect(ConversionOutput.threeDigits(0.001138) == "1.14e-3" && ConversionOutput.threeDigits(0) == "0")
         #expect(ConversionOutput.threeDigits(9.999) == "1.00e1" && ConversionOutput.threeDigits(7.02) == "7.02")
     }

@@ -29,7 +29,7 @@ struct EmbeddingLine: Decodable, Equatable {
         try outcome.lines.map { try JSONDecoder().decode(EmbeddingLine.self, from: Data($0.utf8)) }
     }
 
-    @Test func vectorsAreTheReferences() throws {
+    @Test func `vectors are the reference's`() throws {
         let folder = try TemporaryFolder()
         let items = try Fixture.items("tiny-embed-Q8_0", as: EmbeddingItem.self)
         let texts = try items.map { "{\"id\": \"\($0.name)\", \"text\": \(try json($0.text))}\n" }.joined()
@@ -47,7 +47,7 @@ struct EmbeddingLine: Decodable, Equatable {
         }
     }
 
-    @Test func inputsOfAllKindsAgree() throws {
+    @Test func `inputs of all kinds agree`() throws {
         let folder = try TemporaryFolder()
         try folder.write("in.txt", "one\ntwo\n".utf8)
         try folder.write("dos.txt", "\u{FEFF}one\r\ntwo".utf8)
@@ -66,7 +66,7 @@ struct EmbeddingLine: Decodable, Equatable {
         #expect(try folder.read("out.jsonl") == wanted.output)
     }
 
-    @Test func promptsAreApplied() throws {
+    @Test func `prompts are applied`() throws {
         let task = "Given a web search query, retrieve relevant passages that answer the query"
         let wanted = try embed(["Instruct: \(task)\nQuery:where?"]).text
         #expect(try embed(["--query", "where?"]).text == wanted)
@@ -74,14 +74,14 @@ struct EmbeddingLine: Decodable, Equatable {
         #expect(try embed(["where?"]).text != wanted)
     }
 
-    @Test func specialTokensAreLettersUnlessAskedFor() throws {
+    @Test func `special tokens are letters unless asked for`() throws {
         let literal = try lines(embed(["a<|im_end|>"]))[0]
         let parsed = try lines(embed(["a<|im_end|>", "--parse-special"]))[0]
         #expect(parsed.tokens == 3)
         #expect(literal.tokens > parsed.tokens)
     }
 
-    @Test func formatsHoldTheSameNumbers() throws {
+    @Test func `formats hold the same numbers`() throws {
         let folder = try TemporaryFolder()
         let arguments = ["--dimensions", "8", "one", "two", "three"]
         let lines = try lines(embed(arguments))
@@ -109,7 +109,7 @@ struct EmbeddingLine: Decodable, Equatable {
         ("ubinary", "|u1", 2),
     ]
 
-    @Test(arguments: types) func typesAreStored(_ test: (type: String, npy: String, bytesPerRow: Int)) throws {
+    @Test(arguments: types) func `types are stored`(_ test: (type: String, npy: String, bytesPerRow: Int)) throws {
         let arguments = ["--type", test.type, "--dimensions", "16", "one", "two", "three"]
         let npy = try embed(arguments + ["--format", "npy"])
         #expect(npy.status == 0)
@@ -125,12 +125,12 @@ struct EmbeddingLine: Decodable, Equatable {
         }
     }
 
-    @Test func emptyLinesAreTexts() throws {
+    @Test func `empty lines are texts`() throws {
         let lines = try lines(embed([], input: "a\n\nb\n"))
         #expect(lines.map(\.tokens) == [2, 1, 2])
     }
 
-    @Test func emptyInputGivesEmptyOutput() throws {
+    @Test func `empty input gives empty output`() throws {
         for (format, wanted) in [("jsonl", ""), ("json", "[]\n"), ("text", ""), ("raw", "")] {
             let outcome = try embed(["--format", format])
             #expect(outcome.status == 0)
@@ -142,21 +142,26 @@ struct EmbeddingLine: Decodable, Equatable {
     private static let badLines: [(line: [UInt8], reason: String)] = [
         (Array("{".utf8), "not JSON"),
         (Array("[\"text\"]".utf8), "not a JSON object"),
-        (Array("\"text\"".utf8), "not a JSON object"),
+        (Array("12".utf8), "not a JSON object"),
         (Array("{}".utf8), "\"text\" is missing"),
         (Array("{\"text\": null}".utf8), "\"text\" is missing"),
-        (Array("{\"text\": 1}".utf8), "\"text\" is no string"),
+        (Array("{\"text\": 1}".utf8), "\"text\" is not a string"),
         (Array("{\"text\": \"a\", \"id\": [1]}".utf8), "\"id\" is neither"),
         (Array("{\"text\": \"a\", \"id\": 123456789012345678901234567890}".utf8), "\"id\" is neither"),
         (Array("{\"text\": \"a\u{0}b\"}".utf8), "control character"),
-        (Array("{\"text\": \"\\ud800\"}".utf8), "not JSON"),
+        (Array("{\"text\": \"\\ud800\"}".utf8), "\"text\" holds half of a surrogate pair"),
+        (Array("{\"text\": \"a\"} x".utf8), "something follows the value"),
+        (Array("{\"text\": [1,]}".utf8), "expected a value"),
+        (Array("{\"text\": {\"a\":}}".utf8), "expected a value"),
+        (Array("{\"text\": 01}".utf8), "expected a value"),
         (Array("{\"text\": \"".utf8) + [0xFF] + Array("\"}".utf8), "not UTF-8 at byte 37"),
         (Array("{\"text\": \"".utf8) + [0xED, 0xA0, 0x80] + Array("\"}".utf8), "not UTF-8 at byte 37"),
         (Array("{\"a\":".utf8) + [UInt8](repeating: UInt8(ascii: "["), count: 100_000), "not JSON"),
     ]
 
     /// A bad line is named with its number and place, and the others are done.
-    @Test(arguments: badLines) func badLinesAreListedAndLeftOut(_ test: (line: [UInt8], reason: String)) throws {
+    @Test(arguments: badLines) func `bad lines are listed and left out`(_ test: (line: [UInt8], reason: String)) throws
+    {
         let folder = try TemporaryFolder()
         let before = Array("{\"text\": \"one\", \"id\": \"1\"}\n".utf8)
         let path = try folder.write("in.jsonl", before + test.line + Array("\n{\"text\": \"two\", \"id\": 2}\n".utf8))
@@ -169,7 +174,7 @@ struct EmbeddingLine: Decodable, Equatable {
         #expect(outcome.lines.last?.hasPrefix("{\"index\":2,\"id\":2,") == true)
     }
 
-    @Test func strictStopsAtTheFirstBadLine() throws {
+    @Test func `strict stops at the first bad line`() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("in.jsonl", "{\"text\": \"one\"}\n{\n{\"text\": \"two\"}\n".utf8)
         let strict = try embed(["--input", path, "--strict"])
@@ -183,14 +188,14 @@ struct EmbeddingLine: Decodable, Equatable {
         }
     }
 
-    @Test func allLinesBadIsStill75() throws {
+    @Test func `all lines bad is still 75`() throws {
         let folder = try TemporaryFolder()
         let outcome = try embed(["--input", folder.write("in.jsonl", "{\n{\n".utf8)])
         #expect(outcome.status == 75)
         #expect(outcome.output.isEmpty)
     }
 
-    @Test func aLineBeyondTheLimitIsSkipped() throws {
+    @Test func `a line beyond the limit is skipped`() throws {
         let folder = try TemporaryFolder()
         let long = [UInt8](repeating: UInt8(ascii: "a"), count: 17 << 20)
         let outcome = try embed(["--input", folder.write("in.txt", "one\n".utf8 + long + Array("\ntwo\n".utf8))])
@@ -199,7 +204,7 @@ struct EmbeddingLine: Decodable, Equatable {
         #expect(outcome.messages.contains("in.txt:2 (byte 4): 17825792 bytes are too long"))
     }
 
-    @Test func textsThatAreTooLongAreRejectedOrCut() throws {
+    @Test func `texts that are too long are rejected or cut`() throws {
         let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-embed-Q8_0")
         copy["qwen3.context_length"] = .uint32(8)
@@ -218,7 +223,7 @@ struct EmbeddingLine: Decodable, Equatable {
         #expect(argument.messages.hasPrefix("q3: error: text 1: "))
     }
 
-    @Test func threadsAndBatchesDoNotMatter() throws {
+    @Test func `threads and batches do not matter`() throws {
         let texts = (0..<700).map { "text number \($0 * $0)" }.joined(separator: "\n")
         let one = try embed(["--threads", "1"], input: texts)
         #expect(one.lines.count == 700)
@@ -226,7 +231,7 @@ struct EmbeddingLine: Decodable, Equatable {
         #expect(try lines(one).map(\.index) == Array(0..<700))
     }
 
-    @Test func theStoredVectorsAreFinite() throws {
+    @Test func `the stored vectors are finite`() throws {
         let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-embed-F32")
         copy.edit("output_norm.weight") { $0.reshape($0.shape) }

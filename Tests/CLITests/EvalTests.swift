@@ -88,7 +88,7 @@ private struct MTEBResult: Decodable {
         zip(scores, Self.documents.map(\.id)).sorted { $0.0 == $1.0 ? $0.1 > $1.1 : $0.0 > $1.0 }.map(\.1)
     }
 
-    @Test func retrievalAndReranking() throws {
+    @Test func `retrieval and reranking`() throws {
         let folder = try TemporaryFolder()
         try write(folder)
         let base = ["eval", "retrieval", folder.path, "-m", Self.model, "--dimensions", "32"]
@@ -143,7 +143,7 @@ private struct MTEBResult: Decodable {
         #expect(abs(try #require(Double(words[3])) - after) <= 5.000001e-6)
     }
 
-    @Test func threadsDoNotMatterAndOutputIsAFile() throws {
+    @Test func `threads do not matter and output is a file`() throws {
         let folder = try TemporaryFolder()
         try write(folder)
         let base = ["eval", "retrieval", folder.path, "-m", Self.model]
@@ -161,7 +161,7 @@ private struct MTEBResult: Decodable {
             String(decoding: try folder.read("result.json"), as: UTF8.self).contains("\"languages\":[\"eng-Latn\"]"))
     }
 
-    @Test func sts() throws {
+    @Test func `similarity`() throws {
         let folder = try TemporaryFolder()
         let pairs = [("a cat", "a dog"), ("red", "blue"), ("x", "x y"), ("same", "same")]
         let rows = zip(pairs, 1...).map { "\($0.0)\t\($0.1)\t\($1)\n" }
@@ -185,7 +185,7 @@ private struct MTEBResult: Decodable {
     }
 
     /// Texts that are alike are of one kind, and only those.
-    @Test func classesClustersAndTranslations() throws {
+    @Test func `classes clusters and translations`() throws {
         let folder = try TemporaryFolder()
         let lines = (0..<24).map { "{\"text\":\"\(["bread", "water", "stone"][$0 % 3])\",\"label\":\($0 % 3)}\n" }
         try folder.write("train.jsonl", lines.joined().utf8)
@@ -224,7 +224,7 @@ private struct MTEBResult: Decodable {
         ("qrels/test.tsv", "c\tc\t1\nc\tc\t2\n", 65, "test.tsv:2 (byte 6): another line grades that pair differently"),
     ]
 
-    @Test(arguments: faults) func badRetrievalData(
+    @Test(arguments: faults) func `bad retrieval data`(
         _ fault: (file: String, content: String, status: CInt, message: String)
     ) throws {
         let folder = try TemporaryFolder()
@@ -233,7 +233,7 @@ private struct MTEBResult: Decodable {
         try expectFailure(["eval", "retrieval", folder.path, "-m", "/nonexistent.gguf"], fault.status, fault.message)
     }
 
-    @Test func badData() throws {
+    @Test func `bad data`() throws {
         let folder = try TemporaryFolder()
         let model = ["-m", Self.model]
         try write(folder)
@@ -265,7 +265,7 @@ private struct MTEBResult: Decodable {
         try expectFailure(bitext + model + ["-o", folder.file("b.tsv")], 64, "is an input of this command")
     }
 
-    @Test func longTextsAreNamedOrCut() throws {
+    @Test func `long texts are named or cut`() throws {
         let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-embed-Q8_0")
         copy["qwen3.context_length"] = .uint32(40)

@@ -1,3 +1,4 @@
+import Q3GGUF
 // How commands end: one line of message, an exit status that says which kind, and nothing left lying about.
 import Q3System
 import TestSupport
@@ -23,12 +24,19 @@ import Testing
         (["embed", "--model", "/nonexistent.gguf", "a"], 66),
         (["embed", "--model", "/tmp", "a"], 66),
         (["embed", "--model", model, "--input", "/nonexistent.txt"], 66),
-        (["embed", "--model", model, "--input", "/tmp"], 66),
         (["embed", "--model", model, "--output", "/nonexistent/out", "a"], 73),
         (["embed", "--model", model, "--output", "/tmp", "a"], 73),
+        (["embed", "--model", model, "--output", "", "a"], 73),
+        (["embed", "--model", model, "--resume", "--output", "/nonexistent/out", "a"], 73),
+        (["quantize", model, "", "q4_0"], 73),
+        (["quantize", model, "/nonexistent/out.gguf", "q4_0"], 73),
+        (["convert", Fixture.path("checkpoints/tiny-embedding"), "--output", ""], 73),
+        (["convert", Fixture.path("checkpoints/tiny-embedding"), "--output", "/nonexistent/out.gguf"], 73),
+        (["bench", "--case", "tokens:4611686018427387904"], 64),
+        (["bench", "--case", "tokens:1048577"], 64),
     ]
 
-    @Test(arguments: failures) func failuresAreOneLine(_ test: (arguments: [String], status: CInt)) throws {
+    @Test(arguments: failures) func `failures are one line`(_ test: (arguments: [String], status: CInt)) throws {
         let outcome = try Tool.run(test.arguments)
         #expect(outcome.status == test.status, "\(outcome.messages)")
         #expect(outcome.output.isEmpty)
@@ -42,7 +50,7 @@ import Testing
         ["eval", "classification", "--help"], ["eval", "bitext", "--help"], ["eval"],
     ]
 
-    @Test(arguments: helps) func helpHasExamples(_ arguments: [String]) throws {
+    @Test(arguments: helps) func `help has examples`(_ arguments: [String]) throws {
         let outcome = try Tool.run(arguments)
         #expect(outcome.status == 0)
         #expect(outcome.messages == "")
@@ -50,13 +58,23 @@ import Testing
         #expect(outcome.lines.allSatisfy { $0.count <= 80 })
     }
 
+    @Test func `a model that is refused is named`() throws {
+        let folder = try TemporaryFolder()
+        var copy = try ModelCopy(of: "tiny-embed-F32")
+        copy["qwen3.pooling_type"] = .uint32(1)
+        try copy.write(to: folder.file("mean.gguf"))
+        let outcome = try Tool.run(["embed", "-m", folder.file("mean.gguf"), "a"])
+        #expect(outcome.status == 65)
+        #expect(outcome.messages.contains(folder.file("mean.gguf")), "\(outcome.messages)")
+    }
+
     /// An unwritable place is found before the model is even looked at.
-    @Test func outputIsCheckedFirst() throws {
+    @Test func `output is checked first`() throws {
         let outcome = try Tool.run(["embed", "--model", "/nonexistent.gguf", "--output", "/nonexistent/out", "a"])
         #expect(outcome.status == 73)
     }
 
-    @Test func aFailureLeavesNoPartOfTheOutput() throws {
+    @Test func `a failure leaves no part of the output`() throws {
         let folder = try TemporaryFolder()
         try folder.write("out", "old".utf8)
         let outcome = try Tool.run(["embed", "--model", "/nonexistent.gguf", "--output", folder.file("out"), "a"])
@@ -65,7 +83,7 @@ import Testing
         #expect(try folder.read("out") == Array("old".utf8))
     }
 
-    @Test func outputReplacesWhatALinkPointsTo() throws {
+    @Test func `output replaces what a link points to`() throws {
         let folder = try TemporaryFolder()
         try folder.write("real", "old".utf8)
         #expect(unsafe symlink(folder.file("real"), folder.file("link")) == 0)
@@ -75,12 +93,12 @@ import Testing
         #expect(try folder.read("real").starts(with: "{\"index\":0".utf8))
     }
 
-    @Test func outputIntoADeviceIsWrittenAsItIs() throws {
+    @Test func `output into a device is written as it is`() throws {
         #expect(try Tool.run(["embed", "--model", Self.model, "--output", "/dev/null", "a"]).status == 0)
     }
 
     #if os(Linux)
-        @Test func aFullDiskIsAnInputOutputError() throws {
+        @Test func `a full disk is an input output error`() throws {
             for script in ["$Q3 embed -m '\(Self.model)' a > /dev/full", "$Q3 embed -m '\(Self.model)' -o /dev/full a"]
             {
                 let outcome = try Tool.shell(script)
@@ -88,9 +106,17 @@ import Testing
                 #expect(outcome.messages.hasPrefix("q3: error: cannot write "))
             }
         }
+
+        @Test(arguments: ["--help", "--version", "embed --help"]) func `help on a full disk is an error too`(
+            _ arguments: String
+        ) throws {
+            let outcome = try Tool.shell("$Q3 \(arguments) > /dev/full")
+            #expect(outcome.status == 74)
+            #expect(outcome.messages.hasPrefix("q3: error: cannot write stdout"))
+        }
     #endif
 
-    @Test func aReaderThatLeavesEndsTheRunQuietly() throws {
+    @Test func `a reader that leaves ends the run quietly`() throws {
         let folder = try TemporaryFolder()
         try folder.write("in.txt", (0..<3000).map { "line \($0)\n" }.joined().utf8)
         let outcome = try Tool.shell(
@@ -100,8 +126,8 @@ import Testing
         #expect(try folder.read("status") == Array("141\n".utf8))
     }
 
-    @Test(arguments: [(SIGINT, 130), (SIGTERM, 143)] as [(CInt, CInt)])
-    func signalsEndARunAndItsUnfinishedFile(_ signal: CInt, _ status: CInt) throws {
+    @Test(arguments: [(SIGINT, 130), (SIGTERM, 143), (SIGHUP, 129), (SIGQUIT, 131)] as [(CInt, CInt)])
+    func `signals end a run and its unfinished file`(_ signal: CInt, _ status: CInt) throws {
         let folder = try TemporaryFolder()
         // Nothing ever comes through the pipe, so the run waits for its input.
         let (pipe, end) = try Tool.pipe(in: folder)
@@ -117,7 +143,7 @@ import Testing
     }
 
     /// Answers come for what was written, before the pipe is closed.
-    @Test func aSlowWriterIsAnswered() throws {
+    @Test func `a slow writer is answered`() throws {
         let folder = try TemporaryFolder()
         let (pipe, end) = try Tool.pipe(in: folder)
         let process = try Tool.start(

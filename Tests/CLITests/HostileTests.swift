@@ -68,7 +68,7 @@ struct HostileTests {
 
     /// A mapped model that may have other bytes gives no further vector; one that cannot have them goes on as if nothing
     /// had happened, and so does a model in memory whatever is done to its file.
-    @Test(arguments: changes) private func aModelChangesUnderARun(_ change: Change) throws {
+    @Test(arguments: changes) private func `a model changes under a run`(_ change: Change) throws {
         let whole = try embed { _, _ in }
         #expect(whole.status == 0 && whole.lines.count == 2)
         let mapped = try embed { model, _ in #expect(change.apply(model)) }
@@ -87,7 +87,7 @@ struct HostileTests {
     }
 
     /// A writer who sets the time back is not noticed in a map, which is why `--no-mmap` exists.
-    @Test func aModelInMemoryIsSafeFromAForgedTime() throws {
+    @Test func `a model in memory is safe from a forged time`() throws {
         let whole = try embed { _, _ in }
         let forged = try embed(["--no-mmap"]) { model, _ in
             var status = stat()
@@ -105,14 +105,14 @@ struct HostileTests {
     }
 
     /// The cut that comes after the last look at the file's size.
-    @Test func aLostPageEndsTheRunWithAWord() throws {
+    @Test func `a lost page ends the run with a word`() throws {
         let run = try embed { _, process in kill(process, SIGBUS) }
         #expect(run.status == 74)
         #expect(run.messages.hasPrefix("q3: error: a file that q3 reads was cut"))
         #expect(run.messages.split(separator: "\n").count == 1)
     }
 
-    @Test func bytesThatAreNoTextAreRejectedOrReplaced() throws {
+    @Test func `bytes that are no text are rejected or replaced`() throws {
         let base = ["tokenize", "-m", Self.fixture, "--format", "jsonl", "-i", "-"]
         let input: [UInt8] = Array("fine\na".utf8) + [0xED, 0xA0, 0x80, 0x0A]
         let rejected = try Tool.run(base, input: input)
@@ -134,7 +134,7 @@ struct HostileTests {
         ([0xC3, 0xA9, 0xA9], 2, 1), ([0xF0, 0x80, 0x80, 0xAF], 0, 4),
     ]
 
-    @Test(arguments: invalid) func invalidBytesAreNamedByTheirOffset(
+    @Test(arguments: invalid) func `invalid bytes are named by their offset`(
         _ test: (bytes: [UInt8], offset: Int, replacements: Int)
     ) throws {
         let base = ["tokenize", "-m", Self.fixture, "--format", "jsonl"]
@@ -151,7 +151,7 @@ struct HostileTests {
     }
 
     /// One text meets a NaN in the weights; the others get what they always get.
-    @Test func aBrokenWeightCostsItsTextOnly() throws {
+    @Test func `a broken weight costs its text only`() throws {
         let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-embed-F32")
         let tokens = try Tool.run(["tokenize", "-m", Fixture.path("tiny-embed-F32.gguf"), "Q"])
@@ -164,7 +164,8 @@ struct HostileTests {
         #expect(outcome.status == 75)
         #expect(outcome.lines == [whole.lines[0], whole.lines[2]])
         #expect(
-            outcome.messages.hasPrefix("q3: rejected stdin:2 (byte 4): the model gave a value that is no finite number")
+            outcome.messages.hasPrefix(
+                "q3: rejected stdin:2 (byte 4): the model gave a value that is not a finite number")
         )
         let alone = try Tool.run(["embed", "-m", folder.file("nan.gguf"), "Q"])
         #expect(alone.status == 70)
@@ -172,7 +173,7 @@ struct HostileTests {
     }
 
     /// Names in a file and in the file system may hold anything; a terminal gets none of it.
-    @Test func terminalsGetNoControlCharacters() throws {
+    @Test func `terminals get no control characters`() throws {
         let folder = try TemporaryFolder()
         let evil = "\u{1B}[2J\u{1B}]0;x\u{7}\r\u{202E}\u{9B}"
         var copy = try ModelCopy(of: "tiny-embed-Q8_0")
@@ -196,7 +197,7 @@ struct HostileTests {
         #expect(json.status == 0 && !json.output.contains(0x1B))
     }
 
-    @Test func anArgumentThatIsNoTextIsRefused() throws {
+    @Test func `an argument that is no text is refused`() throws {
         let outcome = try Tool.shell("$Q3 tokenize -m '\(Self.fixture)' \"$(printf 'a\\377b')\"")
         #expect(outcome.status == 65)
         #expect(outcome.messages.contains("argument 4 is not UTF-8 at its byte 1"), "\(outcome.messages)")

@@ -31,7 +31,7 @@ import Testing
         return try JSONDecoder().decode(Info.self, from: Data(outcome.output))
     }
 
-    @Test func infoDescribesTheModel() throws {
+    @Test func `info describes the model`() throws {
         let info = try info("tiny-embed-Q4_K_M")
         #expect(info.role == "embedding")
         #expect(info.layers == 2)
@@ -47,13 +47,13 @@ import Testing
         ("tiny-lmhead-Q8_0", "output.weight"),
     ]
 
-    @Test(arguments: heads) func infoNamesTheHead(_ model: String, _ tensor: String) throws {
+    @Test(arguments: heads) func `info names the head`(_ model: String, _ tensor: String) throws {
         let info = try info(model)
         #expect(info.role == "reranker")
         #expect(info.head?.hasPrefix(tensor) == true)
     }
 
-    @Test func memoryGrowsWithTheContext() throws {
+    @Test func `memory grows with the context`() throws {
         let (short, long) = (
             try info("tiny-embed-Q8_0", ["--context", "100"]), try info("tiny-embed-Q8_0", ["--context", "1000"])
         )
@@ -63,7 +63,7 @@ import Testing
         #expect(try info("tiny-embed-Q8_0", ["--precision", "exact"]).fingerprint != short.fingerprint)
     }
 
-    @Test func infoForAPersonNamesWhatMatters() throws {
+    @Test func `info for a person names what matters`() throws {
         let outcome = try Tool.run(["info", "-m", Fixture.path("tiny-embed-Q8_0.gguf")])
         for word in ["embedding", "Q8_0", "<|endoftext|>", "Query:{text}", "fingerprint", "8192 tokens"] {
             #expect(outcome.text.contains(word), "\(word)")
@@ -77,7 +77,7 @@ import Testing
         let offsets: [[Int]]
     }
 
-    @Test func tokenizeGivesIDsPiecesAndOffsets() throws {
+    @Test func `tokenize gives IDs pieces and offsets`() throws {
         let items = try Fixture.items("tiny-embed-Q8_0", as: EmbeddingItem.self).filter {
             !$0.text.contains { $0.isNewline }
         }
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test func tokenizeForAPersonHasALinePerToken() throws {
+    @Test func `tokenize for a person has a line per token`() throws {
         let outcome = try Tool.run(["tokenize", "-m", Fixture.path("tiny-embed-Q8_0.gguf"), "a\u{1B}[31m"])
         #expect(outcome.lines.count == 6)
         #expect(outcome.lines[0].hasSuffix("\t0-1\ta"))

@@ -16,7 +16,7 @@ import Testing
         // MARK: - Limits
 
         /// A file of eight gigabytes where half as much address space is left.
-        @Test(arguments: ["", "--no-mmap"]) func addressSpaceTooSmall(_ option: String) throws {
+        @Test(arguments: ["", "--no-mmap"]) func `address space too small`(_ option: String) throws {
             let folder = try TemporaryFolder()
             try ModelCopy(of: "tiny-embed-Q8_0").write(to: folder.file("huge.gguf"))
             #expect(unsafe truncate(folder.file("huge.gguf"), 8 << 30) == 0)
@@ -27,7 +27,7 @@ import Testing
         }
 
         /// Whatever number of threads the system allows: the answer, or an error; never an abort, never waiting for ever.
-        @Test(.enabled(if: getuid() != 0 || has("setpriv"))) func tooFewThreads() throws {
+        @Test(.enabled(if: getuid() != 0 || has("setpriv"))) func `too few threads`() throws {
             let folder = try TemporaryFolder()
             // Root has no such limit, so the tool runs as nobody there, who must be able to reach it.
             let nobody = getuid() == 0 ? "setpriv --reuid=65534 --regid=65534 --clear-groups" : ""
@@ -48,12 +48,12 @@ import Testing
         }
 
         @Test(arguments: ["0", "-1", "513", "1000", "99999999999999999999", "two"])
-        func threadCountsOutOfRange(_ count: String) throws {
+        func `thread counts out of range`(_ count: String) throws {
             let outcome = try Tool.shell("\(Self.embed) --threads \(count) a")
             #expect(outcome.status == 64, "\(outcome.messages)")
         }
 
-        @Test func asManyThreadsAsThereMayBe() throws {
+        @Test func `as many threads as there may be`() throws {
             let outcome = try Tool.shell("\(Self.embed) --threads 512 a")
             #expect(outcome.status == 0)
             #expect(try outcome.output == Tool.shell("\(Self.embed) --threads 1 a").output)
@@ -62,7 +62,7 @@ import Testing
         // MARK: - Signals
 
         /// SIGINT at any moment from the start of the process on: the same status, and no part of the output.
-        @Test func interruptionWhileLoading() throws {
+        @Test func `interruption while loading`() throws {
             let folder = try TemporaryFolder()
             let (pipe, end) = try Tool.pipe(in: folder)
             defer { close(end) }
@@ -81,7 +81,7 @@ import Testing
         // MARK: - The file and other processes
 
         /// Two processes share the pages of the file and write to none.
-        @Test func twoProcessesShareTheModel() throws {
+        @Test func `two processes share the model`() throws {
             let folder = try TemporaryFolder()
             try ModelCopy(of: "tiny-embed-Q8_0").write(to: folder.file("model.gguf"))
             var processes: [(id: pid_t, end: CInt)] = []
@@ -129,7 +129,7 @@ import Testing
         }
 
         /// A read-only file system without execution, where the machine lets a test mount one.
-        @Test(.enabled(if: getuid() == 0 && has("unshare"))) func aReadOnlyFileSystem() throws {
+        @Test(.enabled(if: getuid() == 0 && has("unshare"))) func `a read only file system`() throws {
             let folder = try TemporaryFolder()
             try folder.write(
                 "run",
@@ -145,7 +145,7 @@ import Testing
         }
 
         /// Nothing is written beside the model, whatever is done with it.
-        @Test func nothingIsWrittenBesideTheModel() throws {
+        @Test func `nothing is written beside the model`() throws {
             let folder = try TemporaryFolder()
             try ModelCopy(of: "tiny-causal-Q8_0").write(to: folder.file("model.gguf"))
             let before = try folder.read("model.gguf")
@@ -162,7 +162,7 @@ import Testing
         // MARK: - The processor and the process
 
         /// A processor without AVX: the plain kernels, and the same bits.
-        @Test(.enabled(if: has("qemu-x86_64"))) func anOldProcessor() throws {
+        @Test(.enabled(if: has("qemu-x86_64"))) func `an old processor`() throws {
             let arguments = "embed -m '\(Self.model)' --threads 1 --dimensions 4 'The old mill.' b"
             let old = try Tool.shell("qemu-x86_64 -cpu Nehalem $Q3 \(arguments)")
             #expect(old.status == 0, "\(old.messages)")
@@ -170,7 +170,7 @@ import Testing
         }
 
         /// Threads are all that is ever started.
-        @Test(.enabled(if: has("strace"))) func noHelpersAreStarted() throws {
+        @Test(.enabled(if: has("strace"))) func `no helpers are started`() throws {
             let folder = try TemporaryFolder()
             let outcome = try Tool.shell(
                 "strace -f -qq -e trace=process -o '\(folder.file("trace"))' \(Self.embed) --threads 3 a")

@@ -21,7 +21,9 @@ struct ScoreLine: Decodable, Equatable {
 @Suite struct RerankTests {
     private func rerank(_ arguments: [String], model: String = "tiny-rerank-Q8_0", input: String = "") throws -> Outcome
     {
-        try Tool.run(["rerank", "--model", Fixture.path("\(model).gguf")] + arguments, input: Array(input.utf8))
+        let format = arguments.contains("--format") ? [] : ["--format", "jsonl"]
+        return try Tool.run(
+            ["rerank", "--model", Fixture.path("\(model).gguf")] + format + arguments, input: Array(input.utf8))
     }
 
     private func lines(_ outcome: Outcome) throws -> [ScoreLine] {
@@ -29,7 +31,7 @@ struct ScoreLine: Decodable, Equatable {
     }
 
     @Test(arguments: ["tiny-rerank-Q8_0", "tiny-causal-Q8_0", "tiny-lmhead-Q8_0"], ["card", "eval"])
-    func pairsKeepTheirOrder(_ model: String, _ style: String) throws {
+    func `pairs keep their order`(_ model: String, _ style: String) throws {
         let folder = try TemporaryFolder()
         let items = try Fixture.items(model, as: RerankItem.self).filter { $0.style == style }
         let pairs = try items.map {
@@ -45,7 +47,7 @@ struct ScoreLine: Decodable, Equatable {
         for (margin, score) in zip(margins, scores) { #expect(abs(1 / (1 + exp(-margin.score)) - score.score) < 1e-6) }
     }
 
-    @Test func documentsAreSorted() throws {
+    @Test func `documents are sorted`() throws {
         let all = try lines(rerank(["--query", "q", "a", "b", "a", "c d e"]))
         #expect(all.count == 4)
         #expect(all.map(\.score) == all.map(\.score).sorted(by: >))
@@ -55,7 +57,7 @@ struct ScoreLine: Decodable, Equatable {
         #expect(piped == all)
     }
 
-    @Test func formatsHoldTheSameScores() throws {
+    @Test func `formats hold the same scores`() throws {
         let folder = try TemporaryFolder()
         let documents = "{\"id\": 7, \"text\": \"a\"}\n{\"id\": 8, \"text\": \"b\"}\n"
         let arguments = ["--query", "q", "--input", try folder.write("docs.jsonl", documents.utf8)]
@@ -64,10 +66,10 @@ struct ScoreLine: Decodable, Equatable {
         let list = try rerank(arguments + ["--format", "json"]).output
         #expect(try JSONDecoder().decode([ScoreLine].self, from: Data(list)) == lines)
         let text = try rerank(arguments + ["--format", "text"]).lines
-        #expect(text == lines.map { "\(Float($0.score))\t\($0.index)\t\($0.index + 7)" })
+        #expect(text == lines.map { "\(Float($0.score))\t\($0.index + 7)\t\($0.index == 0 ? "a" : "b")" })
     }
 
-    @Test func instructionsCount() throws {
+    @Test func `instructions count`() throws {
         let plain = try rerank(["--query", "q", "a"]).text
         let instructed = try rerank(["--query", "q", "--instruct", "Is it code?", "a"]).text
         #expect(plain != instructed)
@@ -75,12 +77,12 @@ struct ScoreLine: Decodable, Equatable {
         #expect(try rerank(["--query", "q", "--instruct", card, "a"]).text == plain)
     }
 
-    @Test func onlyDocumentsAreCut() throws {
+    @Test func `only documents are cut`() throws {
         let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-rerank-Q8_0")
         copy["qwen3.context_length"] = .uint32(200)
         try copy.write(to: folder.file("short.gguf"))
-        let base = ["rerank", "-m", folder.file("short.gguf")]
+        let base = ["rerank", "-m", folder.file("short.gguf"), "--format", "jsonl"]
         let long = String(repeating: "word ", count: 300)
         let rejected = try Tool.run(base + ["--query", "q"], input: Array("a\n\(long)\n".utf8))
         #expect(rejected.status == 75)
@@ -93,7 +95,7 @@ struct ScoreLine: Decodable, Equatable {
         #expect(query.messages.contains("only documents are ever cut"))
     }
 
-    @Test func badPairsAreListed() throws {
+    @Test func `bad pairs are listed`() throws {
         let folder = try TemporaryFolder()
         let pairs = "{\"query\": \"q\", \"document\": \"d\"}\n{\"query\": \"q\"}\n"
         let outcome = try rerank(["--input", folder.write("pairs.jsonl", pairs.utf8)])
@@ -104,10 +106,10 @@ struct ScoreLine: Decodable, Equatable {
 
     private static let misuses: [[String]] = [
         ["a"], ["--top-n", "1", "--input", "pairs.jsonl"], ["--query", "q", "--top-n", "0", "a"],
-        ["--query", "q", "--prompt-style", "x", "a"], ["--input", "pairs.txt"],
+        ["--query", "q", "--prompt-style", "x", "a"],
     ]
 
-    @Test(arguments: misuses) func misuseIsOneLineAnd64(_ arguments: [String]) throws {
+    @Test(arguments: misuses) func `misuse is one line and 64`(_ arguments: [String]) throws {
         let outcome = try rerank(arguments)
         #expect(outcome.status == 64)
         #expect(outcome.messages.hasPrefix("q3: error: "))

@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test(arguments: [[], ["--dimensions", "32"], ["--instruct", "Find code"]])
-    func theOrderIsThatOfTheVectors(_ options: [String]) throws {
+    func `the order is that of the vectors`(_ options: [String]) throws {
         let cut = options.first == "--dimensions" ? options : []
         let query = try vectors((options.first == "--instruct" ? options : ["--query"]) + cut, [Self.query])[0]
         let similarities = try vectors(cut, Self.documents).map { document in
@@ -51,7 +51,9 @@ import Testing
         }
         let hits = try hits(search(options + ["--format", "jsonl"]))
         // Sorting is stable: equal documents keep their order.
-        let order = similarities.indices.sorted { similarities[$0] > similarities[$1] + 1e-6 }
+        let order = similarities.indices.filter { !Self.documents[$0].isEmpty }.sorted {
+            similarities[$0] > similarities[$1] + 1e-6
+        }
         #expect(hits.map(\.index) == order)
         for hit in hits {
             #expect(abs(hit.similarity - similarities[hit.index]) < 1e-5)
@@ -59,18 +61,18 @@ import Testing
         }
     }
 
-    @Test func theBestAreKept() throws {
+    @Test func `the best are kept`() throws {
         let all = try search(["--format", "jsonl"]).lines
-        #expect(all.count == Self.documents.count)
+        #expect(all.count == Self.documents.count - 1, "the blank line is not a document")
         for count in 1...4 {
             #expect(try search(["--format", "jsonl", "--top-n", "\(count)"]).lines == Array(all.prefix(count)))
         }
     }
 
-    @Test func aRerankerOrdersTheCandidates() throws {
+    @Test func `a reranker orders the candidates`() throws {
         let similar = try hits(search(["--format", "jsonl"])).prefix(5)
         let texts = similar.map(\.text)
-        let outcome = try Tool.run(["rerank", "--model", reranker, "--query", Self.query] + texts)
+        let outcome = try Tool.run(["rerank", "--model", reranker, "--format", "jsonl", "--query", Self.query] + texts)
         let scores = try outcome.lines.map { try JSONDecoder().decode(ScoreLine.self, from: Data($0.utf8)) }
         let hits = try hits(
             search(["--format", "jsonl", "--reranker", reranker, "--candidates", "5", "--top-n", "3"]))
@@ -79,7 +81,7 @@ import Testing
     }
 
     /// A corpus in BEIR's layout, and what of it a line shows: no line ends, no control characters, and not all.
-    @Test func linesShowIDsAndBeginnings() throws {
+    @Test func `lines show IDs and beginnings`() throws {
         let folder = try TemporaryFolder()
         let corpus = """
             {"_id": "a1", "title": "Title", "text": "first\\nsecond \\u001b[31m"}
@@ -92,7 +94,7 @@ import Testing
         let rows = outcome.lines.map { $0.split(separator: "\t").map(String.init) }.sorted { $0[1] < $1[1] }
         #expect(rows.map { $0[1] } == ["a1", "b2"])
         #expect(rows[0][2].hasPrefix("Title first second ") && !outcome.output.contains(0x1B))
-        #expect(rows[1][2].count == 100)
+        #expect(rows[1][2].hasPrefix("long long "))
     }
 
     @Test(arguments: [
@@ -100,7 +102,7 @@ import Testing
         (["--candidates", "3"], 64, "--candidates must be at least --top-n"),
         (["--dimensions", "65"], 64, "65"),
         (["--reranker", "missing.gguf"], 66, "missing.gguf"),
-    ]) func wrongUse(_ arguments: [String], _ status: CInt, _ part: String) throws {
+    ]) func `wrong use`(_ arguments: [String], _ status: CInt, _ part: String) throws {
         let outcome = try search(arguments)
         #expect(outcome.status == status)
         #expect(outcome.messages.contains(part) && outcome.output.isEmpty, "\(outcome.messages)")

@@ -13,35 +13,42 @@ extension FuzzTarget {
     static func readRecords(_ bytes: [UInt8], _ scratch: ScratchFile) throws {
         scratch.replace(with: bytes)
         for lossy in [false, true] {
-            let plain = try read(.lines(path: scratch.path), lossy: lossy)
-            precondition(plain == lines(of: bytes, lossy: lossy), "plain lines are not the file's")
-            for text in try read(.jsonLines(path: scratch.path), lossy: lossy) {
-                // A text that was accepted reads back the same when it is written again.
-                guard let text else { continue }
-                let again = try JSONLine(String(decoding: JSONEncoder().encode(["text": text]), as: UTF8.self)).text(
-                    "text")
-                precondition(again.utf8.elementsEqual(text.utf8), "another text after a round trip")
+            let plain = try read(scratch.path, as: .text, lossy: lossy)
+            // What is not text at all is refused as a whole.
+            precondition(plain == nil || plain == lines(of: bytes, lossy: lossy), "plain lines are not the file's")
+            for format in InputFormat.allCases where format != .text {
+                for text in try read(scratch.path, as: format, lossy: lossy) ?? [] {
+                    // A text that was accepted reads back the same when it is written again.
+                    guard let text else { continue }
+                    let again = try Fields(json: String(decoding: JSONEncoder().encode(["text": text]), as: UTF8.self))
+                        .text("text")
+                    precondition(again.utf8.elementsEqual(text.utf8), "another text after a round trip")
+                }
             }
         }
     }
 
-    /// The texts of all records in their order; nil for a rejected one.
-    private static func read(_ source: InputSource, lossy: Bool) throws -> [String?] {
-        var reader = try RecordReader(source, lossy: lossy, parser: .texts)
+    /// The texts of all records in their order, nil for a rejected one; nil for an input that is refused as a whole.
+    private static func read(_ path: String, as format: InputFormat, lossy: Bool) throws -> [String?]? {
+        var options = ReadingOptions()
+        options.format = format
+        options.isLossy = lossy
         var texts: [String?] = []
-        var rejectedCount = 0
-        while let window = try reader.nextWindow(rejecting: { _, message in
-            precondition(isPrintable(message), "the message of a rejected record holds control characters")
-            rejectedCount += 1
-        }) {
-            for record in window.records {
-                precondition(record.index >= texts.count, "records out of order")
-                texts += repeatElement(nil, count: record.index - texts.count) + [record.content]
+        do throws(InputError) {
+            let reader = try RecordReader(.files([path]), options: options, parser: .documents(column: nil))
+            while let record = try reader.next() {
+                precondition(record.index == texts.count, "records out of order")
+                if case .failure(let error) = record.content {
+                    precondition(
+                        isPrintable(error.message), "the message of a rejected record holds control characters")
+                }
+                texts.append(try? record.content.get())
             }
+        } catch {
+            if case .cannotOpen = error { throw error }
+            return nil
         }
-        let nils = texts.count { $0 == nil }
-        precondition(nils <= rejectedCount, "a record is missing that was not rejected")
-        return texts + repeatElement(nil, count: rejectedCount - nils)
+        return texts
     }
 
     /// The same for plain lines, the short way.

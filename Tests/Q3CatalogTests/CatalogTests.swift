@@ -7,7 +7,7 @@ import Testing
 @Suite struct CatalogTests {
     private static let digest = String(repeating: "0a", count: 32)
 
-    @Test func theListIsBuiltIn() throws {
+    @Test func `the list is built in`() throws {
         let catalog = try Catalog.current(environment: [:])
         #expect(catalog.entries.count >= 19)
         let entry = try #require(catalog.entry(named: "Qwen3-Embedding-0.6B-Q8_0"))
@@ -18,7 +18,7 @@ import Testing
         #expect(Set(catalog.entries.map(\.source.fileName)).count == catalog.entries.count)
     }
 
-    @Test func sizesAndHashesMayBeUnknown() throws {
+    @Test func `sizes and hashes may be unknown`() throws {
         let catalog = try Catalog("# text\n\nmine rerank me/my-repo a/b.gguf - -\n", path: "list")
         let entry = try #require(catalog.entry(named: "mine"))
         #expect(entry.role == .rerank)
@@ -45,18 +45,18 @@ import Testing
         "a embed o/r f.gguf - \(digest)0",
     ]
 
-    @Test(arguments: badLines) func badLinesAreNamed(_ line: String) {
+    @Test(arguments: badLines) func `bad lines are named`(_ line: String) {
         #expect { try Catalog("# first\n\(line)\n", path: "list") } throws: { error in
             "\(error)".hasPrefix("list, line 2: ")
         }
     }
 
-    @Test func namesAreUnique() {
+    @Test func `names are unique`() {
         let line = "a embed o/r f.gguf - \(Self.digest)\n"
         #expect(throws: CatalogError.self) { try Catalog(line + line, path: "list") }
     }
 
-    @Test func aVariableNamesAnotherList() throws {
+    @Test func `a variable names another list`() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("list", "mine embed o/r f.gguf 12 \(Self.digest)\n".utf8)
         #expect(try Catalog.current(environment: ["Q3_CATALOG": path]).entries.map(\.name) == ["mine"])
@@ -80,18 +80,18 @@ import Testing
         "\(String(repeating: "x", count: 97))/b/c.gguf",
     ]
 
-    @Test(arguments: badNames) func namesStayInTheFolder(_ name: String) {
+    @Test(arguments: badNames) func `names stay in the folder`(_ name: String) {
         #expect(throws: CatalogError.self) { try RepositoryFile(name) }
     }
 
-    @Test func goodNames() throws {
+    @Test func `good names`() throws {
         let file = try RepositoryFile("Owner-1/Repo_2.x/folder/Model.Q8_0.GGUF")
         #expect(file.repository == "Owner-1/Repo_2.x")
         #expect(file.path == "folder/Model.Q8_0.GGUF")
         #expect(file.fileName == "Model.Q8_0.GGUF")
     }
 
-    @Test func hashesAreOf64Digits() {
+    @Test func `hashes are of 64 digits`() {
         #expect(SHA256Digest(hex: Self.digest.uppercased())?.hex == Self.digest)
         for bad in ["", String(repeating: "a", count: 40), String(repeating: "g", count: 64), Self.digest + "0"] {
             #expect(SHA256Digest(hex: bad) == nil)

@@ -16,7 +16,7 @@ import Testing
         environment = ["Q3_MODELS": files.path, "Q3_CATALOG": files.file("list")]
     }
 
-    @Test func namesOfTheListAndOfTheFolder() throws {
+    @Test func `names of the list and of the folder`() throws {
         for (name, file) in [
             ("tiny-embed", "Tiny.gguf"), ("Tiny-Embed", "Tiny.gguf"), ("Tiny.gguf", "Tiny.gguf"), ("mine", "mine.gguf"),
             ("mine.gguf", "mine.gguf"),
@@ -25,13 +25,13 @@ import Testing
         }
     }
 
-    @Test func pathsNeedNoEnvironment() throws {
+    @Test func `paths need no environment`() throws {
         for path in ["./tiny-embed", "/nonexistent.gguf", "a/b"] {
             #expect(try ModelFinder.path(of: path, environment: [:]) == path)
         }
     }
 
-    @Test func whatIsNotThereYet() {
+    @Test func `what is not there yet`() {
         #expect(throws: CatalogError.notPulled(name: "tiny-rerank", path: files.file("Other.gguf"))) {
             try ModelFinder.path(of: "tiny-rerank", environment: environment)
         }
@@ -41,7 +41,7 @@ import Testing
     @Test(arguments: [
         ("tiny", ["tiny-embed", "tiny-rerank", "Tiny.gguf"]), ("tiny-embde", ["tiny-embed"]), ("quite-another", []),
     ])
-    func unknownNamesHaveNearOnes(_ name: String, _ near: [String]) {
+    func `unknown names have near ones`(_ name: String, _ near: [String]) {
         #expect { try ModelFinder.path(of: name, environment: environment) } throws: { error in
             guard case CatalogError.unknownModel(name, let found, files.path) = error else { return false }
             return Set(found).isSuperset(of: near) && found.isEmpty == near.isEmpty
@@ -49,12 +49,12 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", ".", "..", ".hidden"]) func oddNamesAreUnknown(_ name: String) throws {
+    @Test(arguments: ["", ".", "..", ".hidden"]) func `odd names are unknown`(_ name: String) throws {
         try files.write(".hidden.gguf", [1])
         #expect(throws: CatalogError.self) { try ModelFinder.path(of: name, environment: environment) }
     }
 
-    @Test func whereTheFolderIs() throws {
+    @Test func `where the folder is`() throws {
         #expect(try ModelFolder(environment: ["Q3_MODELS": "m", "HOME": "/h"]).path == "m")
         #expect(try ModelFolder(environment: ["XDG_CACHE_HOME": "/c", "HOME": "/h"]).path == "/c/q3/models")
         #expect(

@@ -35,7 +35,7 @@ import Testing
         return try Embedder(file: copy.open())
     }
 
-    @Test(arguments: models) func vectorsAreTheReferences(_ model: String) async throws {
+    @Test(arguments: models) func `vectors are the reference's`(_ model: String) async throws {
         let items = try Fixture.items(model, as: EmbeddingItem.self)
         let embeddings = try await embedder(model).embed(items.map(\.text))
         var distances: [Float] = []
@@ -50,7 +50,7 @@ import Testing
         #expect(distances[distances.count - 1] <= 1e-5)
     }
 
-    @Test func promptsGiveTheReferencesIDs() throws {
+    @Test func `prompts give the reference's IDs`() throws {
         let embedder = try embedder()
         for item in try Fixture.items("tiny-embed-Q8_0", as: EmbeddingItem.self) {
             var text = item.text
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func everyAddedTokenStaysTextUnlessAskedFor() throws {
+    @Test func `every added token stays text unless asked for`() throws {
         let embedder = try embedder()
         let firstAdded = try #require(embedder.tokenizer.endOfTextID)
         for piece in ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>", "<tool_call>"] {
@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test(arguments: ["", "a", "a<|endoftext|>", "a<|endoftext|><|endoftext|>", "<|endoftext|>", "<|endoftext|>a"])
-    func exactlyOneEndOfTextCloses(_ text: String) throws {
+    func `exactly one end of text closes`(_ text: String) throws {
         let embedder = try embedder()
         let end = try #require(embedder.tokenizer.endOfTextID)
         let ids = try embedder.input(for: text, options: EmbeddingOptions(parsesSpecialTokens: true)).get().ids
@@ -81,7 +81,7 @@ import Testing
     }
 
     /// Nothing and white space are texts like any other.
-    @Test(arguments: ["", " ", "\n", "\t \r\n", "\u{3000}", "\0"]) func emptyTextsHaveVectors(_ text: String)
+    @Test(arguments: ["", " ", "\n", "\t \r\n", "\u{3000}", "\0"]) func `empty texts have vectors`(_ text: String)
         async throws
     {
         let embedder = try embedder()
@@ -91,7 +91,7 @@ import Testing
     }
 
     /// Control tokens behind the cut do not make a text shorter than it is.
-    @Test func aCutTextWithControlTokensIsCut() throws {
+    @Test func `a cut text with control tokens is cut`() throws {
         let embedder = try shortEmbedder(contextLength: 8)
         let text = "1234567<|endoftext|><|endoftext|>89"
         for parseSpecial in [false, true] {
@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    @Test func dimensionsAreCutThenNormalized() async throws {
+    @Test func `dimensions are cut then normalized`() async throws {
         let embedder = try embedder()
         let full = try await embedder.embed(["importance"])[0].vector
         for dimensions in [1, 2, 32, embedder.dimensions] {
@@ -119,7 +119,9 @@ import Testing
     }
 
     /// The same bits alone, in a batch, in another order, with one thread or two, with and without shared prefixes.
-    @Test(arguments: ["tiny-embed-Q8_0", "tiny-embed-Q4_K_M"]) func companyDoesNotMatter(_ model: String) async throws {
+    @Test(arguments: ["tiny-embed-Q8_0", "tiny-embed-Q4_K_M"]) func `company does not matter`(_ model: String)
+        async throws
+    {
         let texts = try Fixture.items(model, as: EmbeddingItem.self).map(\.text) + ["twice", "twice"]
         let together = try await embedder(model).embed(texts)
         #expect(together[texts.count - 2] == together[texts.count - 1])
@@ -138,7 +140,7 @@ import Testing
         }
     }
 
-    @Test func tooLongIsAnErrorOfItsTextOnly() async throws {
+    @Test func `too long is an error of its text only`() async throws {
         let embedder = try shortEmbedder(contextLength: 8)
         let texts = ["a", "a b c d e f g h i j k l m n o p", "b"]
         let count = embedder.tokenizer.encode(texts[1]).count + 1
@@ -153,7 +155,7 @@ import Testing
         }
     }
 
-    @Test func truncationCutsTheEndAndKeepsEndOfText() async throws {
+    @Test func `truncation cuts the end and keeps end of text`() async throws {
         let embedder = try shortEmbedder(contextLength: 8)
         let text = "a b c d e f g h i j k l m n o p"
         let options = EmbeddingOptions(truncates: true)
@@ -165,7 +167,7 @@ import Testing
         #expect(embedding.tokenCount == 8)
     }
 
-    @Test func whatJustFitsIsNotCut() async throws {
+    @Test func `what just fits is not cut`() async throws {
         let embedder = try shortEmbedder(contextLength: 8)
         // Digits are tokens of their own: seven and the end of text fill the context.
         let results = try await embedder.results(
@@ -175,7 +177,7 @@ import Testing
     }
 
     /// A NaN in the embedding of one token reaches only the texts that have the token.
-    @Test func damageStaysInItsText() async throws {
+    @Test func `damage stays in its text`() async throws {
         var copy = try ModelCopy(of: "tiny-embed-F32")
         let id = try #require(try embedder("tiny-embed-F32").tokenizer.encode("Q").first)
         let rowByteCount = try embedder("tiny-embed-F32").dimensions * 4
@@ -188,7 +190,7 @@ import Testing
         #expect(try results[2].get() == whole[1])
     }
 
-    @Test func aZeroVectorIsAnError() async throws {
+    @Test func `a zero vector is an error`() async throws {
         var copy = try ModelCopy(of: "tiny-embed-F32")
         copy.edit("output_norm.weight") { $0.reshape($0.shape) }
         let zero = try Embedder(file: copy.open())
@@ -215,11 +217,11 @@ import Testing
         #expect(throws: DecodingError.self) { try JSONDecoder().decode(Embedding.self, from: Data(empty.utf8)) }
     }
 
-    @Test func nothingGivesNothing() async throws {
+    @Test func `nothing gives nothing`() async throws {
         #expect(try await embedder().embed([]).isEmpty)
     }
 
-    @Test func progressEndsAtAllTokens() async throws {
+    @Test func `progress ends at all tokens`() async throws {
         let last = Last()
         let texts = ["a", "b c d", ""]
         let results = try await embedder().results(for: texts, progress: { last.set($0.completed, $0.total) })

@@ -35,12 +35,12 @@ import Testing
     ]
 
     @Test(arguments: fromOwnRanges)
-    func encodesAsReference(_ test: (type: EmbeddingType, rows: [EncodedVector])) throws {
+    func `encodes as reference`(_ test: (type: EmbeddingType, rows: [EncodedVector])) throws {
         let ranges = try EmbeddingRanges(of: Self.vectors)
         #expect(try Self.vectors.map { try test.type.encode($0, ranges: ranges) } == test.rows)
     }
 
-    @Test func encodesWithGivenRanges() throws {
+    @Test func `encodes with given ranges`() throws {
         let ranges = try EmbeddingRanges(
             minimum: [Float](repeating: -1, count: 8), maximum: [Float](repeating: 1, count: 8))
         #expect(
@@ -52,7 +52,7 @@ import Testing
                 == .int8([63, -32, 15, 0, -128, 126, 95, -64]))
     }
 
-    @Test func valuesOutsideTheRangesAreClamped() throws {
+    @Test func `values outside the ranges are clamped`() throws {
         let ranges = try EmbeddingRanges(minimum: [0, 0, 0], maximum: [1, 1, 1])
         #expect(
             try EmbeddingType.uint8.encode([-5, 7, .greatestFiniteMagnitude], ranges: ranges) == .uint8([0, 255, 255]))
@@ -61,12 +61,12 @@ import Testing
                 == .int8([-128, 127, -128]))
     }
 
-    @Test func aDimensionThatNeverVariesDoesNotDivideByZero() throws {
+    @Test func `a dimension that never varies does not divide by zero`() throws {
         let ranges = try EmbeddingRanges(of: [[0.5, -1], [0.5, 1]])
         #expect(try EmbeddingType.uint8.encode([0.5, 1], ranges: ranges) == .uint8([0, 254]))
     }
 
-    @Test func whatIsMissingIsRefused() throws {
+    @Test func `what is missing is refused`() throws {
         #expect(throws: EmbeddingError.missingRanges(type: .int8)) { try EmbeddingType.int8.encode([1]) }
         #expect(throws: EmbeddingError.unevenBits(dimensions: 9)) {
             try EmbeddingType.binary.encode([Float](repeating: 1, count: 9))
@@ -86,7 +86,7 @@ import Testing
         (.uint8([1, 2]), [1, 2]),
     ]
 
-    @Test(arguments: bytes) func bytesAreLittleEndian(_ test: (vector: EncodedVector, bytes: [UInt8])) {
+    @Test(arguments: bytes) func `bytes are little endian`(_ test: (vector: EncodedVector, bytes: [UInt8])) {
         #expect(test.vector.bytes == test.bytes)
     }
 

@@ -34,7 +34,7 @@ import Testing
         { $0["sentence_transformers.prompts.query"] = .string("Instruct: another task\nQuery:") },
     ]
 
-    @Test(arguments: harmless.indices) func sameSpaceSameFingerprint(_ index: Int) throws {
+    @Test(arguments: harmless.indices) func `same space same fingerprint`(_ index: Int) throws {
         #expect(try fingerprint(Self.harmless[index]) == fingerprint { _ in })
     }
 
@@ -53,11 +53,11 @@ import Testing
         },
     ]
 
-    @Test(arguments: harmful.indices) func otherSpaceOtherFingerprint(_ index: Int) throws {
+    @Test(arguments: harmful.indices) func `other space other fingerprint`(_ index: Int) throws {
         #expect(try fingerprint(Self.harmful[index]) != fingerprint { _ in })
     }
 
-    @Test func precisionCounts() throws {
+    @Test func `precision counts`() throws {
         #expect(try fingerprint(precision: .exact) { _ in } != fingerprint { _ in })
     }
 
@@ -74,7 +74,7 @@ import Testing
         #expect(throws: DecodingError.self) { try JSONDecoder().decode([Fingerprint].self, from: Data("[\"1\"]".utf8)) }
     }
 
-    @Test func isSixteenDigits() throws {
+    @Test func `is sixteen digits`() throws {
         let text = "\(try fingerprint { _ in })"
         #expect(text.count == 16)
         #expect(text.allSatisfy { $0.isHexDigit })

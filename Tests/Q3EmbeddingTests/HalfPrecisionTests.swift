@@ -12,11 +12,11 @@ import Testing
         (0x1.FFEp-15, 0x0400), (1.00048828125, 0x3C00), (1.00146484375, 0x3C02),
     ]
 
-    @Test(arguments: known) func bitsAreNumpys(_ test: (value: Float, bits: UInt16)) {
+    @Test(arguments: known) func `bits are NumPy's`(_ test: (value: Float, bits: UInt16)) {
         #expect(HalfPrecision.bits(of: test.value) == test.bits)
     }
 
-    @Test func everyPatternComesBack() {
+    @Test func `every pattern comes back`() {
         for bits in UInt16.min...UInt16.max {
             let value = HalfPrecision.value(of: bits)
             if value.isNaN {
@@ -28,7 +28,7 @@ import Testing
     }
 
     /// Between two neighbours, everything goes to the nearer one.
-    @Test func roundsToTheNearest() {
+    @Test func `rounds to the nearest`() {
         for bits: UInt16 in 0..<0x7BFF {
             let (low, high) = (HalfPrecision.value(of: bits), HalfPrecision.value(of: bits + 1))
             let middle = (low + high) / 2

@@ -5,7 +5,7 @@ import Q3Mini
 import Testing
 
 @Suite struct MiniTests {
-    @Test func isASmallEmbeddingModel() throws {
+    @Test func `is a small embedding model`() throws {
         let embedder = try Embedder.mini()
         #expect(embedder.dimensions == 256)
         #expect(embedder.tokenLimit == 512)
@@ -14,13 +14,13 @@ import Testing
         #expect(try Mini.file().path == "q3-mini (built in)")
     }
 
-    @Test func queriesNeedNoInstruction() async throws {
+    @Test func `queries need no instruction`() async throws {
         let embedder = try Embedder.mini()
         let text = ["an interpreter for a small language"]
         #expect(try await embedder.embed(text) == embedder.embed(text, as: .query(task: "Find packages")))
     }
 
-    @Test(arguments: [64, 128, 256]) func findsWhatFits(dimensions: Int) async throws {
+    @Test(arguments: [64, 128, 256]) func `finds what fits`(dimensions: Int) async throws {
         let embedder = try Embedder.mini()
         let options = EmbeddingOptions(dimensions: dimensions)
         let documents = try await embedder.embed(

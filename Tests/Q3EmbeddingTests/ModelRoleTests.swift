@@ -12,7 +12,7 @@ import Testing
         ("tiny-causal-Q8_0", .reranker, "general.basename is \"Qwen3-Reranker\""),
     ]
 
-    @Test(arguments: files) func fixtures(_ test: (name: String, kind: ModelRole.Kind, evidence: String)) throws {
+    @Test(arguments: files) func `fixtures`(_ test: (name: String, kind: ModelRole.Kind, evidence: String)) throws {
         let role = try ModelRole(of: Fixture.model(test.name))
         #expect(role.kind == test.kind)
         #expect(role.evidence == test.evidence)
@@ -72,7 +72,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: signs.indices) func signsDecide(_ index: Int) throws {
+    @Test(arguments: signs.indices) func `signs decide`(_ index: Int) throws {
         var copy = try ModelCopy(of: "tiny-embed-Q8_0")
         for key in ["qwen3.pooling_type", "general.name", "general.basename"] { copy[key] = nil }
         Self.signs[index].change(&copy)
@@ -114,7 +114,7 @@ import Testing
         #expect(try await Embedder(file: Fixture.model("tiny-embed-Q8_0")).embed("a") == embedding)
     }
 
-    @Test func rerankersAreRefused() throws {
+    @Test func `rerankers are refused`() throws {
         let file = try Fixture.model("tiny-rerank-Q8_0")
         #expect(throws: EmbeddingError.rerankerModel(path: file.path, evidence: "qwen3.pooling_type is 4 (rank)")) {
             try Embedder(file: file)
@@ -125,7 +125,7 @@ import Testing
         (0, "none"), (1, "mean"), (2, "cls"), (9, "unknown"),
     ]
 
-    @Test(arguments: poolings) func otherPoolingIsRefused(_ test: (type: UInt32, name: String)) throws {
+    @Test(arguments: poolings) func `other pooling is refused`(_ test: (type: UInt32, name: String)) throws {
         var copy = try ModelCopy(of: "tiny-embed-Q8_0")
         copy["qwen3.pooling_type"] = .uint32(test.type)
         let file = try copy.open()
@@ -135,14 +135,14 @@ import Testing
     }
 
     /// Early official files say nothing about pooling; they are embedding models all the same.
-    @Test func missingPoolingIsLastToken() async throws {
+    @Test func `missing pooling is last token`() async throws {
         var copy = try ModelCopy(of: "tiny-embed-Q8_0")
         for key in ["qwen3.pooling_type", "tokenizer.ggml.add_eos_token"] { copy[key] = nil }
         let old = try await Embedder(file: copy.open()).embed(["a"])
         #expect(try await Embedder(file: Fixture.model("tiny-embed-Q8_0")).embed(["a"]) == old)
     }
 
-    @Test func moreTokensThanRowsIsRefused() throws {
+    @Test func `more tokens than rows is refused`() throws {
         var copy = try ModelCopy(of: "tiny-embed-F32")
         let index = try #require(copy.tensors.firstIndex { $0.name == "token_embd.weight" })
         let (columns, rows) = (copy.tensors[index].shape[0], copy.tensors[index].shape[1])

@@ -15,7 +15,9 @@ import Testing
         ([2e38, 2e38], 2, [0.70710677, 0.70710677]),
     ]
 
-    @Test(arguments: cases) func cutsThenNormalizes(_ test: (state: [Float], dimensions: Int, vector: [Float])) throws {
+    @Test(arguments: cases) func `cuts then normalizes`(_ test: (state: [Float], dimensions: Int, vector: [Float]))
+        throws
+    {
         let vector = try Embedding.normalized(test.state, dimensions: test.dimensions)
         #expect(vector.count == test.vector.count)
         for (got, wanted) in zip(vector, test.vector) { #expect(abs(got - wanted) < 1e-6) }
@@ -29,7 +31,7 @@ import Testing
         ([-.infinity], 1, .nonFinite(dimension: 0)),
     ]
 
-    @Test(arguments: refused) func refuses(_ test: (state: [Float], dimensions: Int, error: EmbeddingError)) {
+    @Test(arguments: refused) func `refuses`(_ test: (state: [Float], dimensions: Int, error: EmbeddingError)) {
         #expect(throws: test.error) { try Embedding.normalized(test.state, dimensions: test.dimensions) }
     }
 }

@@ -3,7 +3,7 @@ import Q3Embedding
 import Testing
 
 @Suite struct SimilarityTests {
-    @Test(arguments: [0, 1, 7, 8, 9, 16, 31, 64, 1025]) func dotIsTheSumOfProducts(_ count: Int) {
+    @Test(arguments: [0, 1, 7, 8, 9, 16, 31, 64, 1025]) func `dot is the sum of products`(_ count: Int) {
         let a = (0..<count).map { Float($0 % 7 - 3) }
         let b = (0..<count).map { Float($0 % 5 - 2) }
         // Small integers, so every order of addition gives the same sum.
@@ -12,7 +12,7 @@ import Testing
         #expect(Similarity.dot(a.map { Int8($0) }, b.map { Int8($0) }) == wanted)
     }
 
-    @Test func cosineDoesNotDependOnLength() {
+    @Test func `cosine does not depend on length`() {
         #expect(Similarity.cosine([3, 4] as [Float], [30, 40]) == 1)
         #expect(Similarity.cosine([1, 0] as [Float], [0, 5]) == 0)
         #expect(Similarity.cosine([1, 2] as [Float], [-2, -4]) == -1)
@@ -22,12 +22,12 @@ import Testing
         #expect(Similarity.cosine([0] as [Int8], [5]) == 0)
     }
 
-    @Test func int8ExtremesDoNotOverflow() {
+    @Test func `int8 extremes do not overflow`() {
         let least = [Int8](repeating: -128, count: 4096)
         #expect(Similarity.dot(least, least) == 4096 * 16384)
     }
 
-    @Test func hammingCountsDifferentBits() throws {
+    @Test func `hamming counts different bits`() throws {
         #expect(Similarity.hamming([0b1010, 0xFF] as [UInt8], [0b0101, 0x0F]) == 8)
         #expect(Similarity.hamming([] as [UInt8], []) == 0)
         let (a, b): ([Float], [Float]) = ([1, -1, 1, 1, -1, -1, 1, 1], [1, 1, 1, -1, -1, -1, 1, -1])

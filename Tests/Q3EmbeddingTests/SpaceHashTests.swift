@@ -14,7 +14,7 @@ import Testing
         hash { hash in unsafe bytes.withUnsafeBytes { unsafe hash.combine($0) } }
     }
 
-    @Test func everyLengthAndEveryByteCounts() {
+    @Test func `every length and every byte counts`() {
         var seen: Set<UInt64> = []
         for count in 0...100 {
             let bytes = [UInt8](repeating: 0, count: count)
@@ -28,13 +28,13 @@ import Testing
         #expect(seen.count == 101 + 100 * 101 / 2)
     }
 
-    @Test func boundariesBetweenValuesCount() {
+    @Test func `boundaries between values count`() {
         let parts: [[String]] = [["ab", "c"], ["a", "bc"], ["abc"], ["abc", ""], ["", "abc"], ["c", "ab"]]
         let hashes = parts.map { texts in hash { hash in for text in texts { hash.combine(text) } } }
         #expect(Set(hashes).count == parts.count)
     }
 
-    @Test func placeInMemoryDoesNotCount() {
+    @Test func `place in memory does not count`() {
         let bytes = (0..<100).map { UInt8($0) }
         for shift in 1..<9 {
             let moved = [UInt8](repeating: 9, count: shift) + bytes
@@ -46,7 +46,7 @@ import Testing
     }
 
     /// Stored fingerprints must stay valid: this number may only change together with `Fingerprint.rulesVersion`.
-    @Test func resultIsFixed() {
+    @Test func `result is fixed`() {
         let value = hash { hash in
             hash.combine(7)
             hash.combine("q3")

@@ -11,7 +11,7 @@ import Testing
     init() throws { reference = try Reference.load() }
 
     /// Ties are many: the order must be pytrec_eval's, by id as bytes, descending.
-    @Test func retrieval() async {
+    @Test func `retrieval`() async {
         let data = reference.retrieval
         let byID = data.ids.indices.sorted { data.ids[$1].utf8.lexicographicallyPrecedes(data.ids[$0].utf8) }
         var tieRanks = [Int](repeating: 0, count: byID.count)
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func correlation() throws {
+    @Test func `correlation`() throws {
         for data in reference.correlation {
             #expect(Correlation.ranks(data.x) == data.ranks)
             #expect(abs(try #require(Correlation.pearson(data.x, data.y)) - data.pearson) < 1e-12)
@@ -45,7 +45,7 @@ import Testing
         #expect(Correlation.pearson([], []) == nil)
     }
 
-    @Test func comparisons() {
+    @Test func `comparisons`() {
         let data = reference.comparisons
         let (a, b) = (Vectors(data.a), Vectors(data.b))
         for row in 0..<a.count {
@@ -56,20 +56,20 @@ import Testing
         }
     }
 
-    @Test func classes() {
+    @Test func `classes`() {
         for data in reference.classes {
             expect(ClassScores(truth: data.truth, predictions: data.predictions), data.scores)
         }
     }
 
-    @Test func samplesOfExperiments() {
+    @Test func `samples of experiments`() {
         for data in reference.probe {
             let rows = ProbeSamples.rows(labels: data.trainLabels, perLabel: 8, experimentCount: 10)
             #expect(rows == data.experiments.map(\.rows))
         }
     }
 
-    @Test func logisticRegression() {
+    @Test func `logistic regression`() {
         for data in reference.probe {
             let (training, test) = (Vectors(data.train), Vectors(data.test))
             for experiment in data.experiments {
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func neighbors() async {
+    @Test func `neighbors`() async {
         for data in reference.probe {
             let classes = await NeighborClassifier.classes(
                 of: Vectors(data.unitTest), training: Vectors(data.unitTrain), labels: data.trainLabels,
@@ -93,14 +93,14 @@ import Testing
         }
     }
 
-    @Test func vMeasures() {
+    @Test func `V-measures`() {
         for data in reference.vMeasures {
             #expect(abs(vMeasure(truth: data.truth, clusters: data.clusters) - data.vMeasure) < 1e-12)
         }
     }
 
     /// Another start gives other clusters, so only the mean over ten starts is comparable.
-    @Test func clustering() {
+    @Test func `clustering`() {
         for data in reference.clustering {
             let vectors = Vectors(data.vectors)
             let measures = (0..<10).map { seed in
@@ -112,7 +112,7 @@ import Testing
         }
     }
 
-    @Test func bitext() async {
+    @Test func `bitext`() async {
         let data = reference.bitext
         let scores = await Bitext.scores(left: Vectors(data.left), right: Vectors(data.right))
         #expect(abs(scores.weightedPrecision - data.scores["precision"]!) < 1e-12)
@@ -121,7 +121,7 @@ import Testing
         #expect(abs(scores.accuracy - data.scores["accuracy"]!) < 1e-12)
     }
 
-    @Test func mersenneTwister() {
+    @Test func `Mersenne twister`() {
         let data = reference.twister
         var random = MersenneTwister(seed: 42)
         let words = (0..<1000).map { _ in random.nextUInt32() }

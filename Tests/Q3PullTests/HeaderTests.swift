@@ -8,7 +8,7 @@ import Testing
 @Suite struct HeaderTests {
     private static let digest = String(repeating: "0a", count: 32)
 
-    @Test func factsOfAHub() {
+    @Test func `facts of a hub`() {
         let commit = String(repeating: "c", count: 40)
         var facts = HubFacts()
         facts.add { ["x-repo-commit": commit, "x-linked-size": "12", "x-linked-etag": "\"\(Self.digest)\""][$0] }
@@ -19,13 +19,13 @@ import Testing
 
     // D12
     @Test(arguments: ["\"\(String(repeating: "a", count: 40))\"", "W/\"\(digest)\"", "", "\"\"", "\"\(digest)0\""])
-    func otherTagsAreNoHash(_ tag: String) {
+    func `other tags are not a hash`(_ tag: String) {
         var facts = HubFacts()
         facts.add { ["x-linked-etag": tag, "x-repo-commit": "../..", "x-linked-size": "-1"][$0] }
         #expect(facts == HubFacts())
     }
 
-    @Test func pointers() {
+    @Test func `pointers`() {
         let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:\(Self.digest)\nsize 12\n"
         #expect(HubFacts(pointer: pointer)?.digest?.hex == Self.digest)
         #expect(HubFacts(pointer: pointer)?.byteCount == 12)
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func contentRanges() throws {
+    @Test func `content ranges`() throws {
         let range = try #require(ContentRange("bytes 5-9/10"))
         #expect(range.range == 5...9)
         #expect(range.total == 10)
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    @Test func proxies() throws {
+    @Test func `proxies`() throws {
         func proxy(_ environment: [String: String], _ url: String = "https://hub.example/") throws -> ProxySettings
             .Proxy?
         {

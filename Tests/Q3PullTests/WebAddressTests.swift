@@ -14,11 +14,11 @@ import Testing
         "https://h?x", "https://ä/", "https://h/ä", "https://%6c/", "https://h/\u{7F}",
     ]
 
-    @Test(arguments: bad) func unusualAddressesAreRefused(_ text: String) {
+    @Test(arguments: bad) func `unusual addresses are refused`(_ text: String) {
         #expect(throws: AddressFault.self) { try WebAddress(text) }
     }
 
-    @Test func partsOfAnAddress() throws {
+    @Test func `parts of an address`() throws {
         let address = try WebAddress("HTTPS://CDN.Example.org:8443/a/b%20c?Signature=secret&x=1")
         #expect(address.origin == .init(scheme: .https, host: "cdn.example.org", port: 8443))
         #expect(address.url == "https://cdn.example.org:8443/a/b%20c?Signature=secret&x=1")
@@ -27,7 +27,7 @@ import Testing
         #expect(try WebAddress("https://h:443/x").origin == WebAddress("https://H/y").origin)
     }
 
-    @Test func redirects() throws {
+    @Test func `redirects`() throws {
         let here = try WebAddress("https://h/a/b?c")
         for (location, url) in [
             ("/x?y", "https://h/x?y"), ("//i/x", "https://i/x"), ("https://i:1/x", "https://i:1/x"),
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func pathsAreAppended() throws {
+    @Test func `paths are appended`() throws {
         #expect(try WebAddress("https://h").appending("o/r").url == "https://h/o/r")
         #expect(try WebAddress("https://h/m/").appending("o/r").url == "https://h/m/o/r")
         #expect(throws: AddressFault.self) { try WebAddress("https://h/m?token=x").appending("o/r") }
@@ -56,7 +56,7 @@ import Testing
         "[64:ff9b::10.0.0.1]", "[2002:7f00:1::]", "[2001:db8::1]",
     ]
 
-    @Test(arguments: special) func specialAddresses(_ host: String) {
+    @Test(arguments: special) func `special addresses`(_ host: String) {
         let found = HostAddress.lookUp(host)
         #expect(!found.isEmpty)
         #expect(found.allSatisfy { !$0.isPublic })
@@ -66,7 +66,7 @@ import Testing
         "1.1.1.1", "172.32.0.1", "100.128.0.1", "192.0.1.1", "[2606:4700::1111]", "[::ffff:8.8.8.8]",
         "[64:ff9b::8.8.8.8]",
     ])
-    func addressesOfTheWorld(_ host: String) {
+    func `addresses of the world`(_ host: String) {
         let found = HostAddress.lookUp(host)
         #expect(!found.isEmpty)
         #expect(found.allSatisfy { $0.isPublic })

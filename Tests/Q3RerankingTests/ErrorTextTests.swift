@@ -9,11 +9,11 @@ import Testing
         (.missingLabels, "output_labels"), (.labels(["a\n\u{1B}", "\u{202E}"]), "\\u{202e}"), (.labelCount(12), "12"),
         (.classifierRows(rows: 3, labels: 2), "3 rows"), (.missingHead(hiddenSize: 4096), "4096"),
         (.nonFiniteHead(tensor: "output.weight"), "output.weight"), (.queryTooLong(tokenCount: 900, limit: 800), "900"),
-        (.tooLong(tokenCount: 900, limit: 800), "800"), (.nonFinite, "no finite number"), (.zeroState, "zeros"),
+        (.tooLong(tokenCount: 900, limit: 800), "800"), (.nonFinite, "not a finite number"), (.zeroState, "zeros"),
         (.pair(index: 5, .zeroState), "pair 5"),
     ]
 
-    @Test(arguments: errors) func messagesAreOneLine(_ test: (error: RerankError, word: String)) {
+    @Test(arguments: errors) func `messages are one line`(_ test: (error: RerankError, word: String)) {
         let text = test.error.description
         #expect(text.contains(test.word))
         #expect(

@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test(arguments: ["tiny-rerank-Q8_0", "tiny-causal-Q8_0", "tiny-lmhead-Q8_0"])
-    func idsAreTheReferences(_ model: String) throws {
+    func `IDs are the reference's`(_ model: String) throws {
         let reranker = try Reranker(path: Fixture.path("\(model).gguf"))
         let items = try Fixture.items(model, as: RerankItem.self)
         #expect(Set(items.map(\.style)) == ["card", "eval"])
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func templatesAreTheOfficialOnes() {
+    @Test func `templates are the official ones`() {
         #expect(
             PromptStyle.card.template == """
                 <|im_start|>system
@@ -68,7 +68,7 @@ import Testing
                 """)
     }
 
-    @Test func instructionsDefaultByStyle() throws {
+    @Test func `instructions default by style`() throws {
         let reranker = try Reranker(path: Fixture.path("tiny-rerank-Q8_0.gguf"))
         for style in PromptStyle.allCases {
             let pair = RerankPair(query: "q", document: "d")
@@ -86,7 +86,7 @@ import Testing
     }
 
     /// Ten thousand hostile strings: no control token outside the constant parts, and those never change.
-    @Test(arguments: PromptStyle.allCases) func textsCannotMakeControlTokens(_ style: PromptStyle) throws {
+    @Test(arguments: PromptStyle.allCases) func `texts cannot make control tokens`(_ style: PromptStyle) throws {
         let tokenizer = try Self.tokenizer.get()
         let prompt = try RerankPrompt(style: style, tokenizer: tokenizer)
         let firstAdded = try #require(tokenizer.endOfTextID)
@@ -115,7 +115,7 @@ import Testing
     }
 
     /// Every added token of the vocabulary, as the query, the document and the instruction.
-    @Test func noAddedTokenComesFromAText() throws {
+    @Test func `no added token comes from a text`() throws {
         let tokenizer = try Self.tokenizer.get()
         let prompt = try RerankPrompt(style: .card, tokenizer: tokenizer)
         let firstAdded = try #require(tokenizer.endOfTextID)
@@ -135,7 +135,7 @@ import Testing
     @Test(arguments: [
         "{document}", "{query}", "{instruction}", "%s", "%@", "\\(doc)", "$1", "{{7*7}}", "<Document>: x",
     ])
-    func holesInTextsAreLiteral(_ text: String) throws {
+    func `holes in texts are literal`(_ text: String) throws {
         let tokenizer = try Self.tokenizer.get()
         let prompt = try RerankPrompt(style: .card, tokenizer: tokenizer)
         let ids = try prompt.input(
@@ -146,7 +146,7 @@ import Testing
         #expect(try tokenizer.decode(middle) == "user\n<Instruct>: \(text)\n<Query>: \(text)\n<Document>: \(text)")
     }
 
-    @Test(arguments: PromptStyle.allCases) func onlyTheDocumentIsCut(_ style: PromptStyle) throws {
+    @Test(arguments: PromptStyle.allCases) func `only the document is cut`(_ style: PromptStyle) throws {
         let tokenizer = try Self.tokenizer.get()
         let prompt = try RerankPrompt(style: style, tokenizer: tokenizer)
         let long = String(repeating: "a long document ", count: 5000)
@@ -171,7 +171,7 @@ import Testing
         #expect(fitting.ids == whole)
     }
 
-    @Test func aQueryThatFillsTheContextIsAnError() throws {
+    @Test func `a query that fills the context is an error`() throws {
         let long = String(repeating: "a long query ", count: 100)
         let count = try ids(RerankPair(query: long, document: "")).ids.count
         for truncates in [false, true] {

@@ -33,7 +33,9 @@ import Testing
         }
     }
 
-    @Test(arguments: models) func scoresAreTheReferences(_ model: (name: String, head: RerankHeadSource)) async throws {
+    @Test(arguments: models) func `scores are the references`(_ model: (name: String, head: RerankHeadSource))
+        async throws
+    {
         let reranker = try reranker(Fixture.model(model.name))
         #expect(reranker.headSource == model.head)
         let items = try Fixture.items(model.name, as: RerankItem.self)
@@ -49,7 +51,7 @@ import Testing
         }
     }
 
-    @Test func marginIsTheDifferenceOfTheRows() throws {
+    @Test func `margin is the difference of the rows`() throws {
         let reranker = try reranker(Fixture.model("tiny-causal-Q8_0"))
         let head = try RerankHead(model: reranker.model, tokenizer: reranker.tokenizer)
         let state = (0..<head.yes.count).map { Float($0 % 5) - 2 }
@@ -66,11 +68,11 @@ import Testing
         (0, 0.5), (1, 0.7310586), (-1, 0.26894143), (100, 1), (-50, 1.9287499e-22), (1e30, 1), (-1e30, 0),
     ]
 
-    @Test(arguments: probabilities) func probabilityIsTheSigmoid(_ test: (margin: Float, probability: Float)) {
+    @Test(arguments: probabilities) func `probability is the sigmoid`(_ test: (margin: Float, probability: Float)) {
         #expect(abs(probability(ofMargin: test.margin) - test.probability) <= test.probability * 1e-6)
     }
 
-    @Test func bestComesFirstAndEqualsKeepTheirOrder() async throws {
+    @Test func `best comes first and equals keep their order`() async throws {
         let reranker = try reranker(Fixture.model("tiny-rerank-Q8_0"))
         let documents = ["b", "a", "b", "", "c d e", "b"]
         let ranking = try await reranker.rerank("query", documents: documents)
@@ -85,7 +87,7 @@ import Testing
     }
 
     /// The same bits alone and in company, with and without the shared prefix.
-    @Test func companyDoesNotMatter() async throws {
+    @Test func `company does not matter`() async throws {
         let pairs = try Fixture.items("tiny-rerank-Q8_0", as: RerankItem.self)
             .map { RerankPair(query: $0.query, document: $0.document, instruction: $0.instruction) }
         let together = try await reranker(Fixture.model("tiny-rerank-Q8_0")).score(pairs)
@@ -101,7 +103,7 @@ import Testing
         }
     }
 
-    @Test func labelsDecideTheRowsWhateverTheirOrder() async throws {
+    @Test func `labels decide the rows whatever their order`() async throws {
         var copy = try ModelCopy(of: "tiny-rerank-Q8_0")
         copy["qwen3.classifier.output_labels"] = .array(MetadataArray(["no", "yes"]))
         let swapped = try reranker(copy.open())
@@ -145,7 +147,7 @@ import Testing
             try await reranker(file).score([pair]) == reranker(Fixture.model("tiny-rerank-Q8_0")).score([pair]))
     }
 
-    @Test func headsThatCannotBeTrustedAreRefused() throws {
+    @Test func `heads that cannot be trusted are refused`() throws {
         let labels = "qwen3.classifier.output_labels"
         #expect(try refusal("tiny-rerank-Q8_0") { $0[labels] = nil } == .missingLabels)
         for bad in [["yes", "yes"], ["LABEL_0", "LABEL_1"], ["Yes", "No"], ["", "\u{1B}"]] {
@@ -192,7 +194,7 @@ import Testing
         }
     }
 
-    @Test func embeddingModelsAreRefused() throws {
+    @Test func `embedding models are refused`() throws {
         let file = try Fixture.model("tiny-embed-Q8_0")
         #expect(throws: RerankError.embeddingModel(path: file.path, evidence: "qwen3.pooling_type is 3")) {
             try Reranker(file: file)
@@ -201,7 +203,7 @@ import Testing
 
     /// Early official files say nothing about pooling, but their names do. A name that says both is a reranker's.
     @Test(arguments: ["general.name", "general.basename"])
-    func embeddingModelsWithoutAPoolingTypeAreRefused(_ key: String) throws {
+    func `embedding models without a pooling type are refused`(_ key: String) throws {
         for name in ["Qwen3 Embedding 0.6B", "qwen3-embedding", "EMBED"] {
             let error = try refusal("tiny-causal-Q8_0") { copy in
                 for key in ["general.name", "general.basename", "qwen3.pooling_type"] { copy[key] = nil }
@@ -222,7 +224,7 @@ import Testing
     }
 
     /// Zero weights, or ones that overflow the last norm, must not pass for a score of one half.
-    @Test func aStateOfZerosIsAnError() async throws {
+    @Test func `a state of zeros is an error`() async throws {
         var copy = try ModelCopy(of: "tiny-rerank-Q8_0")
         copy.edit("token_embd.weight") { $0.reshape($0.shape) }
         for name in copy.tensors.map(\.name) where name.hasPrefix("blk.") && !name.contains("norm") {
@@ -232,7 +234,7 @@ import Testing
         #expect(throws: RerankError.zeroState) { try results[0].get() }
     }
 
-    @Test func moreTokensThanRowsIsRefused() throws {
+    @Test func `more tokens than rows is refused`() throws {
         let rows = try #require(Fixture.model("tiny-rerank-Q8_0").tensor(named: "token_embd.weight")).rowCount
         let error = try refusal("tiny-rerank-Q8_0") { copy in
             copy.edit("token_embd.weight") { $0.reshape([$0.shape[0], rows - 16]) }
@@ -241,7 +243,7 @@ import Testing
     }
 
     /// A NaN in one token's embedding takes only the pairs that have the token.
-    @Test func damageStaysInItsPair() async throws {
+    @Test func `damage stays in its pair`() async throws {
         var copy = try ModelCopy(of: "tiny-rerank-Q8_0")
         let whole = try reranker(Fixture.model("tiny-rerank-Q8_0"))
         let id = Int(try #require(whole.tokenizer.encode("%").first))
@@ -257,7 +259,7 @@ import Testing
         await #expect(throws: RerankError.pair(index: 1, .nonFinite)) { try await damaged.score(pairs) }
     }
 
-    @Test func nothingGivesNothing() async throws {
+    @Test func `nothing gives nothing`() async throws {
         #expect(try await reranker(Fixture.model("tiny-rerank-Q8_0")).rerank("q", documents: []).isEmpty)
     }
 }

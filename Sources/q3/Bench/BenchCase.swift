@@ -17,6 +17,9 @@ enum BenchCase: Equatable {
     /// One text with 1, 2, ... threads.
     case threads
 
+    /// More than the context of any model, and little enough to be held.
+    private static let tokenLimit = 1 << 20
+
     static let lengths = [1, 4, 16, 64, 128, 512, 2048, 8192, 32_768]
 
     /// Every case, the ones that need little memory first.
@@ -35,7 +38,9 @@ enum BenchCase: Equatable {
         case "threads": return [.threads]
         default:
             let prefix = "tokens:"
-            guard name.hasPrefix(prefix), let count = Int(name.dropFirst(prefix.count)), count > 0 else { return nil }
+            guard name.hasPrefix(prefix), let count = Int(name.dropFirst(prefix.count)),
+                1...tokenLimit ~= count
+            else { return nil }
             return [.tokens(count)]
         }
     }

@@ -79,13 +79,13 @@ struct SyntheticModel: ExpressibleByArgument, CustomStringConvertible {
         let path = "\(folder)/q3-bench-\(getpid()).gguf"
         // A signal waits for the end of the writing, which leaves nothing behind.
         try Interruption.deferred { unfinished in
-            unfinished = path
+            unfinished.insert(path)
             try writer().write(to: path)
         }
         defer {
             Interruption.deferred { unfinished in
                 unsafe unlink(path)
-                unfinished = nil
+                unfinished.remove(path)
             }
         }
         let descriptor = unsafe open(path, O_RDONLY)

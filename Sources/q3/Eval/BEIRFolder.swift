@@ -49,27 +49,25 @@ struct BEIRFolder {
 
         var queries: [Query] = []
         var queryIndices: [Key: Int] = [:]
-        try EvalData.forEachWindow(of: .jsonLines(path: "\(path)/queries.jsonl"), parser: .beir(titles: false)) {
-            window in
-            for record in window {
-                let id = try Self.key(of: record)
-                guard judged.contains(id) else { continue }
-                guard queryIndices.updateValue(queries.count, forKey: id) == nil else {
-                    throw Failure(.badData, "\(record.name): there are two queries \(id.text)")
-                }
-                queries.append(Query(id: id, text: record.content, name: record.name))
+        let queryReader = try EvalData.reader(of: "\(path)/queries.jsonl", parser: .beir(titles: false))
+        while let record = try queryReader.next() {
+            let (text, id) = (try EvalData.content(of: record), try Self.key(of: record))
+            guard judged.contains(id) else { continue }
+            guard queryIndices.updateValue(queries.count, forKey: id) == nil else {
+                throw Failure(.badData, "\(record.name): there are two queries \(id.text)")
             }
+            queries.append(Query(id: id, text: text, name: record.name))
         }
         var documentIDs: [Key] = []
         var documentIndices: [Key: Int] = [:]
-        try EvalData.forEachWindow(of: .jsonLines(path: corpusPath), parser: .beir(titles: true)) { window in
-            for record in window {
-                let id = try Self.key(of: record)
-                guard documentIndices.updateValue(documentIDs.count, forKey: id) == nil else {
-                    throw Failure(.badData, "\(record.name): there are two documents \(id.text)")
-                }
-                documentIDs.append(id)
+        let documentReader = try EvalData.reader(of: corpusPath, parser: .beir(titles: true))
+        while let record = try documentReader.next() {
+            _ = try EvalData.content(of: record)
+            let id = try Self.key(of: record)
+            guard documentIndices.updateValue(documentIDs.count, forKey: id) == nil else {
+                throw Failure(.badData, "\(record.name): there are two documents \(id.text)")
             }
+            documentIDs.append(id)
         }
         guard !documentIDs.isEmpty else { throw Failure(.badData, "\(corpusPath) has no documents") }
 
@@ -112,7 +110,7 @@ extension RecordParser<String> {
     static func beir(titles: Bool) -> Self {
         Self(
             text: { _ throws(BadRecord) in throw BadRecord(message: "not JSON") },
-            json: { line throws(BadRecord) in
+            fields: { line throws(BadRecord) in
                 let text = try line.text("text")
                 guard titles else { return text }
                 let title = line.optionalText("title") ?? ""

@@ -33,40 +33,45 @@ struct EvalData {
 
     /// All records of the file, made from JSON or from columns; one at least.
     func records<Content: Sendable>(
-        columns: [String], json: @escaping (JSONLine) throws(BadRecord) -> Content,
-        tsv: @escaping ([String]) throws(BadRecord) -> Content
+        columns: [String], json: @escaping @Sendable (Fields) throws(BadRecord) -> Content,
+        tsv: @escaping @Sendable ([String]) throws(BadRecord) -> Content
     ) throws -> [EvalRecord<Content>] {
         let isJSON = path.hasSuffix(".jsonl") || path.hasSuffix(".ndjson")
         guard isJSON || path.hasSuffix(".tsv") else {
             throw Failure(.usage, "\(path): give a folder, or a file that ends in .jsonl or .tsv")
         }
-        var records: [EvalRecord<Content>] = []
-        try Self.forEachWindow(
-            of: isJSON ? .jsonLines(path: path) : .lines(path: path),
-            parser: RecordParser(
+        // Columns are cut at their tabs alone: published data sets do not quote.
+        let reader = try Self.reader(
+            of: path, as: isJSON ? .jsonl : .text,
+            parser: RecordParser<Content?>(
                 text: { line throws(BadRecord) in try Self.content(ofRow: line, columns: columns, tsv) },
-                json: { line throws(BadRecord) in try json(line) })
-        ) { window in
+                fields: { fields throws(BadRecord) in try json(fields) }))
+        var records: [EvalRecord<Content>] = []
+        while let record = try reader.next() {
             // The titles of the columns, and blank lines, have no content.
-            for record in window {
-                guard let content = record.content else { continue }
-                records.append(EvalRecord(content: content, name: record.name))
-            }
+            guard let content = try Self.content(of: record) else { continue }
+            records.append(EvalRecord(content: content, name: record.name))
         }
         guard !records.isEmpty else { throw Failure(.badData, "\(path) has no records") }
         return records
     }
 
-    /// Passes on the records of a file in windows; the first that cannot be read ends the command.
-    static func forEachWindow<Content: Sendable>(
-        of source: InputSource, parser: RecordParser<Content>, _ body: ([Record<Content>]) throws -> Void
-    ) throws {
-        var reader = try RecordReader(source, lossy: false, parser: parser)
-        while let window = try reader.nextWindow(rejecting: Self.reject) { try body(window.records) }
+    /// A reader of one file in a known form.
+    static func reader<Content: Sendable>(
+        of path: String, as format: InputFormat = .jsonl, parser: RecordParser<Content>
+    ) throws -> sending RecordReader<Content> {
+        var options = ReadingOptions()
+        options.format = format
+        return try RecordReader(.files([path]), options: options, parser: parser)
     }
 
-    static func reject(_ name: String, _ message: String) throws {
-        throw Failure(.badData, "\(name): \(message)")
+    /// The content of a record; one that cannot be read ends the command.
+    static func content<Content>(of record: Record<Content>) throws -> Content {
+        do throws(BadRecord) {
+            return try record.content.get()
+        } catch {
+            throw Failure(.badData, "\(record.name): \(error.message)")
+        }
     }
 
     private static func content<Content>(
@@ -85,6 +90,6 @@ struct EvalData {
 
 /// A number of a column.
 func number(_ text: String, _ what: String) throws(BadRecord) -> Double {
-    guard let number = Double(text), number.isFinite else { throw BadRecord(message: "\"\(what)\" is no number") }
+    guard let number = Double(text), number.isFinite else { throw BadRecord(message: "\"\(what)\" is not a number") }
     return number
 }

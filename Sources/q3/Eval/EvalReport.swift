@@ -48,7 +48,8 @@ struct EvalReport {
         let lines =
             ["\(Self.padded("task", 14))\(taskName.escapedForTerminal) (\(arguments.split))"] + notes + [""] + table
             + ["", "\(Self.padded("main score", 14))\(main) \(Self.decimals(value))"]
-        guard Terminal.print(lines.joined(separator: "\n")) else { throw Failure(.brokenPipe, nil) }
+        let output = try OutputFile(path: nil, inputs: [])
+        try output.write(Array("\(lines.joined(separator: "\n"))\n".utf8))
     }
 
     /// A line for each score.

@@ -3,6 +3,7 @@ import ArgumentParser
 import Q3Embedding
 import Q3Eval
 import Q3Input
+import Q3Model
 import Q3Reranking
 
 struct EvalRetrievalCommand: AsyncParsableCommand {
@@ -87,12 +88,12 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
         let first = scores(of: rankings, data)
         var final: RetrievalScores?
         report.note(texts, as: instruction)
+        progress.finish()
         if let judge {
-            rankings = try await rerank(rankings, with: judge, documents, data, instruction?.text, progress)
+            rankings = try await rerank(rankings, with: judge, documents, data, instruction?.text)
             final = scores(of: rankings, data)
             report.note("reranker", reranker ?? "")
         }
-        progress.finish()
         try write(report, first: first, final: final, data)
     }
 
@@ -100,14 +101,12 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
     private func embed(
         _ data: BEIRFolder, with texts: inout TextVectors, as instruction: TaskInstruction?, keepingTexts: Bool
     ) async throws -> (Vectors, [String]) {
-        var corpus = Vectors(dimensions: texts.dimensions, capacity: data.documentIDs.count)
         var documents: [String] = []
-        var reader = try RecordReader(.jsonLines(path: data.corpusPath), lossy: false, parser: .beir(titles: true))
-        while let window = try reader.nextWindow(rejecting: EvalData.reject) {
-            try await texts.append(window.records.map(\.content), as: instruction, to: &corpus) {
-                window.records[$0].name
-            }
-            if keepingTexts { documents += window.records.map(\.content) }
+        let corpus = try await texts.vectors(
+            of: EvalData.reader(of: data.corpusPath, parser: .beir(titles: true)), as: instruction,
+            capacity: data.documentIDs.count
+        ) {
+            if keepingTexts { documents.append($0) }
         }
         guard corpus.count == data.documentIDs.count else {
             throw Failure(.inputOutput, "\(data.corpusPath) changed while it was read")
@@ -127,37 +126,42 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
 
     /// Each query's first documents in the order of the reranker's scores, before the others.
     private func rerank(
-        _ rankings: [[Hit]], with judge: Reranker, _ documents: [String], _ data: BEIRFolder, _ instruction: String?,
-        _ progress: RunProgress
+        _ rankings: [[Hit]], with judge: Reranker, _ documents: [String], _ data: BEIRFolder, _ instruction: String?
     ) async throws -> [[Hit]] {
         let options = RerankOptions(
             style: promptStyle, instruction: rerankInstruct ?? instruction, truncates: arguments.truncate)
         let tieRanks = data.tieRanks
+        let progress = RunProgress()
+        var tokenCount = 0
         var reranked: [[Hit]] = []
         for (index, hits) in rankings.enumerated() {
-            let total = Double(rankings.count)
-            let span = Double(index) / total...Double(index + 1) / total
+            let fraction = Double(index + 1) / Double(rankings.count)
             let candidates = hits.prefix(topN)
             let query = data.queries[index]
             let results = try await judge.results(
                 for: candidates.map { RerankPair(query: query.text, document: documents[$0.index]) }, options: options,
-                progress: { progress.show($0, in: span) })
+                progress: { [tokenCount] value in
+                    progress.show(
+                        Progress(completed: tokenCount + value.completed, total: tokenCount + value.total),
+                        upTo: fraction)
+                })
             var scored: [Hit] = []
-            var tokenCount = 0
             for (hit, result) in zip(candidates, results) {
                 switch result {
                 case .success(let score):
                     scored.append(Hit(index: hit.index, score: score.margin))
                     tokenCount += score.tokenCount
+                    progress.count(tokens: score.tokenCount, fraction: fraction)
                 case .failure(let error):
                     let pair = "query \(query.id.text) with document \(data.documentIDs[hit.index].text)"
-                    throw Failure(error.exitStatus, "\(pair): \(error)")
+                    let failure = Failure(error)
+                    throw Failure(failure.status, "\(pair): \(failure.message ?? "")")
                 }
             }
             scored.sort { $0.score == $1.score ? tieRanks[$0.index] < tieRanks[$1.index] : $0.score > $1.score }
             reranked.append(scored + hits.dropFirst(topN))
-            progress.finishWindow(records: candidates.count, tokens: tokenCount)
         }
+        progress.finish()
         return reranked
     }
 

@@ -2,11 +2,10 @@
 import Q3Embedding
 import Q3Eval
 import Q3Input
+import Q3Model
 
-/// Embeds texts window by window; the first that has no vector ends the command.
+/// Embeds texts; the first that has no vector ends the command.
 struct TextVectors {
-    private static let windowTextCount = 512
-
     let dimensions: Int
     private(set) var truncatedCount = 0
 
@@ -16,6 +15,7 @@ struct TextVectors {
     /// Texts of the whole evaluation.
     private let textCount: Int
     private var doneCount = 0
+    private var tokenCount = 0
 
     init(_ arguments: EvalArguments, embedder: Embedder, progress: RunProgress, textCount: Int) throws {
         self.embedder = embedder
@@ -30,33 +30,71 @@ struct TextVectors {
         of texts: [String], as instruction: TaskInstruction?, place: (Int) -> String
     ) async throws -> Vectors {
         var vectors = Vectors(dimensions: dimensions, capacity: texts.count)
-        for start in stride(from: 0, to: texts.count, by: Self.windowTextCount) {
-            let window = texts[start..<min(start + Self.windowTextCount, texts.count)]
-            try await append(Array(window), as: instruction, to: &vectors) { place(start + $0) }
+        let list = List(texts.enumerated().map { (index: $0.offset, text: $0.element) })
+        for try await (item, result) in results(for: list, text: \.text, index: \.index, as: instruction) {
+            vectors.append(try vector(result, place: { place(item.index) }))
         }
         return vectors
     }
 
-    /// Adds the vectors of a window of texts.
-    mutating func append(
-        _ texts: [String], as instruction: TaskInstruction?, to vectors: inout Vectors, place: (Int) -> String
-    ) async throws {
-        let total = Double(max(textCount, 1))
-        let span = Double(doneCount) / total...Double(doneCount + texts.count) / total
-        let results = try await embedder.results(
-            for: texts, as: instruction.map { .query(task: $0.text) } ?? .document, options: options,
-            progress: { [progress] in progress.show($0, in: span) })
-        var tokenCount = 0
-        for (index, result) in results.enumerated() {
-            switch result {
-            case .success(let embedding):
-                vectors.append(embedding.vector)
-                tokenCount += embedding.tokenCount
-                if embedding.isTruncated { truncatedCount += 1 }
-            case .failure(let error): throw Failure(error.exitStatus, "\(place(index)): \(error)")
-            }
+    /// Vectors of all records, in their order; `body` gets each text.
+    mutating func vectors(
+        of records: sending RecordReader<String>, as instruction: TaskInstruction?, capacity: Int,
+        _ body: (String) -> Void
+    ) async throws -> Vectors {
+        var vectors = Vectors(dimensions: dimensions, capacity: capacity)
+        let stream = RecordStream(records)
+        for try await (record, result) in results(
+            for: stream, text: { try? $0.content.get() }, index: \.index, as: instruction
+        ) {
+            body(try EvalData.content(of: record))
+            vectors.append(try vector(result, place: { record.name }))
         }
-        doneCount += texts.count
-        progress.finishWindow(records: texts.count, tokens: tokenCount)
+        return vectors
     }
+
+    private func results<Items: AsyncSequence & Sendable>(
+        for items: Items, text: @escaping @Sendable (Items.Element) -> String?,
+        index: @escaping @Sendable (Items.Element) -> Int, as instruction: TaskInstruction?
+    ) -> Windows<Items, Result<Embedding, EmbeddingError>?> where Items.Element: Sendable {
+        let (total, doneCount, tokenCount) = (Double(max(textCount, 1)), doneCount, tokenCount)
+        return embedder.results(
+            for: items, text: text, as: instruction.map { .query(task: $0.text) } ?? .document, options: options,
+            progress: { [progress] value, last in
+                progress.show(
+                    Progress(completed: tokenCount + value.completed, total: tokenCount + value.total),
+                    upTo: Double(doneCount + index(last) + 1) / total)
+            })
+    }
+
+    private mutating func vector(
+        _ result: Result<Embedding, EmbeddingError>?, place: () -> String
+    ) throws -> [Float] {
+        switch result {
+        case .success(let embedding):
+            if embedding.isTruncated { truncatedCount += 1 }
+            doneCount += 1
+            tokenCount += embedding.tokenCount
+            progress.count(tokens: embedding.tokenCount, fraction: Double(doneCount) / Double(max(textCount, 1)))
+            return embedding.vector
+        case .failure(let error):
+            let failure = Failure(error)
+            throw Failure(failure.status, "\(place()): \(failure.message ?? "")")
+        case nil: preconditionFailure("every text has a result")
+        }
+    }
+}
+
+/// A list as an asynchronous sequence.
+private struct List<Element: Sendable>: AsyncSequence, Sendable {
+    let elements: [Element]
+
+    init(_ elements: [Element]) { self.elements = elements }
+
+    struct Iterator: AsyncIteratorProtocol {
+        var elements: IndexingIterator<[Element]>
+        mutating func next() async -> Element? { elements.next() }
+    }
+
+    func makeAsyncIterator() -> Iterator { Iterator(elements: elements.makeIterator()) }
 }

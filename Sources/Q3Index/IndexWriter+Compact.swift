@@ -1,0 +1,87 @@
+// Compacting: the living vectors in new segments, and the catalog without its gaps; readers go on meanwhile.
+
+/// What compacting did.
+public struct CompactReport: Sendable, Equatable {
+    public let keptVectors: Int
+    public let droppedVectors: Int
+    public let bytesBefore: Int
+    public let bytesAfter: Int
+}
+
+extension IndexWriter {
+    /// Vectors of a block of a compacted segment.
+    private static let blockRows = 4096
+
+    /// Writes the living vectors into new segments, then lets the catalog point to them, then removes the old ones. Whatever
+    /// ends it before the catalog is committed leaves the index as it was.
+    public func compact() async throws -> CompactReport {
+        _ = try await flush()
+        let before = try catalog.status()
+        _ = try rewriteSegments(from: VectorStore(catalog, configuration: configuration))
+        try catalog.tidy()
+        let after = try catalog.status()
+        return CompactReport(
+            keptVectors: after.vectors, droppedVectors: before.vectors - after.vectors,
+            bytesBefore: before.vectorBytes + before.catalogBytes, bytesAfter: after.vectorBytes + after.catalogBytes)
+    }
+
+    /// New segments with every vector that a chunk has.
+    func rewriteSegments(from store: VectorStore) throws -> Int {
+        let database = catalog.database
+        let old = try catalog.segments()
+        var living: [Int] = []
+        try database.run("SELECT DISTINCT slot FROM chunks ORDER BY slot") { row in
+            living.append(row.int(0))
+            return true
+        }
+        let writer = try SegmentWriter(
+            folder: path, header: catalog.vectorHeader(configuration), number: (old.map(\.number).max() ?? 0) + 1,
+            firstSlot: 0)
+        var entries: [Int: SegmentEntry] = [:]
+        var moved: [(old: Int, new: Int)] = []
+        moved.reserveCapacity(living.count)
+        for start in stride(from: 0, to: living.count, by: Self.blockRows) {
+            var vectors: [[Float]] = []
+            var slots: [Int] = []
+            for slot in living[start..<min(start + Self.blockRows, living.count)] {
+                guard let vector = store.vector(in: slot) else {
+                    throw IndexError.segment(path: path, offset: 0, problem: "slot \(slot) has no vector")
+                }
+                vectors.append(vector)
+                slots.append(slot)
+            }
+            let (firstSlot, entry) = try writer.append(vectors)
+            writer.commit(entry)
+            entries[entry.number] = entry
+            for (index, slot) in slots.enumerated() { moved.append((slot, firstSlot + index)) }
+        }
+        try database.execute("CREATE TEMP TABLE IF NOT EXISTS moved(old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
+        try database.transaction {
+            try database.run("DELETE FROM moved")
+            for (old, new) in moved {
+                try database.run("INSERT INTO moved VALUES(?, ?)", [.integer(old), .integer(new)])
+            }
+            try database.run("UPDATE chunks SET slot = (SELECT new FROM moved WHERE old = slot)")
+            try database.run("DELETE FROM dead")
+            try database.run("DELETE FROM segments")
+            for entry in entries.values { try catalog.set(entry) }
+            try catalog.bumpGeneration()
+        }
+        forgetSegmentWriter()
+        try catalog.removeStraySegments()
+        return living.count
+    }
+}
+
+extension Catalog {
+    /// Merges the words' lists and gives unused pages back.
+    fileprivate func tidy() throws(IndexError) {
+        try database.run("INSERT INTO words(words) VALUES('optimize')")
+        do throws(IndexError) {
+            try database.execute("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+        } catch {
+            // Readers that are under way keep their pages; the next writer takes them over.
+            guard case .catalog(_, let code, _) = error, Database.isBusy(code) else { throw error }
+        }
+    }
+}

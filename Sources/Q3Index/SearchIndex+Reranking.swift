@@ -1,0 +1,74 @@
+// Reading the best candidates again beside the query, for as long as there is time.
+public import Q3Reranking
+
+extension SearchResults {
+    /// Pairs that are scored together: few enough that little is lost when time is up.
+    private static let groupSize = 4
+
+    /// Scores candidates with a reranker, best first, and puts those that were read before the others.
+    ///
+    /// With a budget as many are read as fit into it; a group that does not end in time counts for nothing. All scores are
+    /// exact: a candidate is read whole or not at all. `instruction` is the reranker's own when nil.
+    public func reranked(
+        by reranker: Reranker, query: String, count: Int, limit: Int, budget: Duration? = nil,
+        instruction: String? = nil
+    ) async throws -> SearchResults {
+        let deadline = budget.map { ContinuousClock.now + $0 }
+        var read: [IndexHit] = []
+        var rest: [IndexHit] = []
+        var next = 0
+        let candidates = Array(candidates.prefix(max(limit, 0)))
+        while next < candidates.count {
+            // Without a budget all go together, which shares the most.
+            let group = candidates[
+                next..<(deadline == nil ? candidates.count : min(next + Self.groupSize, candidates.count))]
+            guard let scores = try await Self.scores(group, by: reranker, query, instruction, until: deadline) else {
+                break
+            }
+            for (var hit, result) in zip(group, scores) {
+                switch result {
+                case .success(let score):
+                    (hit.relevance, hit.margin) = (score.score, score.margin)
+                    read.append(hit)
+                case .failure: rest.append(hit)
+                }
+            }
+            next += group.count
+        }
+        read.sort { ($0.margin ?? 0) > ($1.margin ?? 0) }
+        var results = self
+        results.rerankedCount = read.count
+        results.candidates = read + rest + self.candidates.dropFirst(next)
+        results.hits = Array(results.candidates.prefix(count))
+        return results
+    }
+
+    /// The scores of a group; nil when they did not come in time.
+    private static func scores(
+        _ group: ArraySlice<IndexHit>, by reranker: Reranker, _ query: String, _ instruction: String?,
+        until deadline: ContinuousClock.Instant?
+    ) async throws -> [Result<RerankScore, RerankError>]? {
+        let pairs = group.map { hit in
+            RerankPair(query: query, document: hit.context.isEmpty ? hit.text : "\(hit.context)\n\n\(hit.text)")
+        }
+        let options = RerankOptions(instruction: instruction, truncates: true)
+        guard let deadline else { return try await reranker.results(for: pairs, options: options) }
+        return try await withThrowingTaskGroup { tasks in
+            tasks.addTask { () -> [Result<RerankScore, RerankError>]? in
+                do {
+                    return try await reranker.results(for: pairs, options: options)
+                } catch is CancellationError {
+                    return nil
+                }
+            }
+            tasks.addTask {
+                try? await ContinuousClock().sleep(until: deadline)
+                return nil
+            }
+            // The clock ends the other task, which stops at its next layer.
+            let first = try await tasks.next() ?? nil
+            tasks.cancelAll()
+            return first
+        }
+    }
+}

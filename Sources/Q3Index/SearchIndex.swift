@@ -1,0 +1,212 @@
+// An index as its readers have it: opened once, searched any number of times, also while somebody writes to it.
+public import Q3Embedding
+
+/// An index to search.
+///
+///     let index = try SearchIndex(path: "notes.q3i")
+///     let embedder = NamedEmbedder(try .mini(), name: "q3-mini")
+///     try index.check(embedder)
+///     for hit in try await index.search(SearchQuery("rotate keys"), with: embedder.embedder).hits {
+///         print(hit.score, "\(hit.path):\(hit.lines.lowerBound)", hit.snippet.text)
+///     }
+public actor SearchIndex {
+    public nonisolated let path: String
+    public nonisolated let configuration: IndexConfiguration
+    let catalog: Catalog
+    private var store: (generation: Int, vectors: VectorStore)?
+
+    /// Opens an index for reading; the folder may be read-only.
+    public init(path: String) throws(IndexError) {
+        let path = path.withoutTrailingSlashes
+        let catalog = try Catalog.open(in: path, writing: false)
+        configuration = try catalog.configuration()
+        self.catalog = catalog
+        self.path = path
+    }
+
+    /// Throws `otherModel`, naming both, for a model whose vectors cannot be compared with the index's.
+    public nonisolated func check(_ model: NamedEmbedder) throws {
+        let identity = try model.identity()
+        guard identity.fingerprint == configuration.model.fingerprint else {
+            throw IndexError.otherModel(path: path, made: configuration.model, given: identity)
+        }
+    }
+
+    /// The chunks that answer a query, best first.
+    ///
+    /// `embedder` must be the index's model (see `check`); its instruction for queries is used where it takes one. A search
+    /// sees the index as it was at one moment.
+    public func search(
+        _ query: SearchQuery, with embedder: Embedder, task: String = Prompt.defaultTask
+    ) async throws -> SearchResults {
+        var vector: [Float]?
+        if query.mode != .words {
+            let options = EmbeddingOptions(dimensions: configuration.dimensions, truncates: true)
+            vector = try await embedder.embed([query.text], as: .query(task: task), options: options)[0].vector
+        }
+        return try await search(query, vector: vector)
+    }
+
+    /// The same with a query's vector that is there already, of unit length and the index's dimensions; nil for words only.
+    public func search(_ query: SearchQuery, vector: [Float]?) async throws -> SearchResults {
+        if let vector, vector.count != configuration.dimensions {
+            throw IndexError.dimensions(expected: configuration.dimensions, got: vector.count)
+        }
+        // The segments of a snapshot may be gone before they are mapped, when somebody compacts: then the next one has others.
+        for attempt in 1... {
+            do {
+                return try await searchOnce(query, vector: vector)
+            } catch IndexError.file where attempt < 5 {
+                store = nil
+            } catch IndexError.segment where attempt < 3 {
+                store = nil
+            }
+        }
+        return SearchResults(hits: [], candidates: [])
+    }
+
+    private func searchOnce(_ query: SearchQuery, vector: [Float]?) async throws -> SearchResults {
+        // Everything that is read from the catalog within one transaction is of one moment. The scan, which others may run
+        // beside, comes between two of them; when the catalog changed meanwhile, slots may mean other chunks.
+        while true {
+            let (generation, vectors, allowed) = try catalog.database.transaction("DEFERRED") {
+                let (generation, vectors) = try current()
+                let documents = query.filters.isEmpty ? nil : try SearchFilter.documents(query.filters, in: catalog)
+                return (
+                    generation, vectors, try documents.map { try Allowed($0, in: catalog, slots: vectors.slotCount) }
+                )
+            }
+            let depth = max(SearchConstants.candidates, query.count)
+            var near: [TopK.Hit] = []
+            if let vector {
+                near = await vectors.nearest(
+                    to: vector, count: depth, breadth: SearchConstants.scanBreadth, allowed: allowed?.slots)
+            }
+            let results: SearchResults? = try catalog.database.transaction("DEFERRED") {
+                guard try catalog.generation() == generation else { return nil }
+                return try fuse(query, vector: vector, near: near, vectors: vectors, allowed: allowed, depth: depth)
+            }
+            if let results { return results }
+        }
+    }
+
+    /// The vectors of the catalog's present generation.
+    func current() throws -> (Int, VectorStore) {
+        let generation = try catalog.generation()
+        if let store, store.generation == generation { return store }
+        let vectors = try VectorStore(catalog, configuration: configuration)
+        store = (generation, vectors)
+        return (generation, vectors)
+    }
+
+    /// What filters leave: chunks by their slots, and by themselves where words find them.
+    private struct Allowed {
+        var slots: SlotSet
+        var chunks: Set<Int> = []
+
+        init(_ documents: Set<Int>, in catalog: Catalog, slots count: Int) throws(IndexError) {
+            var slots = SlotSet(count: count)
+            var chunks: Set<Int> = []
+            for document in documents {
+                try catalog.database.run("SELECT id, slot FROM chunks WHERE document = ?", [.integer(document)]) {
+                    row in
+                    chunks.insert(row.int(0))
+                    slots.insert(row.int(1))
+                    return true
+                }
+            }
+            (self.slots, self.chunks) = (slots, chunks)
+        }
+    }
+
+    private func fuse(
+        _ query: SearchQuery, vector: [Float]?, near: [TopK.Hit], vectors: VectorStore, allowed: Allowed?, depth: Int
+    ) throws -> SearchResults {
+        var scores: [Int: Float] = [:]
+        var similarities: [Int: Float] = [:]
+        var ranks = 0
+        for candidate in near where ranks < depth {
+            if let least = query.leastSimilarity, candidate.score < least { break }
+            for chunk in try chunks(in: candidate.index) where allowed?.chunks.contains(chunk) ?? true {
+                ranks += 1
+                similarities[chunk] = candidate.score
+                scores[chunk] =
+                    query.mode == .vectors ? candidate.score : 1 / (SearchConstants.fusionOffset + Float(ranks))
+            }
+        }
+        if query.mode != .vectors {
+            for (rank, match) in try matches(query.text, count: depth, allowed: allowed?.chunks).enumerated() {
+                if query.mode == .words {
+                    scores[match.chunk] = match.score
+                } else {
+                    scores[match.chunk, default: 0] +=
+                        SearchConstants.wordWeight / (SearchConstants.fusionOffset + Float(rank + 1))
+                }
+            }
+        }
+        let order = scores.sorted { $0.value != $1.value ? $0.value > $1.value : $0.key < $1.key }
+        let words = Set(Words.split(query.text).map { Words.folded($0.word) })
+        var hits: [IndexHit] = []
+        var documents: Set<Int> = []
+        for (chunk, score) in order {
+            guard hits.count < depth else { break }
+            guard let (row, slot) = try hit(chunk, score: score, words: words) else { continue }
+            if query.groupsByDocument, !documents.insert(row.document).inserted { continue }
+            var hit = row
+            hit.similarity = similarities[chunk]
+            if hit.similarity == nil, let vector, let stored = vectors.vector(in: slot) {
+                hit.similarity = Similarity.dot(vector, stored)
+            }
+            hits.append(hit)
+        }
+        return SearchResults(hits: Array(hits.prefix(query.count)), candidates: hits)
+    }
+
+    private func chunks(in slot: Int) throws -> [Int] {
+        var chunks: [Int] = []
+        try catalog.database.run("SELECT id FROM chunks WHERE slot = ? ORDER BY id", [.integer(slot)]) { row in
+            chunks.append(row.int(0))
+            return true
+        }
+        return chunks
+    }
+
+    /// The chunks with the best BM25, which FTS5 gives negated.
+    private func matches(_ text: String, count: Int, allowed: Set<Int>?) throws -> [(chunk: Int, score: Float)] {
+        guard let expression = Words.expression(for: text) else { return [] }
+        var matches: [(Int, Float)] = []
+        let limit = allowed == nil ? " LIMIT \(count)" : ""
+        try catalog.database.run(
+            """
+            SELECT rowid, bm25(words, 1.0, \(SearchConstants.contextWeight)) AS score FROM words WHERE words MATCH ?
+            ORDER BY score, rowid\(limit)
+            """, [.text(expression)]
+        ) { row in
+            if allowed?.contains(row.int(0)) ?? true { matches.append((row.int(0), -Float(row.double(1)))) }
+            return matches.count < count
+        }
+        return matches
+    }
+
+    private func hit(_ chunk: Int, score: Float, words: Set<String>) throws -> (IndexHit, slot: Int)? {
+        try catalog.database.first(
+            """
+            SELECT c.document, c.byte_start, c.byte_end, c.line_start, c.line_end, c.context, c.text, c.slot,
+                d.name, d.title, f.path, s.kind, s.path
+            FROM chunks c JOIN documents d ON d.id = c.document JOIN files f ON f.id = d.file
+                JOIN sources s ON s.id = f.source WHERE c.id = ?
+            """, [.integer(chunk)]
+        ) { row in
+            let isInFolder = row.text(11) == IndexSource.Kind.folder.rawValue
+            let text = row.text(6)
+            let (start, line) = (row.int(1), row.int(3))
+            return (
+                IndexHit(
+                    id: chunk, score: score, document: row.int(0),
+                    path: isInFolder ? "\(row.text(12))/\(row.text(10))" : row.text(10), name: row.optionalText(8),
+                    title: row.text(9), context: row.text(5), text: text, lines: line...max(line, row.int(4)),
+                    bytes: start..<max(start, row.int(2)), snippet: Snippet(of: text, for: words)), row.int(7)
+            )
+        }
+    }
+}

@@ -1,0 +1,85 @@
+// What is asked of an index, and what it answers.
+
+/// Which of an index's two orders count.
+public enum SearchMode: String, Sendable, CaseIterable {
+    /// Both, fused by reciprocal rank.
+    case hybrid
+    case vectors
+    case words
+}
+
+/// A search.
+public struct SearchQuery: Sendable {
+    public var text: String
+    public var mode: SearchMode
+    /// Hits to give.
+    public var count: Int
+    /// Only documents that all of these let through.
+    public var filters: [SearchFilter]
+    /// Whether of each document only the best chunk is given.
+    public var groupsByDocument: Bool
+    /// Hits of a lesser cosine are left out, unless a word of the query is in them.
+    public var leastSimilarity: Float?
+
+    public init(
+        _ text: String, mode: SearchMode = .hybrid, count: Int = 10, filters: [SearchFilter] = [],
+        groupsByDocument: Bool = false, leastSimilarity: Float? = nil
+    ) {
+        self.text = text
+        self.mode = mode
+        self.count = count
+        self.filters = filters
+        self.groupsByDocument = groupsByDocument
+        self.leastSimilarity = leastSimilarity
+    }
+}
+
+/// A chunk that answers a search.
+public struct IndexHit: Sendable, Equatable {
+    /// Of the chunk, until it changes.
+    public let id: Int
+    /// What sorted the list: of a hybrid search the sum of reciprocal ranks, else the cosine or the negated BM25.
+    public internal(set) var score: Float
+    /// The cosine of the chunk's vector and the query's; nil for a search of words alone.
+    public internal(set) var similarity: Float?
+    /// The reranker's probability that the chunk answers the query; nil for what it did not read.
+    public internal(set) var relevance: Float?
+    /// The logit of yes minus that of no, which does not saturate as `relevance` does.
+    var margin: Float?
+    public let document: Int
+    /// The path of the file, absolute where the source is a folder or a file.
+    public let path: String
+    /// The record's id in its file; nil for a document that is a file.
+    public let name: String?
+    public let title: String
+    /// Title and headings above the chunk.
+    public let context: String
+    public let text: String
+    /// Lines in the file, counted from 1, and bytes.
+    public let lines: ClosedRange<Int>
+    public let bytes: Range<Int>
+    public let snippet: Snippet
+}
+
+/// The hits of a search and how they came about.
+public struct SearchResults: Sendable {
+    public internal(set) var hits: [IndexHit]
+    /// Candidates before the list was cut, best first; what a reranker may read.
+    public internal(set) var candidates: [IndexHit]
+    /// Candidates that a reranker read.
+    public internal(set) var rerankedCount = 0
+}
+
+/// The constants of searching; `Tests/EndToEnd/Index/ndcg.py` measures what they give on two sets.
+enum SearchConstants {
+    /// The k of reciprocal rank fusion: how little the first ranks stand out. Of Cormack, Clarke and Büttcher (SIGIR 2009).
+    static let fusionOffset: Float = 60
+    /// What the rank by words counts beside that by vectors, which counts 1.
+    static let wordWeight: Float = 1
+    /// Candidates of each order that are fused, and most that a reranker may read.
+    static let candidates = 100
+    /// What a word in the title or a heading counts beside one in the text, for BM25.
+    static let contextWeight = 0.5
+    /// int8 candidates for each one that is scored exactly.
+    static let scanBreadth = 10
+}

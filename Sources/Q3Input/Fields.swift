@@ -1,0 +1,103 @@
+// The named fields of a record, of a JSON object or of a row of a table.
+
+/// The id of a record, given back as it came.
+package enum RecordID: Sendable, Equatable {
+    case text(String)
+    case number(String)
+
+    /// As it is shown.
+    package var text: String {
+        switch self {
+        case .text(let text), .number(let text): text
+        }
+    }
+}
+
+/// Texts, numbers and an id by name.
+package struct Fields: Sendable {
+    private let fields: [JSONField]
+
+    init(_ fields: [JSONField]) { self.fields = fields }
+
+    /// Reads an object from JSON.
+    package init(json text: String) throws(BadRecord) {
+        var scanner = JSONScanner(Array(text.utf8))
+        guard case .object(let fields) = try scanner.wholeValue() else {
+            throw BadRecord(message: "not a JSON object")
+        }
+        self.init(fields)
+    }
+
+    /// The cells of a row; as many as columns.
+    init(columns: [String], cells: [String]) throws(BadRecord) {
+        guard cells.count == columns.count else {
+            throw BadRecord(message: "\(cells.count) cells in a table of \(columns.count) columns")
+        }
+        fields = zip(columns, cells).map { JSONField(key: $0, value: .text($1)) }
+    }
+
+    /// The names that there are.
+    package var names: [String] { fields.map(\.key) }
+
+    /// By the bytes of the name: two names that only look alike are two. Of equal names the last counts.
+    private func value(_ name: String) -> JSONValue? {
+        let value = fields.last { $0.key.utf8.elementsEqual(name.utf8) }?.value
+        return value == .null ? nil : value
+    }
+
+    /// The text of a field; throws if there is none.
+    package func text(_ name: String) throws(BadRecord) -> String {
+        switch value(name) {
+        case .text(let text): return text
+        case nil: throw missing(name)
+        default: throw BadRecord(message: "\"\(name)\" is not a string")
+        }
+    }
+
+    /// The text of a field that may be absent or hold something else.
+    package func optionalText(_ name: String) -> String? {
+        if case .text(let text) = value(name) { text } else { nil }
+    }
+
+    /// The number of a field; throws if there is none.
+    package func number(_ name: String) throws(BadRecord) -> Double {
+        switch value(name) {
+        case .number(let digits):
+            guard let number = Double(digits), number.isFinite else {
+                throw BadRecord(message: "\"\(name)\" is too large a number")
+            }
+            return number
+        case nil: throw missing(name)
+        default: throw BadRecord(message: "\"\(name)\" is not a number")
+        }
+    }
+
+    /// The name of a class, which may be a whole number.
+    package func label(_ name: String) throws(BadRecord) -> String {
+        switch value(name) {
+        case .text(let text): return text
+        case .number(let digits) where Int64(digits) != nil: return digits
+        case nil: throw missing(name)
+        default: throw BadRecord(message: "\"\(name)\" is neither a string nor a whole number")
+        }
+    }
+
+    /// The id in the named field, or in "id", else "_id" as BEIR's files have it.
+    package func id(_ name: String?) throws(BadRecord) -> RecordID? {
+        let key = name ?? (fields.contains { $0.key == "id" } ? "id" : "_id")
+        switch value(key) {
+        case .text(let text): return .text(text)
+        case .number(let digits) where Int64(digits) != nil || UInt64(digits) != nil: return .number(digits)
+        case nil:
+            if name != nil, !fields.contains(where: { $0.key.utf8.elementsEqual(key.utf8) }) { throw missing(key) }
+            return nil
+        default:
+            throw BadRecord(message: "\"\(key)\" is neither a string nor a whole number of at most 64 bits")
+        }
+    }
+
+    private func missing(_ name: String) -> BadRecord {
+        let known = names.prefix(10).map { "\"\($0)\"" }.joined(separator: ", ")
+        return BadRecord(message: "\"\(name)\" is missing" + (names.isEmpty ? "" : "; there is \(known)"))
+    }
+}

@@ -1,0 +1,116 @@
+// q3 search --index: the options of a search in an index, and the search itself.
+#if Index
+    public import ArgumentParser
+    import Q3Embedding
+    public import Q3Index
+    import Q3Reranking
+    import Q3System
+
+    extension SearchMode: ExpressibleByArgument {}
+
+    /// Options that only a search in an index has.
+    struct IndexSearchArguments: ParsableArguments {
+        @Option(help: "Search this index instead of documents that are embedded anew.")
+        var index: String?
+
+        @Option(help: "hybrid, vectors, or words.")
+        var mode: SearchMode = .hybrid
+
+        @Option(name: .customLong("where"), help: "Only documents for which this holds: KEY=VALUE or KEY:PATTERN.")
+        var filters: [String] = []
+
+        @Flag(help: "Of each document only its best chunk.")
+        var group = false
+
+        @Option(help: "Leave out hits of a lesser cosine that hold no word of the query.")
+        var minSimilarity: Float?
+
+        @Option(help: "Time for the reranker, such as 2s or 500ms; it reads as many candidates as fit. (default: all)")
+        var rerankBudget: String?
+
+        func validate() throws {
+            if let rerankBudget, Self.duration(rerankBudget) == nil {
+                throw ValidationError("--rerank-budget must be a time such as 2s or 500ms")
+            }
+            if index == nil, !filters.isEmpty || group || rerankBudget != nil || minSimilarity != nil || mode != .hybrid
+            {
+                throw ValidationError("--where, --group, --mode, --min-similarity and --rerank-budget need --index")
+            }
+        }
+
+        static func duration(_ text: String) -> Duration? {
+            let (digits, unit): (Substring, Double) =
+                text.hasSuffix("ms")
+                ? (text.dropLast(2), 0.001) : text.hasSuffix("s") ? (text.dropLast(), 1) : (text[...], 1)
+            guard let number = Double(digits), number >= 0, number * unit <= 1e6 else { return nil }
+            return .seconds(number * unit)
+        }
+    }
+
+    extension SearchCommand {
+        /// Searches the index at `path`.
+        func search(index path: String) async throws {
+            let file = try OutputFile(path: output.output, inputs: [])
+            let opened = try SearchIndex(path: path)
+            let named = try model.namedEmbedder(recorded: opened.configuration.model.name)
+            try opened.check(named)
+            if instruct != nil, !named.embedder.takesInstructions {
+                throw Failure(.usage, "this model takes no instructions; leave out --instruct")
+            }
+            let judge = try reranker.map { path in
+                try opening(path, copying: model.noMmap) {
+                    try Reranker(file: $0, options: model.computing.rerankerOptions)
+                }
+            }
+            let search = SearchQuery(
+                query, mode: indexed.mode, count: topN, filters: try indexed.filters.map { try SearchFilter($0) },
+                groupsByDocument: indexed.group, leastSimilarity: indexed.minSimilarity)
+            var results = try await opened.search(search, with: named.embedder, task: instruct ?? Prompt.defaultTask)
+            if let judge {
+                results = try await results.reranked(
+                    by: judge, query: query, count: topN, limit: candidates,
+                    budget: indexed.rerankBudget.flatMap(IndexSearchArguments.duration), instruction: instruct)
+                Terminal.say(
+                    "reranked \(results.rerankedCount) of \(min(candidates, results.candidates.count)) candidates")
+            }
+            let style = SearchHitWriter(isColored: output.output == nil && Terminal.isInteractive(1))
+            try file.write(results.hits.flatMap { format == .text ? style.text($0) : style.json($0) })
+            try file.finish()
+            // As grep has it: a script can tell whether there was anything.
+            if results.hits.isEmpty { throw Failure(.noHits, nil) }
+        }
+    }
+
+    /// A hit as a line of text, which terminals and editors can open, or of JSON.
+    struct SearchHitWriter {
+        let isColored: Bool
+
+        func text(_ hit: IndexHit) -> [UInt8] {
+            let place = "\(hit.path):\(hit.lines.lowerBound)".withControlsEscaped
+            let name = hit.name.map { "\t\($0.withControlsEscaped)" } ?? ""
+            let context = hit.context.withControlsEscaped
+            return Array(
+                "\(hit.relevance ?? hit.score)\t\(place)\(name)\t\(context)\n    \(marked(hit.snippet))\n".utf8)
+        }
+
+        /// The snippet with its words in bold on a terminal.
+        private func marked(_ snippet: Snippet) -> String {
+            guard isColored else { return snippet.text.withControlsEscaped }
+            let scalars = Array(snippet.text.unicodeScalars)
+            var result = ""
+            var end = 0
+            func part(_ range: Range<Int>) -> String {
+                var view = String.UnicodeScalarView()
+                view.append(contentsOf: scalars[range])
+                return String(view).withControlsEscaped
+            }
+            for mark in snippet.marks {
+                result += "\(part(end..<mark.lowerBound))\u{1B}[1m\(part(mark))\u{1B}[0m"
+                end = mark.upperBound
+            }
+            return result + part(end..<scalars.count)
+        }
+
+        func json(_ hit: IndexHit) -> [UInt8] { Array("\(IndexJSON.hit(hit))\n".utf8) }
+    }
+#endif

@@ -1,0 +1,94 @@
+// What a search finds, in which order, and what it makes of hostile queries.
+import Q3Embedding
+import Q3Index
+import Testing
+
+@Suite struct SearchTests {
+    @Test(arguments: SearchMode.allCases) func `each mode finds what was asked for`(mode: SearchMode) async throws {
+        let folder = try IndexedFolder(IndexedFolder.notes)
+        try await folder.create()
+        let hit = try #require(try await folder.search("rotate the signing keys", mode: mode).first)
+        #expect(hit.path.hasSuffix("docs/keys.md"))
+        #expect(hit.lines == 1...7)
+        #expect(hit.title == "Keys")
+        #expect(hit.snippet.marks.count >= 4)
+        let scalars = Array(hit.snippet.text.unicodeScalars)
+        #expect(hit.snippet.marks.contains { String(String.UnicodeScalarView(scalars[$0])) == "signing" })
+    }
+
+    @Test(arguments: [
+        "\"", "a\" OR \"b", "NEAR(keys signing)", "text:keys", "keys*", "^keys", "keys AND", "(", "-keys",
+        "{text}:keys", "'; DROP",
+        "\0keys", "", "   ", "…", String(repeating: "keys ", count: 5000),
+    ])
+    func `a query is text, never syntax`(query: String) async throws {
+        let folder = try IndexedFolder(IndexedFolder.notes)
+        try await folder.create()
+        for mode in SearchMode.allCases { _ = try await folder.search(query, mode: mode) }
+        if query.contains("keys") {
+            #expect(try await folder.search(query, mode: .words).first?.path.hasSuffix("keys.md") == true)
+        }
+    }
+
+    @Test func `filters let through what they say`() async throws {
+        let folder = try IndexedFolder(IndexedFolder.notes)
+        try await folder.create()
+        func paths(_ filters: String...) async throws -> Set<String> {
+            Set(
+                try await folder.search("anything", filters: filters).map {
+                    String($0.path.dropFirst(folder.documents.count + 1))
+                })
+        }
+        #expect(try await paths("path:sub/**") == ["sub/food.txt", "sub/code.swift"])
+        #expect(try await paths("path:**/*.md") == ["keys.md"])
+        #expect(try await paths("path!:sub/**") == ["keys.md"])
+        #expect(try await paths("lang=swift") == ["sub/code.swift"])
+        #expect(try await paths("kind=text", "path:sub/*") == ["sub/food.txt"])
+        #expect(try await paths("title=Keys") == ["keys.md"])
+        #expect(try await paths("nothing=here").isEmpty)
+        for bad in ["", "path", "=x", "path:", "lang="] {
+            #expect(throws: IndexError.self) { try SearchFilter(bad) }
+        }
+    }
+
+    @Test func `vectors are exact and equal to the embedder's`() async throws {
+        let folder = try IndexedFolder(IndexedFolder.notes)
+        try await folder.create()
+        let embedder = IndexedFolder.model.embedder
+        for hit in try await folder.search("cooking", mode: .vectors) {
+            let vectors = try await embedder.embed(["cooking", "\(hit.context)\n\n\(hit.text)"])
+            #expect(hit.similarity == Similarity.dot(vectors[0].vector, vectors[1].vector))
+            #expect(hit.score == hit.similarity)
+        }
+    }
+
+    @Test func `groups give each document once`() async throws {
+        let text = (0..<20).map { "Paragraph \($0) about keys and " + String(repeating: "locks ", count: 30) }
+        let folder = try IndexedFolder(["a.txt": text.joined(separator: "\n\n"), "b.txt": "A text about keys."])
+        try await folder.create(options: IndexOptions(chunkTokens: 50))
+        let index = try SearchIndex(path: folder.path)
+        let query = SearchQuery("keys", groupsByDocument: true)
+        let hits = try await index.search(query, with: IndexedFolder.model.embedder).hits
+        #expect(hits.count == 2)
+        #expect(Set(hits.map(\.document)).count == 2)
+    }
+
+    @Test func `a reader sees what a writer commits`() async throws {
+        let folder = try IndexedFolder(IndexedFolder.notes)
+        try await folder.create()
+        let index = try SearchIndex(path: folder.path)
+        let embedder = IndexedFolder.model.embedder
+        let before = try await index.search(SearchQuery("telescopes and stars"), with: embedder)
+        try folder.write("new.txt", "Telescopes show stars and galaxies.")
+        _ = try await folder.update()
+        let after = try await index.search(SearchQuery("telescopes and stars"), with: embedder)
+        #expect(before.candidates.count + 1 == after.candidates.count)
+        #expect(after.hits[0].path.hasSuffix("new.txt"))
+        try folder.remove("keys.md")
+        _ = try await folder.update()
+        _ = try await folder.writer().compact()
+        let compacted = try await index.search(SearchQuery("telescopes and stars"), with: embedder)
+        #expect(compacted.hits[0] == after.hits[0])
+        #expect(compacted.candidates.allSatisfy { !$0.path.hasSuffix("keys.md") })
+    }
+}
