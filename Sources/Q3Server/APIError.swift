@@ -25,10 +25,14 @@ struct APIError: Error, Equatable {
         case tooLong(tokens: Int, limit: Int)
         /// More texts than one request may hold.
         case tooMany
+        /// More tokens in all than one request may have.
+        case tooManyTokens
         /// A body of more bytes than the server reads.
         case bodyTooLarge
         /// The body is not `application/json`, or is compressed.
         case mediaType
+        /// A transfer coding other than chunked.
+        case transferCoding
         case unauthorized
         /// A host or an origin that is not on the list.
         case forbidden

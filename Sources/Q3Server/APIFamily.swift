@@ -20,7 +20,7 @@ struct Route: Sendable {
     let methods: [HTTPRequest.Method]
     let paths: [String]
     var condition = BodyCondition()
-    /// Probes and pages that hold nothing of anybody's need none, as in the peers.
+    /// Probes and static pages need none, as in the peers.
     var needsKey = true
     /// JSON is required to be called so, which no page of another site can do without being allowed to. Ollama's own
     /// examples send JSON under any name; there the origin alone decides.

@@ -1,5 +1,6 @@
 // What the families of routes share.
 #if Server
+import Logging
 import Q3Tokenizer
 
 /// The models, and the two things that can be computed with them.
@@ -7,10 +8,15 @@ struct Backend: Sendable {
     let options: ServerOptions
     let models: ModelRegistry
     let scheduler: BatchScheduler
+    let notices: Notices
     let embedding: EmbeddingService
     let reranking: RerankingService
 
-    init(_ served: [ServedModel], options: ServerOptions, metrics: ServerMetrics) {
+    init(
+        _ served: [ServedModel], options: ServerOptions, metrics: ServerMetrics, logger: Logger
+    ) {
+        metrics.information(about: served)
+        notices = Notices(logger: logger)
         self.options = options
         models = ModelRegistry(served, isStrict: options.strictModelNames)
         scheduler = BatchScheduler(
@@ -19,7 +25,7 @@ struct Backend: Sendable {
             models: models, scheduler: scheduler, metrics: metrics, itemLimit: options.itemLimit,
             tokenLimit: options.queuedTokenLimit)
         embedding = EmbeddingService(
-            models: models, computation: computation, defaultPrompt: options.defaultPrompt)
+            models: models, computation: computation, options: options, notices: notices)
         reranking = RerankingService(models: models, computation: computation)
     }
 
@@ -30,7 +36,7 @@ struct Backend: Sendable {
     ) throws(APIError) -> [Int32] {
         let limit = limit ?? options.queuedTokenLimit
         let ids = served.tokenizer.encode(text, parseSpecial: parseSpecial, atLeast: limit + 1)
-        guard ids.count <= limit else { throw reranking.computation.tooManyTokens(field: field) }
+        guard ids.count <= limit else { throw reranking.computation.tooManyTokens(ids.count, field: field) }
         guard closing, served.isEmbedder, let end = served.tokenizer.endOfTextID else { return ids }
         return ids + [end]
     }

@@ -18,7 +18,7 @@ struct ErrorForm: Sendable {
         case .unavailable: headers[.retryAfter] = "1"
         case .unauthorized: headers[.wwwAuthenticate] = "Bearer"
         case .methodNotAllowed(let allow): headers[.allow] = allow
-        case .bodyTooLarge: headers[.connection] = "close"
+        case .bodyTooLarge, .transferCoding: headers[.connection] = "close"
         default: break
         }
         let bytes = try? JSON.bytes(of: body(error, message(error)))
@@ -39,7 +39,7 @@ struct ErrorForm: Sendable {
     static let textEmbeddingsInference = ErrorForm(
         status: { kind in
             switch kind {
-            case .invalid, .tooLong, .tooMany: 422
+            case .invalid, .tooLong, .tooMany, .tooManyTokens: 422
             case .wrongTask: 424
             default: kind.status
             }
@@ -97,10 +97,11 @@ extension APIError.Kind {
         case .forbidden: 403
         case .noSuchRoute, .noSuchModel: 404
         case .methodNotAllowed: 405
-        case .bodyTooLarge: 413
+        case .bodyTooLarge, .tooManyTokens: 413
         case .mediaType: 415
         case .overloaded: 429
         case .nonFinite, .internal: 500
+        case .transferCoding: 501
         case .unavailable, .modelChanged: 503
         case .deadline: 504
         }
@@ -113,8 +114,10 @@ extension APIError.Kind {
         case .empty: "empty_input"
         case .tooLong: "context_length_exceeded"
         case .tooMany: "too_many_inputs"
+        case .tooManyTokens: "too_many_tokens"
         case .bodyTooLarge: "body_too_large"
         case .mediaType: "unsupported_media_type"
+        case .transferCoding: "unsupported_transfer_coding"
         case .unauthorized: "invalid_api_key"
         case .forbidden: "forbidden"
         case .noSuchRoute: "not_found"

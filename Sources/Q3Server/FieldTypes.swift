@@ -27,7 +27,8 @@ extension TextOrTokens: Decodable {
     }
 }
 
-/// A field that holds one text or many: `"x"`, `["x", "y"]`, `[1, 2]`, `[[1, 2], [3]]`, or a list that mixes strings and
+/// A field that holds one text or many: `"x"`, `["x", "y"]`, `[1, 2]`, `[[1, 2], [3]]`, or a list that mixes strings
+/// and
 /// lists of ids.
 struct Inputs: Decodable, Sendable {
     let items: [TextOrTokens]
@@ -220,15 +221,17 @@ struct Document: Decodable, Sendable {
     }
 }
 
-/// Tokens to keep of a text: vLLM's `truncate_prompt_tokens` takes -1 for as many as the model reads, and -1 or 0 elsewhere mean
-/// that there is no limit.
 extension Whole {
-    func tokenLimit(field: String, zeroMeansNone: Bool = false) throws(APIError) -> Int? {
-        if value == -1 || value == 0 && zeroMeansNone { return nil }
-        guard value > 0 else {
-            throw .invalid(field, "\"\(field)\" must be \(zeroMeansNone ? "0 or more" : "-1, or at least 1")")
-        }
-        return value
+    /// A limit on tokens, where 0 stands for none.
+    func tokenLimit(field: String) throws(APIError) -> Int? {
+        guard value >= 0 else { throw .invalid(field, "\"\(field)\" must be 0 (no limit) or more") }
+        return value == 0 ? nil : value
+    }
+
+    /// vLLM's `truncate_prompt_tokens`, where -1 stands for as many as the model reads.
+    func promptTokenLimit(field: String) throws(APIError) -> Int? {
+        guard value == -1 || value > 0 else { throw .invalid(field, "\"\(field)\" must be -1, or at least 1") }
+        return value == -1 ? nil : value
     }
 }
 #endif

@@ -20,9 +20,10 @@ struct JSONBody: Sendable {
     /// The body of a request that has none.
     init() { (data, fields) = (Data(), []) }
 
-    /// Refuses what the parser would let through or guess at: other encodings, raw control characters, bottomless nesting.
+    /// Refuses what the parser would let through or guess at: other encodings, raw control characters, bottomless
+    /// nesting.
     /// Half an emoji (a surrogate without its pair) becomes U+FFFD.
-    init(checking data: Data, lookingFor wanted: [String] = []) throws(APIError) {
+    init(checking data: Data, lookingFor names: [String] = []) throws(APIError) {
         guard !data.isEmpty else { throw APIError(.invalid, "the body is empty; expected a JSON object") }
         do throws(UTF8.ValidationError) {
             _ = try UTF8Span(validating: data.span)
@@ -32,7 +33,7 @@ struct JSONBody: Sendable {
         if data.starts(with: [0xEF, 0xBB, 0xBF]) {
             throw APIError(.invalid, "the body begins with a byte order mark, which JSON does not allow")
         }
-        var scan = JSONScan(wanted: Set(wanted))
+        var scan = JSONScan(names: Set(names))
         try scan.run(over: data.span)
         fields = scan.fields
         var data = data
@@ -40,7 +41,8 @@ struct JSONBody: Sendable {
         self.data = data
     }
 
-    /// Unknown fields are ignored and `null` is the same as leaving a field out, since clients send both. The error names
+    /// Unknown fields are ignored and `null` is the same as leaving a field out, since clients send both. The error
+    /// names
     /// the first field that is wrong.
     func decode<Body: Decodable>(_ type: Body.Type) throws(APIError) -> Body {
         let decoder = JSONDecoder()
@@ -59,7 +61,7 @@ struct JSONBody: Sendable {
 
 /// One pass over the bytes of a body.
 private struct JSONScan {
-    let wanted: Set<String>
+    let names: Set<String>
     private(set) var fields: Set<String> = []
     /// Where the four digits of `\ud83d` and the like stand that have no other half.
     private(set) var loneSurrogates: [Int] = []
@@ -69,7 +71,7 @@ private struct JSONScan {
     /// The field of the whole body that the scan is in.
     private var outerField = ""
 
-    init(wanted: Set<String>) { self.wanted = wanted }
+    init(names: Set<String>) { self.names = names }
 
     mutating func run(over bytes: Span<UInt8>) throws(APIError) {
         var offset = 0
@@ -81,7 +83,7 @@ private struct JSONScan {
             case UInt8(ascii: "\""):
                 let end = try endOfText(bytes, from: offset + 1)
                 // A field's name follows a bracket or a comma, and a value a colon.
-                if depth <= 2, !wanted.isEmpty, objects & 1 == 1, last != UInt8(ascii: ":") {
+                if depth <= 2, !names.isEmpty, objects & 1 == 1, last != UInt8(ascii: ":") {
                     note(String(copying: unsafe UTF8Span(unchecked: bytes.extracting(offset + 1..<end))))
                 }
                 offset = end
@@ -109,7 +111,7 @@ private struct JSONScan {
     private mutating func note(_ name: String) {
         if depth == 1 { outerField = name }
         let path = depth == 1 ? name : "\(outerField).\(name)"
-        if wanted.contains(path) { fields.insert(path) }
+        if names.contains(path) { fields.insert(path) }
     }
 
     /// The offset of a text's closing quote, or the end of all.

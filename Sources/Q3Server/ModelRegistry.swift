@@ -83,11 +83,18 @@ final class ModelRegistry: Sendable {
         return named
     }
 
-    /// Names are compared by their bytes. Ollama's clients add `:latest` where a name has no tag.
+    /// Names are compared by their bytes. Ollama's clients add `:latest` where a name has no tag; `:query` and
+    /// `:document`
+    /// are for clients that can set nothing but a name.
     private func named(_ name: String, in models: [ServedModel]) -> ServedModel? {
-        let bare = name.utf8.suffix(7).elementsEqual(":latest".utf8) ? name.utf8.dropLast(7) : name.utf8[...]
-        return models.first { $0.name.utf8.elementsEqual(name.utf8) }
-            ?? models.first { $0.name.utf8.elementsEqual(bare) }
+        if let model = models.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) { return model }
+        for (tag, prompt) in [(":latest", nil), (":query", .query(task: nil)), (":document", .document)]
+            as [(String, TextPrompt?)] where name.utf8.suffix(tag.utf8.count).elementsEqual(tag.utf8)
+        {
+            let bare = name.utf8.dropLast(tag.utf8.count)
+            return models.first { $0.name.utf8.elementsEqual(bare) }?.alias(name, prompt: prompt)
+        }
+        return nil
     }
 
     private static func notServed(_ name: String) -> APIError {

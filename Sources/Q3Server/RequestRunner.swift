@@ -84,6 +84,9 @@ struct RequestRunner: Sendable {
     }
 
     private func checkType(of request: Request, any: Bool) throws(APIError) {
+        if let coding = request.headers[.transferEncoding], coding.lowercased() != "chunked" {
+            throw APIError(.transferCoding, "the only transfer coding that is read is chunked")
+        }
         if let coding = request.headers[.contentEncoding], coding.lowercased() != "identity" {
             throw APIError(.mediaType, "compressed bodies are not read; send the JSON as it is")
         }

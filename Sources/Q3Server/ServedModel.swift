@@ -22,12 +22,20 @@ public struct ServedModel: Sendable {
     public let head: Head
     /// When the file was written, in seconds since 1970.
     public let created: Int
+    /// What is put before a text that comes without a prompt of its own; nil takes the server's.
+    public let prompt: TextPrompt?
 
     /// A model that is open.
-    public init(name: String, head: Head, created: Int) {
+    public init(name: String, head: Head, created: Int, prompt: TextPrompt? = nil) {
         self.name = name
         self.head = head
         self.created = created
+        self.prompt = prompt
+    }
+
+    /// The same model under another name or with another prompt.
+    public func alias(_ name: String, prompt: TextPrompt?) -> ServedModel {
+        ServedModel(name: name, head: head, created: created, prompt: prompt ?? self.prompt)
     }
 
     /// The checkpoint under either head.

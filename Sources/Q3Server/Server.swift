@@ -33,7 +33,8 @@ public struct Server: Service {
     private let registry: PrometheusRegistry
     private let onListening: @Sendable (_ port: Int?) async -> Void
 
-    /// `registry` is what `/metrics` shows; give it to swift-metrics as well for what other libraries report. `onListening`
+    /// `registry` is what `/metrics` shows; give it to swift-metrics as well for what other libraries report.
+    /// `onListening`
     /// gets the port, which the system chooses if it was given as 0; nil for a socket file.
     public init(
         models: [ServedModel], options: ServerOptions = ServerOptions(),
@@ -44,9 +45,7 @@ public struct Server: Service {
         self.logger = logger
         self.registry = registry
         self.onListening = onListening
-        let metrics = ServerMetrics(factory: registry)
-        metrics.information(about: models)
-        backend = Backend(models, options: options, metrics: metrics)
+        backend = Backend(models, options: options, metrics: ServerMetrics(factory: registry), logger: logger)
     }
 
     /// A registry that knows what the server's metrics mean.
@@ -84,8 +83,12 @@ public struct Server: Service {
     }
 
     private func application() throws(ServerError) -> some Service {
-        let router = Self.router(Self.families(backend, registry: registry), backend: backend, registry: registry)
+        let router = Self.router(
+            Self.families(backend, registry: registry), backend: backend, registry: registry, logger: logger)
         let channels = channels
+        // What Hummingbird says of its start and of every connection is said here, or of no use.
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
         return Application(
             responder: router.buildResponder(),
             server: try HTTPServerBuilder { responder in
@@ -95,25 +98,25 @@ public struct Server: Service {
             onServerRunning: { [options, onListening] channel in
                 if case .unixSocket(let path) = options.address { SocketFile.keepPrivate(path) }
                 await onListening(channel.localAddress?.port)
-            }, logger: logger)
+            }, logger: quiet)
     }
 
     static func families(_ backend: Backend, registry: PrometheusRegistry) -> [APIFamily] {
         [
             .openAI(backend), .reranking(backend), .textEmbeddingsInference(backend), .cohere(backend),
-            .ollama(backend), .llamaServer(backend), .pages(backend, registry: registry),
+            .ollama(backend), .llamaServer(backend), .weaviate(backend), .pages(backend, registry: registry),
         ]
     }
 
     static func router(
-        _ families: [APIFamily], backend: Backend, registry: PrometheusRegistry
+        _ families: [APIFamily], backend: Backend, registry: PrometheusRegistry, logger: Logger
     ) -> Router<ServerContext> {
         let (options, metrics) = (backend.options, ServerMetrics(factory: registry))
         let table = RouteTable(families)
         let origins = AllowedOrigins(options)
         let router = Router(context: ServerContext.self)
         router.add(middleware: RequestID())
-        router.add(middleware: AccessLog(metrics: metrics))
+        router.add(middleware: AccessLog(metrics: metrics, logger: logger))
         router.add(middleware: CORSHeaders(origins: origins))
         router.add(middleware: ErrorResponses(table: table, metrics: metrics))
         router.add(middleware: AccessControl(options: options, table: table))

@@ -35,7 +35,7 @@ public struct ServerOptions: Sendable {
 
     /// Where to listen.
     public var address = Address.host("127.0.0.1", port: 8080)
-    /// Keys of which a client must give one; none lets everybody in.
+    /// Keys of which a client must give one; with none, no key is needed.
     public var apiKeys: [String] = []
     /// Host names besides this machine's own that clients may call the server by; see `HostCheck`.
     public var allowedHosts: [String] = []
@@ -52,7 +52,7 @@ public struct ServerOptions: Sendable {
     public var itemLimit = 2048
     /// Requests that wait or run at once; more are told to come back.
     public var requestLimit = 512
-    /// Tokens that may wait; a request that finds the queue empty is always let in.
+    /// Tokens that may wait, and of one request.
     public var queuedTokenLimit = 1 << 20
     /// Most tokens computed together, which is also how long a newcomer may have to wait.
     public var batchTokens = 2048
@@ -70,8 +70,12 @@ public struct ServerOptions: Sendable {
     /// How long requests may take to finish once the server is asked to end.
     public var shutdownTimeout = Duration.seconds(20)
 
-    /// Whether texts longer than the model takes are cut on routes that do not say, as Text Embeddings Inference does.
-    public var truncatesByDefault = true
+    /// Whether texts longer than the model takes are cut where the request does not say. nil does as each API:
+    /// OpenAI's and llama-server's refuse them, the others cut them.
+    public var truncatesByDefault: Bool?
+    /// Whether token ids are taken in place of texts. Clients that count tokens themselves may send those of another
+    /// model.
+    public var takesTokenIDs = true
     /// Put before every text that comes without a prompt of its own.
     public var defaultPrompt: TextPrompt = .document
     /// Whether `document` in the results of a reranking is a string instead of an object with a `text`.

@@ -11,7 +11,8 @@ public enum TextPrompt: Sendable, Equatable {
     /// The given characters, as Text Embeddings Inference's `--default-prompt`.
     case verbatim(String)
 
-    /// The prompt of a name in `config_sentence_transformers.json`, of Cohere's `input_type` or Jina's `task`; nil for another name.
+    /// The prompt of a name in `config_sentence_transformers.json`, of Cohere's `input_type` or Jina's `task`; nil for
+    /// another name.
     ///
     /// The model was trained with an instruction on queries and none on documents, so classification and clustering
     /// without an instruction of their own are embedded as documents.

@@ -2,6 +2,7 @@
 #if Server
     import ArgumentParser
     import CoreMetrics
+    import Dispatch
     import Logging
     import Q3Embedding
     import Q3GGUF
@@ -10,6 +11,11 @@
     import Q3Server
     import Q3System
     import ServiceLifecycle
+
+    /// What the help texts tell, so that it is told once.
+    private let defaults = ServerOptions()
+
+    private func seconds(_ duration: Duration) -> Int64 { duration.components.seconds }
 
     struct ServeCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -48,6 +54,13 @@
         @Option(parsing: .singleValue, help: "Name of the model, in the order of --model. (default: the file's name)")
         var servedModelName: [String] = []
 
+        @Option(
+            parsing: .singleValue,
+            help:
+                "A name for a model with a prompt of its own, NAME=MODEL:query or NAME=MODEL:document; may be repeated."
+        )
+        var alias: [String] = []
+
         @Option(help: "Address to listen on. (default: 127.0.0.1)")
         var hostname: String?
 
@@ -57,7 +70,7 @@
         @Option(help: "Listen on this socket file instead.")
         var unixSocket: String?
 
-        @Option(help: "Key that clients must show; visible to other users of this machine, so rather use a file.")
+        @Option(help: "Key that clients must send; other users of this machine can see it, so prefer a file.")
         var apiKey: String?
 
         @Option(help: "File with a key on each line.")
@@ -84,7 +97,10 @@
         @Flag(help: "Answer 404 for the name of a model that is not served, instead of using the one that is.")
         var strictModel = false
 
-        @Option(help: "Texts longer than the model takes are cut where the client does not say. (default: true)")
+        @Option(
+            help:
+                "Whether texts that are too long are cut where a request does not say. (default: as each API)"
+        )
         var autoTruncate: Bool?
 
         @Option(help: "query or document, for texts that come without a prompt. (default: document)")
@@ -96,33 +112,41 @@
         @Option(help: "Type of `document` in the results of a reranking: object or string.")
         var rerankDocumentFormat = DocumentFormat.object
 
-        @Option(help: "Most tokens computed together. (default: 2048)")
+        @Flag(help: "Take texts only: clients that count tokens may send ids of another model.")
+        var refuseTokenIds = false
+
+        @Option(help: "Max tokens per batch. (default: \(defaults.batchTokens))")
         var maxBatchTokens: Int?
 
-        @Option(help: "Most requests at once. (default: 512)")
+        @Option(help: "Max requests at once. (default: \(defaults.requestLimit))")
         var maxConcurrentRequests: Int?
 
-        @Option(help: "Most tokens that may wait. (default: 1048576)")
+        @Option(help: "Max tokens that wait, and of one request. (default: \(defaults.queuedTokenLimit))")
         var maxQueueTokens: Int?
 
-        @Option(help: "Most texts of a request. (default: 2048)")
+        @Option(help: "Max texts of a request. (default: \(defaults.itemLimit))")
         var maxClientBatchSize: Int?
 
-        @Option(help: "Most bytes of a request. (default: 33554432)")
+        @Option(help: "Max bytes of a request. (default: \(defaults.bodyLimit))")
         var payloadLimit: Int?
 
-        @Option(help: "Seconds after which a request is given up. (default: 600)")
+        @Option(help: "Seconds after which a request is given up. (default: \(seconds(defaults.requestTimeout)))")
         var requestTimeout: Double?
 
-        @Option(help: "Seconds that requests may take to finish when the server ends. (default: 20)")
+        @Option(
+            help:
+                "Seconds to finish requests when the server ends. (default: \(seconds(defaults.shutdownTimeout)))"
+        )
         var shutdownTimeout: Double?
 
         @Option(
-            help: "Seconds for a request's header; its body has three times, silence six times as long. (default: 10)")
+            help:
+                "Seconds for a header; bodies have 3 times that, silence 6. (default: \(seconds(defaults.headerTimeout)))"
+        )
         var headerTimeout: Double?
 
         @Option(
-            help: "Megabytes of keys and values to keep for beginnings that come back, for each model. (default: 256)")
+            help: "Megabytes of keys and values to keep for prefixes that come again, for each model. (default: 256)")
         var prefixCache: Int?
 
         @OptionGroup var computing: ComputingArguments
@@ -141,33 +165,48 @@
             MetricsSystem.bootstrap(registry)
             do {
                 try settings.options.check()
-                let models = try await Self.load(
-                    settings.models, options: settings.modelOptions, copying: computing.noMmap)
+                let (models, evidence) = try await load(settings)
+                let banner = ServeBanner(models, evidence: evidence, options: settings.options)
                 let server = Server(
-                    models: models, options: settings.options, registry: registry, logger: logger
+                    models: models + (try settings.aliases.compactMap { try $0.served(from: models) }),
+                    options: settings.options, registry: registry, logger: logger
                 ) { port in
-                    Terminal.say("q3 listens on \(settings.place(port: port))")
+                    banner.say(at: settings.place(port: port), logger: settings.logsJSON ? logger : nil)
                 }
                 let group = ServiceGroup(services: [server], logger: logger)
-                Interruption.onFirstSignal { Task { await group.triggerGracefulShutdown() } }
+                let limit = settings.options.shutdownTimeout
+                Interruption.onFirstSignal {
+                    Task { await group.triggerGracefulShutdown() }
+                    Self.endProcess(after: limit)
+                }
                 try await group.run()
             } catch {
                 throw ServeSettings.failure(error)
             }
         }
 
+        /// The server gives up requests at the limit; this is for what does not stop when it is told to.
+        private static func endProcess(after limit: Duration) {
+            DispatchQueue.global().asyncAfter(deadline: .now() + (limit / .seconds(1)) + 1) {
+                Terminal.say("requests were still computed at the end of --shutdown-timeout; they were given up")
+                _exit(ExitStatus.terminated.rawValue)
+            }
+        }
+
         /// Opens the models and computes a text with each, so that the first request finds the file in memory.
-        private static func load(
-            _ models: [(path: String?, name: String)], options: ModelOptions, copying: Bool
-        ) async throws -> [ServedModel] {
-            var served: [ServedModel] = []
-            for (given, name) in models {
+        ///
+        /// Gives with them what in each file decided what it is.
+        private func load(_ settings: ServeSettings) async throws -> (models: [ServedModel], evidence: [String]) {
+            var (served, evidence): ([ServedModel], [String]) = ([], [])
+            for (given, name) in settings.models {
                 let path = try modelPath(given)
-                let head: ServedModel.Head = try opening(given, copying: copying) { file in
+                let head: ServedModel.Head = try opening(given, copying: computing.noMmap) { file in
                     // With several models --role is for those that say nothing.
-                    var options = options
-                    if models.count > 1, try ModelRole(of: file).kind != .unstated { options.role = nil }
+                    var options = settings.modelOptions
+                    let stated = try ModelRole(of: file)
+                    if settings.models.count > 1, stated.kind != .unstated { options.role = nil }
                     let role = try ModelRole(of: file, asked: options.role)
+                    evidence.append(role.evidence)
                     return try role.kind == .reranker
                         ? .reranker(Reranker(file: file, options: options))
                         : .embedder(Embedder(file: file, options: options))
@@ -184,10 +223,10 @@
                 } catch {
                     throw Failure(error, model: path ?? name)
                 }
-                served.append(ServedModel(name: name, head: head, created: path.map(modificationTime(of:)) ?? 0))
-                try checkMemory(of: served)
+                served.append(ServedModel(name: name, head: head, created: path.map(Self.modificationTime(of:)) ?? 0))
+                try Self.checkMemory(of: served)
             }
-            return served
+            return (served, evidence)
         }
 
         /// The largest request must fit beside the models' caches: better no server than one that dies of a long text.

@@ -11,6 +11,7 @@
         private(set) var modelOptions = ModelOptions()
         /// A nil path is the built-in model's.
         let models: [(path: String?, name: String)]
+        let aliases: [Alias]
         let logsJSON: Bool
         let logLevel: Logger.Level
 
@@ -25,9 +26,8 @@
             models = paths.enumerated().map { index, path in
                 (path, index < names.count ? names[index] : path.map(Self.name(ofFile:)) ?? BuiltInModel.name)
             }
-            if let twice = Dictionary(grouping: models, by: \.name).first(where: { $0.value.count > 1 }) {
-                throw Failure(.usage, "two models are named \"\(twice.key)\"; tell them apart with --served-model-name")
-            }
+            aliases = try command.alias.map(Alias.init)
+            try Self.checkNames(models.map(\.name), aliases: aliases)
             logsJSON = try command.jsonOutput || environment.flag("JSON_OUTPUT") ?? false
             let level = environment.text("LOG_LEVEL")?.lowercased() ?? "info"
             guard let logLevel = Logger.Level(rawValue: level == "warn" ? "warning" : level) else {
@@ -43,6 +43,51 @@
             try setLimits(command, environment)
             try setPrompt(command, environment)
             try setAccess(command, environment)
+        }
+
+        /// A model under another name, and what is put before its texts.
+        struct Alias: Equatable {
+            let name: String
+            let model: String
+            let prompt: TextPrompt?
+
+            /// NAME=MODEL, NAME=MODEL:query or NAME=MODEL:document.
+            init(_ text: String) throws {
+                let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+                    throw Failure(.usage, "--alias must be NAME=MODEL, NAME=MODEL:query or NAME=MODEL:document")
+                }
+                name = String(parts[0])
+                let tag = parts[1].split(separator: ":").last.map(String.init)
+                prompt = tag == "query" ? .query(task: nil) : tag == "document" ? .document : nil
+                let tagLength = prompt == nil ? 0 : (tag ?? "").utf8.count + 1
+                model = String(Substring(parts[1].utf8.dropLast(tagLength)))
+            }
+
+            /// The model under this name; rerankers have no prompts to choose from.
+            func served(from models: [ServedModel]) throws -> ServedModel? {
+                guard let served = models.first(where: { $0.name.utf8.elementsEqual(model.utf8) }) else { return nil }
+                if case .reranker = served.head, prompt != nil {
+                    throw Failure(.usage, "--alias \(name): \(model) is a reranker, which takes no prompt")
+                }
+                return served.alias(name, prompt: prompt)
+            }
+        }
+
+        /// Names are told apart by their bytes.
+        private static func checkNames(_ names: [String], aliases: [Alias]) throws {
+            let all = (names + aliases.map(\.name)).map { Array($0.utf8) }
+            if let twice = Dictionary(grouping: all, by: \.self).first(where: { $0.value.count > 1 })?.key {
+                let name = String(decoding: twice, as: UTF8.self)
+                throw Failure(.usage, "two models are named \"\(name)\"; tell them apart with --served-model-name")
+            }
+            for alias in aliases where !names.contains(where: { $0.utf8.elementsEqual(alias.model.utf8) }) {
+                throw Failure(
+                    .usage,
+                    "--alias \(alias.name): no model is named \"\(alias.model)\"; there are "
+                        + names.joined(separator: ", ")
+                )
+            }
         }
 
         private mutating func setLimits(_ command: ServeCommand, _ environment: Environment) throws {
@@ -74,15 +119,26 @@
             options.idleTimeout = options.headerTimeout * 6
         }
 
-        /// Leaves files for everything that is no connection: with none left, not even a refusal can be sent.
-        func limitingConnections(openFiles: Int) -> ServeSettings {
+        /// For the libraries, models and a few connections.
+        private static let leastOpenFiles = 64
+
+        /// Leaves files for everything that is not a connection: with none left, not even a refusal can be sent.
+        func limitingConnections(openFiles: Int) throws -> ServeSettings {
+            guard openFiles >= Self.leastOpenFiles else {
+                throw Failure(
+                    .system,
+                    "a server needs \(Self.leastOpenFiles) open files, but this process may have \(openFiles) "
+                        + "(ulimit -n)"
+                )
+            }
             var settings = self
             settings.options.connectionLimit = min(options.connectionLimit, max(8, openFiles - 48))
             return settings
         }
 
         private mutating func setPrompt(_ command: ServeCommand, _ environment: Environment) throws {
-            options.truncatesByDefault = try command.autoTruncate ?? environment.flag("AUTO_TRUNCATE") ?? true
+            options.truncatesByDefault = try command.autoTruncate ?? environment.flag("AUTO_TRUNCATE")
+            options.takesTokenIDs = !command.refuseTokenIds
             let name = command.defaultPromptName ?? environment.text("DEFAULT_PROMPT_NAME")
             let text = command.defaultPrompt ?? environment.text("DEFAULT_PROMPT")
             if let text {
@@ -136,8 +192,8 @@
             guard isLocal || !options.apiKeys.isEmpty || command.insecureNoAuth else {
                 throw Failure(
                     .usage,
-                    "anybody could use a server on \(host); give --api-key-file FILE, or --insecure-no-auth if the "
-                        + "network is guarded otherwise")
+                    "without a key anyone could use a server on \(host); give --api-key-file FILE, or --insecure-no-auth "
+                        + "if the network is guarded otherwise")
             }
         }
 
@@ -186,7 +242,7 @@
                 Failure(
                     .unavailable, "cannot listen on \(name): there is no such host; give an address of this machine")
             case ServerError.socketFileInUse(let path):
-                Failure(.unavailable, "cannot listen on \(path): another server answers there, or it is no socket")
+                Failure(.unavailable, "cannot listen on \(path): another server answers there, or it is not a socket")
             case ServerError.tls(let message): Failure(.badData, message)
             case ServerError.modelChanged:
                 Failure(.inputOutput, "a model file changed while it was served; start again, or use --no-mmap")

@@ -15,7 +15,7 @@
             return try ServeSettings(command, environment: Environment(values: variables))
         }
 
-        @Test func optionsComeBeforeVariables() throws {
+        @Test func `options come before variables`() throws {
             let variables = [
                 "MODEL_ID": "/models/Some-Q8_0.GGUF", "PORT": "3000", "MAX_BATCH_TOKENS": "100", "PAYLOAD_LIMIT": "",
                 "AUTO_TRUNCATE": "false", "DEFAULT_PROMPT_NAME": "query", "API_KEY": "k", "HOSTNAME": "pod-1234",
@@ -27,7 +27,7 @@
             #expect(from.options.address == .host("127.0.0.1", port: 3000))
             #expect(from.options.batchTokens == 100)
             #expect(from.options.bodyLimit == ServerOptions().bodyLimit)
-            #expect(!from.options.truncatesByDefault)
+            #expect(from.options.truncatesByDefault == false)
             #expect(from.options.defaultPrompt == .query(task: nil))
             #expect(from.options.apiKeys == ["k"])
             #expect(from.options.allowedOrigins == ["http://a", "http://b"])
@@ -55,8 +55,10 @@
                 (["-m", "a", "--tls-key", "k"], .usage),
                 (["-m", "a", "--unix-socket", String(repeating: "s", count: 108)], .usage),
                 (["-m", "a", "--served-model-name", "x", "--served-model-name", "y"], .usage),
+                (["-m", "a", "--alias", "b"], .usage), (["-m", "a", "--alias", "b=c"], .usage),
+                (["-m", "a", "--alias", "a=a:query"], .usage),
             ] as [([String], q3.ExitStatus)])
-        func wrongOptionsAreRefused(_ arguments: [String], _ status: q3.ExitStatus) throws {
+        func `wrong options are refused`(_ arguments: [String], _ status: q3.ExitStatus) throws {
             do {
                 _ = try settings(arguments)
                 Issue.record("accepted \(arguments)")
@@ -66,20 +68,40 @@
             }
         }
 
+        @Test func `an alias has a model and a prompt`() throws {
+            let aliases = try settings(["-m", "a", "--alias", "q=a:query", "--alias", "d=a:document", "--alias", "x=a"])
+                .aliases
+            #expect(aliases.map(\.name) == ["q", "d", "x"])
+            #expect(aliases.map(\.model) == ["a", "a", "a"])
+            #expect(aliases.map(\.prompt) == [.query(task: nil), .document, nil])
+        }
+
+        /// "é" and "e" with an accent of its own are two names.
+        @Test func `names are told apart by their bytes`() throws {
+            let names = ["--served-model-name", "\u{E9}", "--served-model-name", "e\u{301}"]
+            #expect(try settings(["-m", "a", "-m", "b"] + names).models.count == 2)
+        }
+
+        @Test func `too few open files are refused before anything starts`() throws {
+            let settings = try settings(["-m", "a"])
+            #expect(throws: Failure.self) { try settings.limitingConnections(openFiles: 11) }
+            #expect(try settings.limitingConnections(openFiles: 100).options.connectionLimit == 52)
+        }
+
         #if Mini
-            @Test func withoutAModelItIsTheBuiltInOne() throws {
+            @Test func `without a model it is the built-in one`() throws {
                 #expect(try settings([]).models.map(\.path) == [nil])
                 #expect(try settings([]).models.map(\.name) == ["q3-mini"])
                 #expect(try settings(["--served-model-name", "x"]).models.map(\.name) == ["x"])
                 #expect(try settings(["-m", "q3-mini", "-m", "a.gguf"]).models.map(\.name) == ["q3-mini", "a"])
             }
         #else
-            @Test func withoutTheTraitAModelMustBeNamed() {
+            @Test func `without the trait Mini a model must be named`() {
                 #expect(throws: Failure.self) { try settings([]) }
             }
         #endif
 
-        @Test func anotherAddressNeedsAKeyOrAWord() throws {
+        @Test func `another address needs a key, or to be told that none is needed`() throws {
             #expect(try settings(["-m", "a", "--hostname", "0.0.0.0", "--insecure-no-auth"]).options.apiKeys.isEmpty)
             #expect(try settings(["-m", "a", "--hostname", "::1"]).options.apiKeys.isEmpty)
             let folder = try TemporaryFolder()

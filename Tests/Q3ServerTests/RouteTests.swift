@@ -21,16 +21,16 @@ import Testing
 
     @Test func `OpenAI's vectors are those of the library`() async throws {
         let server = try TestServer()
-        let wanted = try await server.embedder.embed(texts)
+        let expected = try await server.embedder.embed(texts)
         let answer = try await server.post("/v1/embeddings", #"{"model":"embed","input":\#(try list(texts))}"#)
         #expect(answer.status == 200)
         let body = try answer.json()
         let data = try #require(body["data"] as? [[String: Any]])
-        #expect(data.map { floats($0["embedding"]) } == wanted.map(\.vector))
+        #expect(data.map { floats($0["embedding"]) } == expected.map(\.vector))
         #expect(data.map { $0["index"] as? Int } == [0, 1])
         #expect(body["object"] as? String == "list")
         #expect(body["model"] as? String == "embed")
-        let tokens = wanted.reduce(0) { $0 + $1.tokenCount }
+        let tokens = expected.reduce(0) { $0 + $1.tokenCount }
         #expect((body["usage"] as? [String: Any])?["prompt_tokens"] as? Int == tokens)
         #expect(answer.headers[HTTPField.Name("x-compute-tokens")!] == "\(tokens)")
         #expect(answer.headers[HTTPField.Name("x-compute-type")!] == "cpu")
@@ -43,22 +43,22 @@ import Testing
         let item = try #require((try answer.json()["data"] as? [[String: Any]])?.first)
         let bytes = try #require(Data(base64Encoded: item["embedding"] as? String ?? ""))
         let options = EmbeddingOptions(dimensions: 16)
-        let wanted = try await server.embedder.embed(["x"], options: options)[0].vector
-        #expect(Array(bytes) == EncodedVector.float32(wanted).bytes)
+        let expected = try await server.embedder.embed(["x"], options: options)[0].vector
+        #expect(Array(bytes) == EncodedVector.float32(expected).bytes)
     }
 
     @Test func `token ids mean the text that they stand for`() async throws {
         let server = try TestServer()
-        let wanted = try await server.embedder.embed(texts).map(\.vector)
+        let expected = try await server.embedder.embed(texts).map(\.vector)
         let ids = texts.map { server.embedder.tokenizer.encode($0) }
         for input in ["\(ids)", "[\(ids[0]), \"\(texts[1])\"]"] {
             let data = try #require(
                 try await server.post("/v1/embeddings", #"{"input":\#(input)}"#).json()["data"] as? [[String: Any]])
-            #expect(data.map { floats($0["embedding"]) } == wanted)
+            #expect(data.map { floats($0["embedding"]) } == expected)
         }
         let one = try await server.post("/v1/embeddings", #"{"input":\#(ids[0])}"#)
         let data = try #require(try one.json()["data"] as? [[String: Any]])
-        #expect(data.map { floats($0["embedding"]) } == [wanted[0]])
+        #expect(data.map { floats($0["embedding"]) } == [expected[0]])
     }
 
     @Test(arguments: [
@@ -94,11 +94,11 @@ import Testing
 
     @Test func `embed gives a list of lists`() async throws {
         let server = try TestServer()
-        let wanted = try await server.embedder.embed(texts).map(\.vector)
+        let expected = try await server.embedder.embed(texts).map(\.vector)
         let many = try await server.post("/embed", #"{"inputs":\#(try list(texts))}"#).json([[Any]].self)
-        #expect(many.map { floats($0) } == wanted)
+        #expect(many.map { floats($0) } == expected)
         let one = try await server.post("/", #"{"inputs":"\#(texts[0])"}"#).json([[Any]].self)
-        #expect(one.map { floats($0) } == [wanted[0]])
+        #expect(one.map { floats($0) } == [expected[0]])
     }
 
     @Test func `vectors that are not normalized point the same way`() async throws {
@@ -114,9 +114,9 @@ import Testing
     @Test func `the last of all tokens' states has the direction of the vector`() async throws {
         let server = try TestServer()
         let states = try await server.post("/embed_all", #"{"inputs":\#(try list(texts))}"#).json([[[Any]]].self)
-        let wanted = try await server.embedder.embed(texts)
-        #expect(states.map(\.count) == wanted.map(\.tokenCount))
-        for (tokens, embedding) in zip(states, wanted) {
+        let expected = try await server.embedder.embed(texts)
+        #expect(states.map(\.count) == expected.map(\.tokenCount))
+        for (tokens, embedding) in zip(states, expected) {
             #expect(Similarity.cosine(floats(tokens.last), embedding.vector) > 0.999999)
         }
     }
@@ -125,9 +125,9 @@ import Testing
         let server = try TestServer()
         let body = #"{"inputs":{"source_sentence":"capital","sentences":\#(try list(texts))},"parameters":{}}"#
         let vectors = try await server.embedder.embed(["capital"] + texts).map(\.vector)
-        let wanted = vectors.dropFirst().map { Similarity.dot(vectors[0], $0) }
+        let expected = vectors.dropFirst().map { Similarity.dot(vectors[0], $0) }
         for path in ["/similarity", "/"] {
-            #expect(floats(try await server.post(path, body).json([Any].self)) == wanted)
+            #expect(floats(try await server.post(path, body).json([Any].self)) == expected)
         }
     }
 
@@ -164,21 +164,21 @@ import Testing
     @Test func `ranking is that of the library in every form`() async throws {
         let server = try TestServer()
         let documents = texts + ["Bread."]
-        let wanted = try await server.reranker.rerank("capital of China", documents: documents)
+        let expected = try await server.reranker.rerank("capital of China", documents: documents)
         let shared = #""query":"capital of China""#
         let tei = try await server.post(
             "/rerank", #"{\#(shared),"texts":\#(try list(documents)),"return_text":true}"#
         )
         .json([[String: Any]].self)
-        #expect(tei.map { $0["index"] as? Int } == wanted.map(\.index))
-        #expect(tei.map { ($0["score"] as? NSNumber)?.floatValue } == wanted.map(\.score))
-        #expect(tei.map { $0["text"] as? String } == wanted.map { documents[$0.index] })
+        #expect(tei.map { $0["index"] as? Int } == expected.map(\.index))
+        #expect(tei.map { ($0["score"] as? NSNumber)?.floatValue } == expected.map(\.score))
+        #expect(tei.map { $0["text"] as? String } == expected.map { documents[$0.index] })
         for path in ["/rerank", "/v1/rerank", "/v2/rerank"] {
             let body = #"{\#(shared),"documents":\#(try list(documents)),"top_n":2,"model":"rerank"}"#
             let results = try #require(try await server.post(path, body).json()["results"] as? [[String: Any]])
-            #expect(results.map { $0["index"] as? Int } == wanted.prefix(2).map(\.index))
+            #expect(results.map { $0["index"] as? Int } == expected.prefix(2).map(\.index))
             #expect(
-                results.map { ($0["relevance_score"] as? NSNumber)?.floatValue } == wanted.prefix(2).map(\.score))
+                results.map { ($0["relevance_score"] as? NSNumber)?.floatValue } == expected.prefix(2).map(\.score))
             #expect((results[0]["document"] == nil) == (path == "/v2/rerank"))
         }
     }
@@ -202,13 +202,13 @@ import Testing
     @Test func `scores come in the order of the pairs`() async throws {
         let server = try TestServer()
         let pairs = texts.map { RerankPair(query: "q", document: $0) }
-        let wanted = try await server.reranker.score(pairs).map(\.score)
+        let expected = try await server.reranker.score(pairs).map(\.score)
         for body in [
             #"{"text_1":"q","text_2":\#(try list(texts))}"#,
             #"{"queries":["q","q"],"documents":\#(try list(texts))}"#,
         ] {
             let data = try #require(try await server.post("/score", body).json()["data"] as? [[String: Any]])
-            #expect(data.map { ($0["score"] as? NSNumber)?.floatValue } == wanted)
+            #expect(data.map { ($0["score"] as? NSNumber)?.floatValue } == expected)
         }
         #expect(try await server.post("/score", #"{"text_1":["a","b"],"text_2":["c"]}"#).status == 400)
     }
@@ -239,25 +239,25 @@ import Testing
     @Test func `Cohere's first version has plain vectors and billed units`() async throws {
         let server = try TestServer()
         let body = try await server.post("/v1/embed", #"{"texts":["x","y"],"truncate":null}"#).json()
-        let wanted = try await server.embedder.embed(["x", "y"])
-        #expect((body["embeddings"] as? [[Any]])?.map { floats($0) } == wanted.map(\.vector))
+        let expected = try await server.embedder.embed(["x", "y"])
+        #expect((body["embeddings"] as? [[Any]])?.map { floats($0) } == expected.map(\.vector))
         let units = (body["meta"] as? [String: Any])?["billed_units"] as? [String: Any]
-        #expect(units?["input_tokens"] as? Int == wanted.reduce(0) { $0 + $1.tokenCount })
+        #expect(units?["input_tokens"] as? Int == expected.reduce(0) { $0 + $1.tokenCount })
     }
 
     // MARK: - Ollama and llama-server
 
     @Test func `Ollama's routes answer as Ollama`() async throws {
         let server = try TestServer()
-        let wanted = try await server.embedder.embed(["x", ""]).map(\.vector)
+        let expected = try await server.embedder.embed(["x", ""]).map(\.vector)
         let plain: HTTPFields = [.contentType: "application/x-www-form-urlencoded"]
         let two = try await server.post("/api/embed", #"{"model":"embed:latest","input":["x",""]}"#, headers: plain)
             .json()
-        #expect((two["embeddings"] as? [[Any]])?.map { floats($0) } == wanted)
+        #expect((two["embeddings"] as? [[Any]])?.map { floats($0) } == expected)
         #expect(two["model"] as? String == "embed:latest")
         #expect((try await server.post("/api/embed", #"{"input":""}"#).json()["embeddings"] as? [Any])?.count == 0)
         let legacy = try await server.post("/api/embeddings", #"{"model":"embed","prompt":"x"}"#).json()
-        #expect(floats(legacy["embedding"]) == wanted[0])
+        #expect(floats(legacy["embedding"]) == expected[0])
         let tags = try #require(try await server.get("/api/tags").json()["models"] as? [[String: Any]])
         #expect(tags.map { $0["name"] as? String } == ["embed:latest", "rerank:latest"])
         let show = try await server.post("/api/show", #"{"model":"embed"}"#).json()
@@ -268,10 +268,10 @@ import Testing
 
     @Test func `llama-server's routes answer as llama-server`() async throws {
         let server = try TestServer()
-        let wanted = try await server.embedder.embed(["x"])[0].vector
+        let expected = try await server.embedder.embed(["x"])[0].vector
         for path in ["/embedding", "/embeddings"] {
             let items = try await server.post(path, #"{"content":"x"}"#).json([[String: Any]].self)
-            #expect((items[0]["embedding"] as? [[Any]])?.map { floats($0) } == [wanted])
+            #expect((items[0]["embedding"] as? [[Any]])?.map { floats($0) } == [expected])
         }
         let ids = server.embedder.tokenizer.encode("hello")
         let tokens = try await server.post("/tokenize", #"{"content":"hello"}"#).json()["tokens"] as? [Int]

@@ -1,4 +1,4 @@
-// Batches across requests: the same bits for everybody, fair shares, and nothing computed for those who left.
+// Batches across requests: the same bits in any batch, fair shares, and nothing computed for clients that left.
 #if Server
 import Dispatch
 import Q3Embedding
@@ -169,7 +169,7 @@ import Testing
     }
 }
 
-/// Keeps the thread that computes busy until it is released: what is handed in meanwhile is there to be seen.
+/// Keeps the thread that computes busy until it is released, so that what is handed in by then can be looked at.
 private final class Hold: Sendable {
     private let gate = DispatchSemaphore(value: 0)
 

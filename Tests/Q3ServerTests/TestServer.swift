@@ -49,14 +49,16 @@ struct TestServer {
         var options = ServerOptions()
         change(&options)
         let registry = Server.makeRegistry()
+        let silent = Logger(label: "test") { _ in Silence() }
         let all = [
             ServedModel(name: "embed", head: .embedder(embedder), created: 1),
             ServedModel(name: "rerank", head: .reranker(reranker), created: 2),
         ]
         backend = Backend(
-            all.filter { models.contains($0.name) }, options: options, metrics: ServerMetrics(factory: registry))
+            all.filter { models.contains($0.name) }, options: options, metrics: ServerMetrics(factory: registry),
+            logger: silent)
         families = more + Server.families(backend, registry: registry)
-        router = Server.router(families, backend: backend, registry: registry)
+        router = Server.router(families, backend: backend, registry: registry, logger: silent)
     }
 
     func send(

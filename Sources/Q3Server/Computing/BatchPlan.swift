@@ -41,7 +41,7 @@ struct PendingLists {
 enum BatchPlan {
     /// Fills a batch of about `tokenLimit` tokens from requests in the order they wait.
     ///
-    /// Each gets an equal share first, so that a small request that came behind a large one is in the next batch; what
+    /// Each gets an equal share first, so that a small request that came after a large one is in the next batch; what
     /// is left over goes to the first. A list that is longer than the limit runs, alone, when its request is first and
     /// where `takesLong` allows it. Returns the list indices of each request.
     static func pick(

@@ -84,8 +84,9 @@ actor BatchScheduler {
 
     /// The final hidden states of the lists' last tokens.
     ///
-    /// Throws `APIError.overloaded` when too much waits already, `APIError.deadline` when the deadline passes first, and
-    /// `CancellationError` when the task is cancelled; both give up the computing that nobody else needs.
+    /// Throws `APIError.overloaded` when too much waits already, `APIError.deadline` when the deadline passes first,
+    /// and
+    /// `CancellationError` when the task is cancelled; both stop computing what no other request needs.
     func states(
         of lists: [[Int32]], model: Qwen3Model, deadline: ContinuousClock.Instant
     ) async throws -> ComputedStates {
@@ -144,7 +145,8 @@ actor BatchScheduler {
 
     private static let late = APIError(.deadline, "the request was not computed within its time limit")
 
-    /// Looks for passed deadlines as long as anybody waits. A sleep for each request would outlast it: cancelling one does
+    /// Looks for passed deadlines as long as requests wait. A sleep for each request would outlast it: cancelling one
+    /// does
     /// not take it out of the system's queue.
     private func watchDeadlines() {
         guard !isWatching else { return }
@@ -162,7 +164,7 @@ actor BatchScheduler {
     private func startBatch() {
         measureQueue()
         if running[.main] == nil { startBatch(in: .main) }
-        // A long text cannot be split; whoever comes meanwhile is computed between its blocks.
+        // A long text cannot be split; requests that arrive while it runs are computed between its blocks.
         if let main = running[.main], main.lists.count == 1, main.tokenCount > batchTokens, running[.express] == nil {
             startBatch(in: .express)
         }
@@ -183,7 +185,7 @@ actor BatchScheduler {
             lists += picked[place].indices.map { pending[place].lists[$0] }
         }
         guard !parts.isEmpty else { return }
-        // Whoever still has lists waiting goes behind the others.
+        // Requests that still have lists waiting go after the others.
         let unfinished = Set(parts.map(\.job))
         jobs = jobs.filter { !unfinished.contains($0.id) } + jobs.filter { unfinished.contains($0.id) }
         let progress = Progress()

@@ -32,7 +32,8 @@ struct Computation: Sendable {
         return Job(kind: kind, request: request, field: field, itemCount: itemCount)
     }
 
-    /// The token ids of each text. Others get their turn between two texts, and a request that was given up stops there.
+    /// The token ids of each text. Others get their turn between two texts, and a request that was given up stops
+    /// there.
     func tokenize(
         _ job: inout Job, _ input: (_ index: Int, _ roomInRequest: Int) throws -> ModelInput
     ) async throws(APIError) -> [ModelInput] {
@@ -50,7 +51,7 @@ struct Computation: Sendable {
                 throw error
             }
             room -= inputs[index].ids.count
-            guard room >= 0 else { throw tooManyTokens(field: job.field) }
+            guard room >= 0 else { throw tooManyTokens(tokenLimit - room, field: job.field) }
             if index % Self.textsAtOnce == 0 { await Task.yield() }
         }
         job.timing.tokenization = ContinuousClock.now - start
@@ -61,9 +62,11 @@ struct Computation: Sendable {
 
     private static let textsAtOnce = 16
 
-    func tooManyTokens(field: String) -> APIError {
+    /// - Parameter count: Tokens that were counted before the rest was left unread.
+    func tooManyTokens(_ count: Int, field: String) -> APIError {
         APIError(
-            .tooMany, "the texts have more than the \(tokenLimit) tokens that one request may have; send fewer at once",
+            .tooManyTokens,
+            "the texts have \(count) tokens or more, but one request may have \(tokenLimit); send fewer at once",
             param: field)
     }
 

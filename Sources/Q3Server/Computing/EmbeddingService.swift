@@ -7,7 +7,8 @@ import Q3Tokenizer
 struct EmbeddingService: Sendable {
     let models: ModelRegistry
     let computation: Computation
-    let defaultPrompt: TextPrompt
+    let options: ServerOptions
+    let notices: Notices
 
     /// Texts to embed, and how.
     struct Work {
@@ -40,7 +41,7 @@ struct EmbeddingService: Sendable {
         if case .query(_?) = work.prompt, !embedder.takesInstructions {
             throw .invalid("instruction", "model \(served.name) takes no instructions; leave the instruction out")
         }
-        var (job, inputs) = try await tokenize(work, embedder: embedder, for: request)
+        var (job, inputs) = try await tokenize(work, of: served, embedder: embedder, for: request)
         let states = try await computation.states(of: inputs.map(\.ids), model: served.model, for: &job)
         var vectors: [[Float]] = []
         for (index, state) in states.enumerated() {
@@ -62,7 +63,7 @@ struct EmbeddingService: Sendable {
         states: [[[Float]]], timing: Timing
     ) {
         let (served, embedder) = try models.embedder(work.model)
-        var (job, inputs) = try await tokenize(work, embedder: embedder, for: request)
+        var (job, inputs) = try await tokenize(work, of: served, embedder: embedder, for: request)
         for (index, input) in inputs.enumerated() where input.ids.count > Self.tokenStatesLimit {
             throw .tooLong(input.ids.count, limit: Self.tokenStatesLimit, param: "\(work.field)[\(index)]")
         }
@@ -77,14 +78,15 @@ struct EmbeddingService: Sendable {
         )
     }
 
-    /// Tokens of a text whose tokens' states are all asked for: its prefixes hold as many ids as the square of its length.
+    /// Tokens of a text whose tokens' states are all asked for: its prefixes hold as many ids as the square of its
+    /// length.
     private static let tokenStatesLimit = 4096
 
     private func tokenize(
-        _ work: Work, embedder: Embedder, for request: APIRequest
+        _ work: Work, of served: ServedModel, embedder: Embedder, for request: APIRequest
     ) async throws(APIError) -> (Computation.Job, [ModelInput]) {
         var job = try computation.job(.embed, for: request, field: work.field, itemCount: work.items.count)
-        let prompt = work.prompt ?? defaultPrompt
+        let prompt = work.prompt ?? served.prompt ?? options.defaultPrompt
         let limit = min(work.tokenLimit ?? .max, embedder.tokenLimit)
         let inputs = try await computation.tokenize(&job) { index, room in
             let ids = try ids(
@@ -109,6 +111,12 @@ struct EmbeddingService: Sendable {
                 prompt.applied(to: text, for: embedder), parseSpecial: false,
                 atLeast: count)
         case .tokens(let tokens):
+            guard options.takesTokenIDs else {
+                throw APIError(.invalid, "this server takes texts only; token ids may be those of another model")
+            }
+            notices.say(
+                "token ids came in place of text; a client that counts tokens for OpenAI's models sends ids of another "
+                    + "vocabulary, which mean other words here: in LangChain set check_embedding_ctx_length=False")
             guard !tokens.isEmpty else { throw APIError(.empty, "`\(work.field)` cannot be empty") }
             let size = embedder.tokenizer.vocabularySize
             if let place = tokens.firstIndex(where: { !(0..<size).contains(Int($0)) }) {

@@ -3,7 +3,8 @@
 import NIOCore
 import NIOPosix
 
-/// Keeps long bodies and answers off Swift's own threads, on which the server watches connections, deadlines and probes.
+/// Keeps long bodies and answers off Swift's own threads, on which the server watches connections, deadlines and
+/// probes.
 ///
 /// Tasks take turns wherever they suspend, in the order in which they are ready.
 final class RequestExecutor: TaskExecutor {

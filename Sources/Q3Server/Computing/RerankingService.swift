@@ -35,7 +35,8 @@ struct RerankingService: Sendable {
         return try await score(
             body.pairs(), model: body.model,
             options: RerankOptions(
-                instruction: body.instruction ?? body.instruct, truncates: truncates ?? options.truncatesByDefault),
+                instruction: body.instruction ?? body.instruct,
+                truncates: truncates ?? options.truncatesByDefault ?? true),
             limits: body.limits(), field: "documents", for: request)
     }
 

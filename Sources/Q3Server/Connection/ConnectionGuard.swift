@@ -133,7 +133,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 }
 
-/// Refuses a header that names two hosts, of which each reader might believe another; after the codec one of them is gone.
+/// Refuses a header that names two hosts, of which each reader might believe another; after the codec one of them is
+/// gone.
 private final class OneHost: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart

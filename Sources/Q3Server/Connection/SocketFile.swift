@@ -1,4 +1,4 @@
-// The file of a Unix socket: taken over only when nobody answers on it, and for its owner alone.
+// The file of a Unix socket: taken over only when no server answers on it, and open to its owner alone.
 #if Server
 import Q3System
 

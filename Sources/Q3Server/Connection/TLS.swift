@@ -19,7 +19,7 @@ extension HTTPServerBuilder {
                 certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificates).map { .certificate($0) },
                 privateKey: .privateKey(try NIOSSLPrivateKey(file: files.key, format: .pem)))
             tls.minimumTLSVersion = .tlsv12
-            _ = try NIOSSLContext(configuration: tls)  // the pair must match before anybody connects
+            _ = try NIOSSLContext(configuration: tls)  // the pair is checked before the first connection
             return try .tls(self, tlsConfiguration: tls)
         } catch {
             throw .tls("\(files.certificates) and \(files.key) are not a certificate chain and its key: \(error)")

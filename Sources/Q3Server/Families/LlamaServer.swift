@@ -1,6 +1,7 @@
 // llama-server's own routes, /embedding, /tokenize and /detokenize, and vLLM's form of the last two.
 #if Server
 import Hummingbird
+import Q3Embedding
 import Q3Model
 import Q3Tokenizer
 
@@ -123,6 +124,7 @@ private struct LlamaServer: Sendable {
         let vectors = try await backend.embedding.embed(
             .init(
                 model: body.model, items: content.items, field: body.content == nil ? "input" : "content",
+                cut: backend.options.truncatesByDefault ?? false ? .end : nil,
                 norm: try VectorNorm(embdNormalize: body.embdNormalize)),
             for: request)
         return try APIResponse(

@@ -30,6 +30,8 @@ extension APIFamily {
                     return APIResponse(Response(status: .found, headers: [.location: "/ui"]))
                 },
                 post("/api/embed", to: api.embed), post("/api/embeddings", to: api.embeddings),
+                post("/api/pull", to: api.pull), post("/api/generate", to: api.refuse),
+                post("/api/chat", to: api.refuse),
                 post("/api/show", to: api.show), .get("/api/tags", to: api.tags), .get("/api/ps", to: api.running),
                 .get("/api/version") { _ throws(APIError) in try APIResponse(json: ["version": Release.version]) },
             ])
@@ -41,8 +43,14 @@ private struct OllamaOptions: Decodable {
     var numCtx: Whole?
 
     var tokenLimit: Int? {
-        get throws(APIError) { try numCtx?.tokenLimit(field: "options.num_ctx", zeroMeansNone: true) }
+        get throws(APIError) { try numCtx?.tokenLimit(field: "options.num_ctx") }
     }
+}
+
+private struct OllamaPullRequest: Decodable {
+    var model: String?
+    var name: String?
+    var stream: Flag?
 }
 
 private struct OllamaEmbedRequest: Decodable {
@@ -159,7 +167,8 @@ private struct Ollama: Sendable {
                 model: body.model, items: input.texts.map { .text($0) },
                 // Sizes that a model does not have mean all of it there.
                 dimensions: (body.dimensions?.value).flatMap { (1...embedder.dimensions).contains($0) ? $0 : nil },
-                cut: body.truncate?.value ?? true ? .end : nil, tokenLimit: try body.options?.tokenLimit,
+                cut: body.truncate?.value ?? backend.options.truncatesByDefault ?? true ? .end : nil,
+                tokenLimit: try body.options?.tokenLimit,
                 allowsEmpty: true),
             for: request)
         return try APIResponse(
@@ -181,6 +190,20 @@ private struct Ollama: Sendable {
                 model: body.model, items: [.text(prompt)], field: "prompt", cut: .end,
                 tokenLimit: try body.options?.tokenLimit), for: request)
         return try APIResponse(json: OllamaEmbedding(embedding: vectors.vectors[0]), timing: vectors.timing)
+    }
+
+    /// A model that is served is there already; others are not fetched for a client.
+    func pull(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        let body = try request.decode(OllamaPullRequest.self)
+        guard let name = body.model ?? body.name else { throw .invalid("model", "model is required") }
+        _ = try backend.models.named(name)
+        guard body.stream?.value != false else { return try APIResponse(json: ["status": "success"]) }
+        return APIResponse(
+            text: "{\"status\":\"pulling manifest\"}\n{\"status\":\"success\"}\n", type: "application/x-ndjson")
+    }
+
+    func refuse(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        throw APIError(.wrongTask, "q3 makes vectors and scores, and generates no text; see /api/embed")
     }
 
     func tags(_ request: APIRequest) async throws(APIError) -> APIResponse {

@@ -19,7 +19,9 @@ extension APIFamily {
                 .post("/invocations", when: .has("input")) { request throws(APIError) in
                     try await api.embeddings(request)
                 },
-                .get("/v1/models", "/models", to: api.models),
+                .get("/v1/models") { request throws(APIError) in try await api.models(request, owner: "q3") },
+                // Infinity's own path, whose client knows no other owner.
+                .get("/models") { request throws(APIError) in try await api.models(request, owner: "infinity") },
                 .get("/v1/models/**", to: api.model),
             ])
     }
@@ -95,7 +97,7 @@ private struct ModelList: Encodable {
         let id: String
         let object = "model"
         let created: Int
-        let ownedBy = "q3"
+        let ownedBy: String
         let capabilities: [String]
         let maxModelLen: Int
         /// Values of a full vector; none for a reranker.
@@ -144,7 +146,8 @@ private struct OpenAI: Sendable {
             model: body.model, items: try items(body), field: body.input == nil ? "messages" : "input",
             prompt: try prompt(body),
             dimensions: zeroDimensionsMeanAll && body.dimensions?.value == 0 ? nil : body.dimensions?.value,
-            cut: cut(body), tokenLimit: try body.truncatePromptTokens?.tokenLimit(field: "truncate_prompt_tokens"),
+            cut: cut(body),
+            tokenLimit: try body.truncatePromptTokens?.promptTokenLimit(field: "truncate_prompt_tokens"),
             norm: isNormalized?.value == false ? .none : norm)
         let vectors = try await backend.embedding.embed(work, for: request)
         var items: [Embeddings.Item] = []
@@ -179,7 +182,8 @@ private struct OpenAI: Sendable {
     /// A limit cuts the end, unless a side is given.
     private func cut(_ body: EmbeddingsRequest) -> Embedder.Cut? {
         if let truncate = body.truncate { return truncate.cut.map { body.truncationSide?.cut ?? $0 } }
-        return body.truncatePromptTokens == nil ? nil : body.truncationSide?.cut ?? .end
+        let isCut = body.truncatePromptTokens != nil || backend.options.truncatesByDefault ?? false
+        return isCut ? body.truncationSide?.cut ?? .end : nil
     }
 
     private func prompt(_ body: EmbeddingsRequest) throws(APIError) -> TextPrompt? {
@@ -190,22 +194,23 @@ private struct OpenAI: Sendable {
         return try TextPrompt(named: name, field: field)
     }
 
-    func models(_ request: APIRequest) async throws(APIError) -> APIResponse {
+    func models(_ request: APIRequest, owner: String) async throws(APIError) -> APIResponse {
         var models: [ModelList.Model] = []
-        for served in try backend.models.all() { models.append(await description(served)) }
+        for served in try backend.models.all() { models.append(await description(served, owner: owner)) }
         return try APIResponse(json: ModelList(data: models))
     }
 
     func model(_ request: APIRequest) async throws(APIError) -> APIResponse {
         // OpenAI's client writes a slash in an id as %2F.
         let id = request.parameters.getCatchAll().joined(separator: "/").percentDecoded
-        return try APIResponse(json: await description(backend.models.named(id)))
+        return try APIResponse(json: await description(backend.models.named(id), owner: "q3"))
     }
 
-    private func description(_ served: ServedModel) async -> ModelList.Model {
+    private func description(_ served: ServedModel, owner: String) async -> ModelList.Model {
         let waiting = await backend.scheduler.waitingRequests
         return .init(
-            id: served.name, created: served.created, capabilities: [served.isEmbedder ? "embed" : "rerank"],
+            id: served.name, created: served.created, ownedBy: owner,
+            capabilities: [served.isEmbedder ? "embed" : "rerank"],
             maxModelLen: served.model.config.contextLength,
             dimensions: served.isEmbedder ? served.model.config.hiddenSize : nil,
             takesInstructions: served.takesInstructions,

@@ -76,11 +76,9 @@ struct RerankRequest: Decodable {
         try truncationSide?.refuseStart(field: "truncation_side")
         try truncate?.refuseStart(field: "truncate")
         return .init(
-            query: try (maxTokensPerQuery ?? maxQueryLength)?.tokenLimit(
-                field: "max_tokens_per_query", zeroMeansNone: true),
-            document: try (maxTokensPerDoc ?? maxDocLength)?.tokenLimit(
-                field: "max_tokens_per_doc", zeroMeansNone: true),
-            prompt: try truncatePromptTokens?.tokenLimit(field: "truncate_prompt_tokens"))
+            query: try (maxTokensPerQuery ?? maxQueryLength)?.tokenLimit(field: "max_tokens_per_query"),
+            document: try (maxTokensPerDoc ?? maxDocLength)?.tokenLimit(field: "max_tokens_per_doc"),
+            prompt: try truncatePromptTokens?.promptTokenLimit(field: "truncate_prompt_tokens"))
     }
 
     /// The best of the results, with the documents where they are asked for.
@@ -214,11 +212,11 @@ private struct Reranking: Sendable {
             }, model: body.model,
             options: RerankOptions(
                 instruction: body.instruction,
-                truncates: body.truncatePromptTokens != nil || backend.options.truncatesByDefault),
+                truncates: body.truncatePromptTokens != nil || backend.options.truncatesByDefault ?? true),
             limits: .init(
-                query: try body.maxTokensPerQuery?.tokenLimit(field: "max_tokens_per_query", zeroMeansNone: true),
-                document: try body.maxTokensPerDoc?.tokenLimit(field: "max_tokens_per_doc", zeroMeansNone: true),
-                prompt: try body.truncatePromptTokens?.tokenLimit(field: "truncate_prompt_tokens")),
+                query: try body.maxTokensPerQuery?.tokenLimit(field: "max_tokens_per_query"),
+                document: try body.maxTokensPerDoc?.tokenLimit(field: "max_tokens_per_doc"),
+                prompt: try body.truncatePromptTokens?.promptTokenLimit(field: "truncate_prompt_tokens")),
             field: "text_2", for: request)
         let asksForLogits = (body.useActivation ?? body.normalize)?.value == false
         return try APIResponse(

@@ -186,7 +186,7 @@ private struct TextEmbeddingsInference: Sendable {
     }
 
     private func cut(_ truncate: Flag?, _ direction: Truncation?) -> Embedder.Cut? {
-        truncate?.value ?? backend.options.truncatesByDefault ? direction?.cut ?? .end : nil
+        truncate?.value ?? backend.options.truncatesByDefault ?? true ? direction?.cut ?? .end : nil
     }
 
     func embed(_ request: APIRequest) async throws(APIError) -> APIResponse {
@@ -249,7 +249,7 @@ private struct TextEmbeddingsInference: Sendable {
         }
         let scores = try await backend.reranking.score(
             pairs, model: nil,
-            options: RerankOptions(truncates: body.truncate?.value ?? backend.options.truncatesByDefault),
+            options: RerankOptions(truncates: body.truncate?.value ?? backend.options.truncatesByDefault ?? true),
             kind: .predict,
             field: "inputs", for: request)
         let predictions = scores.scores.map {
@@ -277,7 +277,8 @@ private struct TextEmbeddingsInference: Sendable {
             json: vectors.vectors.dropFirst().map { Similarity.dot(source, $0) }, timing: vectors.timing)
     }
 
-    /// Each token with the bytes of the text that it stands for. The answer is written as text at once: a value for each
+    /// Each token with the bytes of the text that it stands for. The answer is written as text at once: a value for
+    /// each
     /// token on the way would take many times its room.
     func tokenize(_ request: APIRequest) async throws(APIError) -> APIResponse {
         let body = try request.decode(TEITokenizeRequest.self)
@@ -329,7 +330,7 @@ private struct TextEmbeddingsInference: Sendable {
                     embedding: served.isEmbedder ? .init() : nil, reranker: served.isEmbedder ? nil : .init()),
                 maxConcurrentRequests: options.requestLimit, maxInputLength: served.model.config.contextLength,
                 maxBatchTokens: options.batchTokens, maxBatchRequests: nil, maxClientBatchSize: options.itemLimit,
-                autoTruncate: options.truncatesByDefault, tokenizationWorkers: 1, version: Release.version,
+                autoTruncate: options.truncatesByDefault ?? true, tokenizationWorkers: 1, version: Release.version,
                 sha: nil, dockerLabel: nil))
     }
 }

@@ -114,7 +114,7 @@ struct ServerMetrics: Sendable {
         let name =
             switch kind {
             case .overloaded: "overloaded"
-            case .tooMany: "batch_size"
+            case .tooMany, .tooManyTokens: "batch_size"
             case .nonFinite, .internal, .modelChanged: "inference"
             case .wrongTask: "model_type"
             case .deadline, .unavailable: "dropped"

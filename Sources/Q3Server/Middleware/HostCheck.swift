@@ -4,7 +4,7 @@ import Hummingbird
 
 /// A page of another site can make a browser call us under that site's name (DNS rebinding); such names are refused.
 ///
-/// Numbers are no names, so an address is always good. Names are this machine's own and those on the list; `*` allows
+/// Addresses are not names, so they are always allowed. Names are this machine's own and those on the list; `*` allows
 /// all. With keys the check is not needed, since a page has none.
 struct HostCheck: Sendable {
     private let names: Set<String>

@@ -279,3 +279,12 @@ def test_s46_headers_of_every_answer():
             policy = server.get(page)[1].get("content-security-policy", "")
             assert "default-src 'none'" in policy or "default-src 'self'" in policy, policy
             assert "frame-ancestors 'none'" in policy, policy
+
+
+def test_s53_wrong_keys_do_not_fill_the_log():
+    with Server("--insecure-no-auth", environment={"API_KEY": "right"}) as server:
+        for index in range(2000):
+            assert server.post("/embed", {"inputs": "x"}, {"Authorization": f"Bearer wrong{index}"})[0] == 401
+        assert len(server.log_text()) < 20_000, len(server.log_text())
+        assert server.post("/embed", {"inputs": "x"}, {"Authorization": "Bearer right"})[0] == 200
+        assert '"/embed"' in server.log_text() or "/embed" in server.log_text()

@@ -1,6 +1,7 @@
 """Bodies: JSON, types, texts and models (S23 to S31)."""
 
 import base64
+import concurrent.futures
 import json
 import pathlib
 import socket
@@ -269,3 +270,67 @@ def test_s31_numbers():
         for vector, item, wanted in zip(vectors, coded, q3process.embed(texts), strict=True):
             assert struct.pack(f"<{len(vector)}f", *vector) == base64.b64decode(item["embedding"])
             assert vector == wanted
+
+
+def peak(server):
+    """The most resident bytes that the server had so far."""
+    status = pathlib.Path(f"/proc/{server.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) << 10
+
+
+def test_s47_large_bodies_cost_little_and_others_pass():
+    words = "".join(chr(97 + index % 26) + " " for index in range(1 << 19))
+    for path, field in [("/tokenize", "inputs"), ("/tokenize", "content"), ("/embed", "inputs"), ("/rerank", "texts")]:
+        with Server() as server:
+            assert_answers(server)
+            before = peak(server)
+            for megabytes in (1, 8, 30):
+                value = [words * megabytes] if field == "texts" else words * megabytes
+                body = json.dumps({"query": "q", field: value}).encode()
+                start = time.monotonic()
+                with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                    large = pool.submit(status_of, server, body, path)
+                    slowest = 0
+                    while not large.done():
+                        moment = time.monotonic()
+                        assert_answers(server)
+                        slowest = max(slowest, time.monotonic() - moment)
+                status, _, value = large.result()
+                took = time.monotonic() - start
+                print(f"    {path} {field} {megabytes} MB: {status}, {took:.1f} s, others {slowest:.1f} s,", end=" ")
+                print(f"{(peak(server) - before) >> 20} MB", flush=True)
+                assert status in (200, 413, 422), (status, value)
+                assert slowest < 10, (path, megabytes, slowest)
+            # The body itself, its text, and what comes of a million tokens at most.
+            assert peak(server) - before < 420 << 20, (path, peak(server) - before)
+
+
+def test_s48_a_request_of_too_many_tokens():
+    with Server("--max-queue-tokens", "1000") as server, Table() as table:
+        for path, body, wanted in [
+            ("/v1/embeddings", {"input": ["word " * 100] * 50}, 413),
+            ("/embed", {"inputs": ["word " * 100] * 50}, 422),
+            ("/tokenize", {"inputs": "word " * 5000}, 422),
+            ("/tokenize", {"content": "word " * 5000}, 413),
+            ("/v2/embed", {"texts": ["word " * 100] * 50}, 413),
+            ("/rerank", {"query": "q", "documents": ["word " * 100] * 50}, 413),
+        ]:
+            status, _, value = status_of(server, body, path)
+            table.check(status == wanted and "1000" in json.dumps(value), path, status, value)
+        assert_answers(server)
+
+
+def test_s49_half_an_emoji():
+    with shared_server() as server, Table() as table:
+        for path, body in [
+            ("/v1/embeddings", b'{"input":["a \\ud83d b","fine"]}'),
+            ("/embed", b'{"inputs":"a \\ud83d b"}'),
+            ("/v2/embed", b'{"texts":["a \\ude00 b"]}'),
+            ("/api/embed", b'{"input":"\\ud83d"}'),
+            ("/rerank", b'{"query":"\\ud83d\\ud83d","documents":["\\ud83d\\ude00\\ud83d"]}'),
+            ("/tokenize", b'{"inputs":"\\ud83d"}'),
+        ]:
+            status, _, value = status_of(server, body, path)
+            table.check(status == 200, path, status, value)
+        broken = status_of(server, b'{"inputs":"a \\ud83d b \\ud83d\\ude00 \\\\ud83d"}', "/embed")[2]
+        table.check(float32(broken) == expected(("a \ufffd b \U0001f600 \\ud83d",)), broken)

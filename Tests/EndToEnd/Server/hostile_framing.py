@@ -208,3 +208,12 @@ def test_s13_expect_continue():
                     send(client, BODY)
                     first += answers(receive(client, quiet=5)[0])
             assert statuses(first) == wanted, (length, first)
+
+
+def test_s54_other_transfer_codings():
+    with shared_server() as server, Table() as table:
+        for coding, wanted in [("chunked", 200), ("gzip, chunked", 501), ("deflate, chunked", 501), ("Chunked", 200)]:
+            body = b"d\r\n" + BODY + b"\r\n0\r\n\r\n"
+            request = chunked(body).replace(b"Transfer-Encoding: chunked", f"Transfer-Encoding: {coding}".encode())
+            found, _ = talk(server, request)
+            table.check(statuses(found) == [wanted], coding, found)

@@ -1,6 +1,7 @@
 """Signals, limits and surroundings of the process (S35 to S45)."""
 
 import concurrent.futures
+import contextlib
 import http.client
 import itertools
 import json
@@ -213,3 +214,38 @@ def test_s45_bare_surroundings():
                 assert_answers(server)
                 status_of(server, b"{")
             assert [model.read_bytes() for model in models] == before, name
+
+
+def test_s50_few_open_files():
+    for files in [4, 5, 7, 9, 11, 20, 40]:
+        limited = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # noqa: B023, E731
+        said = ends_with(MODEL, {71, 127}, preexec=limited)
+        assert "ulimit -n" in said or "shared libraries" in said, (files, said)
+
+
+def test_s51_everything_is_checked_before_it_listens():
+    with tempfile.TemporaryDirectory() as folder:
+        broken = pathlib.Path(folder, "broken.gguf")
+        broken.write_bytes(b"GGUF" + bytes(100))
+        for command, statuses in [
+            (["--model", str(broken)], {65}),
+            (["--model", "/no/such.gguf"], {66}),
+            ([*MODEL, "--alias", "x=y"], {64}),
+        ]:
+            said = ends_with([*command, "--port", "0"], statuses)
+            assert "listen" not in said and len(said.splitlines()) == 1, said
+
+
+def test_s52_shutdown_timeout_always_holds():
+    body = json.dumps({"inputs": "".join(chr(97 + index % 26) for index in range(30 << 20))}).encode()
+    for path in ["/tokenize", "/embed", "/embed_all"]:
+        server = Server("--shutdown-timeout", "2").start()
+        with contextlib.ExitStack() as stack:
+            for _ in range(4):
+                client = stack.enter_context(connect(server))
+                send(client, head(path=path, body=body))
+            time.sleep(0.5)
+            server.process.send_signal(signal.SIGTERM)
+            start = time.monotonic()
+            server.process.wait(20)
+            assert time.monotonic() - start < 6, (path, time.monotonic() - start)
