@@ -37,4 +37,24 @@ import Testing
             #expect(scores.firstIndex(of: scores.max() ?? 0) == index, "\(scores)")
         }
     }
+
+    /// Questions and answers share no word that says anything.
+    @Test func `general questions find their answers in other words`() async throws {
+        let embedder = try Embedder.mini()
+        let answers = try await embedder.embed([
+            "Leaves use light to turn carbon dioxide and water into sugar.",
+            "Whoever takes another's property without permission commits this crime.",
+            "Drink some water, rest in a dark room or take a painkiller such as ibuprofen.",
+            "Prices go up, and the same sum buys less each year.",
+            "The Italian city has canals in place of streets.",
+        ])
+        let questions = try await embedder.embed([
+            "how do plants make their food", "what is theft", "what should I do about a headache", "what is inflation",
+            "why is Venice special",
+        ])
+        for (index, question) in questions.enumerated() {
+            let scores = answers.map { Similarity.dot(question.vector, $0.vector) }
+            #expect(scores.firstIndex(of: scores.max() ?? 0) == index, "\(scores)")
+        }
+    }
 }
