@@ -32,7 +32,6 @@ let package = Package(
         .library(name: "Q3Reranking", targets: ["Q3Reranking"] + engine),
         .library(name: "Q3GGUF", targets: ["Q3GGUF"]),
         .library(name: "Q3Mini", targets: ["Q3Mini", "Q3Embedding"] + engine),
-        .library(name: "Q3Index", targets: ["Q3Index", "Q3Embedding", "Q3Reranking"] + engine),
         .library(name: "Q3Server", targets: ["Q3Server", "Q3Embedding", "Q3Reranking"] + engine),
         // For the package in Benchmarks alone: it changes without notice.
         .library(name: "_Q3Kernels", targets: ["Q3Kernels"]),

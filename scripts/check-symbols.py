@@ -78,7 +78,10 @@ def main():
     info = json.loads(output("swiftc", "-print-target-info"))
     target = info["target"]["triple"]
     # Modules of C: those that the build made a map for, and those that bring their own.
-    module_maps = [*build.glob("*.build/module.modulemap"), *root.glob(".build/checkouts/*/Sources/**/module.modulemap")]
+    module_maps = [
+        *build.glob("*.build/module.modulemap"), *root.glob("Sources/*/module.modulemap"),
+        *root.glob(".build/checkouts/*/Sources/**/module.modulemap"),
+    ]
 
     undocumented, foreign, count = {}, {}, 0
     with tempfile.TemporaryDirectory() as folder:

@@ -15,6 +15,8 @@ final class Ticket: Sendable {
 
     private let state = Mutex(State())
 
+    var isCancelled: Bool { state.withLock(\.isCancelled) }
+
     var progress: (completed: Int64, total: Int64) { state.withLock { ($0.completed, $0.total) } }
 
     func report(completed: Int64, total: Int64) {
@@ -50,6 +52,8 @@ final class Ticket: Sendable {
 func waiting<Result: Sendable>(
     _ ticket: Ticket?, _ body: @escaping @Sendable () async throws -> Result
 ) throws -> Result {
+    // A task that is cancelled as it begins may have a short text done before it looks.
+    if ticket?.isCancelled == true { throw CancellationError() }
     let outcome = Outcome<Result>()
     let task = Task.detached {
         do {

@@ -51,10 +51,11 @@ public struct Catalog: Sendable {
         return try Catalog(unsafe String(decoding: bytes, as: UTF8.self), path: "models.txt")
     }
 
-    /// The entry of that name or of that file's name, with or without ".gguf" and in any case of letters.
+    /// The entry of that name, with or without ".gguf", or of that file's name, in any case of letters.
     public func entry(named name: String) -> CatalogEntry? {
-        let name = Self.withoutEnding(name)
-        return entries.first { $0.name == name || Self.withoutEnding($0.source.fileName) == name }
+        let name = name.lowercased()
+        let stem = name.hasSuffix(".gguf") ? String(name.dropLast(5)) : name
+        return entries.first { $0.name == stem || $0.source.fileName.lowercased() == name }
     }
 
     /// The files of one model, the recommended one first: those whose name goes on with a type after the given name, as
@@ -76,11 +77,6 @@ public struct Catalog: Sendable {
     }
 
     private static let types = ["f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q5_0", "q4_k_m", "q4_0"]
-
-    private static func withoutEnding(_ name: String) -> String {
-        let name = name.lowercased()
-        return name.hasSuffix(".gguf") ? String(name.dropLast(5)) : name
-    }
 
     /// The entry of that file.
     public func entry(of source: RepositoryFile) -> CatalogEntry? { entries.first { $0.source == source } }

@@ -134,6 +134,8 @@ public final class Embedder: Sendable {
     public func prompted(_ text: String, as prompt: Prompt) -> String {
         switch prompt {
         case .document: prompts.document + text
+        case .query(Prompt.defaultTask):
+            prompts.query.map { $0 + text } ?? Prompt.query(task: prompts.defaultTask).applied(to: text)
         case .query: prompts.query.map { $0 + text } ?? prompt.applied(to: text)
         }
     }

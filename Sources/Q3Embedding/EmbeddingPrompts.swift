@@ -7,6 +7,8 @@ import Q3Model
 package struct EmbeddingPrompts: Sendable, Equatable {
     /// Before queries; nil means the instruction of Qwen3-Embedding, with the task of the call.
     package let query: String?
+    /// The task of queries that name none; the model card's where the file has no other.
+    package let defaultTask: String
     /// Before documents; mostly empty.
     package let document: String
 
@@ -27,10 +29,23 @@ package struct EmbeddingPrompts: Sendable, Equatable {
             return text
         }
         let query = try prompt("query")
-        self.query = query == Prompt.query().applied(to: "") ? nil : query
+        // An instruction is a default for calls that give none, and leaves the vector space as it is.
+        let task = query.flatMap(Self.task)
+        self.query = task == nil ? query : nil
+        defaultTask = task ?? Prompt.defaultTask
         var document: String?
         for name in Self.documentNames where document == nil { document = try prompt(name) }
         self.document = document ?? ""
+    }
+
+    /// The task in a prompt of the form "Instruct: {task}\nQuery:", nil for another prompt.
+    private static func task(in prompt: String) -> String? {
+        let (start, end) = ("Instruct: ", "\nQuery:")
+        guard prompt.hasPrefix(start), prompt.hasSuffix(end), prompt.utf8.count > start.utf8.count + end.utf8.count
+        else {
+            return nil
+        }
+        return String(prompt.dropFirst(start.count).dropLast(end.count))
     }
 
     /// What a fingerprint covers: the templates of queries and, where there is one, of documents.

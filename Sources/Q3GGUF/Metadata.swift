@@ -124,7 +124,8 @@ public struct Metadata: Sendable {
     func scalar<T: MetadataScalar>(_ key: String) throws(GGUFError) -> T? {
         guard let index = indexOfKey[key] else { return nil }
         guard entries[index].type == T.valueType else { throw wrongType(key, wanted: T.valueType.name) }
-        return file.load(at: entries[index].range.lowerBound)
+        let value: T = file.load(at: entries[index].range.lowerBound)  // not T?, which would be read with its tag
+        return value
     }
 
     // MARK: - Values that must be there

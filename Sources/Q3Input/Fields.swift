@@ -1,4 +1,5 @@
 // The named fields of a record, of a JSON object or of a row of a table.
+import Q3System
 
 /// The id of a record, given back as it came.
 package enum RecordID: Sendable, Equatable {
@@ -97,7 +98,7 @@ package struct Fields: Sendable {
     }
 
     private func missing(_ name: String) -> BadRecord {
-        let known = names.prefix(10).map { "\"\($0)\"" }.joined(separator: ", ")
+        let known = names.prefix(10).map { "\"\($0.escapedForTerminal)\"" }.joined(separator: ", ")
         return BadRecord(message: "\"\(name)\" is missing" + (names.isEmpty ? "" : "; there is \(known)"))
     }
 }

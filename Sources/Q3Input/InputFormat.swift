@@ -89,7 +89,8 @@ package enum InputFormat: String, Sendable, CaseIterable {
             }
             return (known.format, known.remedy)
         }
-        guard bytes.prefix(sniffedByteCount).contains(0) else { return nil }
+        // A stray NUL is a matter of its record; UTF-16 without a mark and binary files have many.
+        guard bytes.count(where: { $0 == 0 }) * 10 > bytes.count else { return nil }
         return ("not text: it has NUL bytes", "convert it to UTF-8 first, as with iconv -f UTF-16LE -t UTF-8")
     }
 }

@@ -1,4 +1,5 @@
 // A strict reader of one JSON value (RFC 8259) that keeps the fields of an object and checks everything else.
+import Q3System
 
 /// A value, as far as a command has a use for it.
 package enum JSONValue: Sendable, Equatable {
@@ -53,7 +54,7 @@ struct JSONScanner {
             do throws(BadRecord) {
                 fields.append(JSONField(key: key, value: try scalar(depth: 1)))
             } catch {
-                throw error.isInText ? BadRecord(message: "\"\(key)\" \(error.message)") : error
+                throw error.isInText ? BadRecord(message: "\"\(key.escapedForTerminal)\" \(error.message)") : error
             }
             skipSpace()
             if take("}") { return fields }

@@ -26,6 +26,8 @@ package final class RecordSplitter {
     private var position = 0
     /// Where to look on for the end of a record; a long one must not be searched again with every chunk.
     private var searched = 0
+    /// The end of the next record, which was looked for but not taken.
+    private var foundEnd: (content: Int, next: Int)?
     private var atEnd = false
     private var isStarted = false
     private var cell = CellState.start
@@ -57,11 +59,17 @@ package final class RecordSplitter {
     /// Whether the next record is here, so that `next` will not wait for whoever writes the pipe.
     package func hasRecordAtHand() throws(InputError) -> Bool {
         guard isStarted else { return bytes.hasBytesAtHand() }
-        while end() == nil, !atEnd, buffer.count - position <= Line.byteLimit {
-            guard bytes.hasBytesAtHand() else { return false }
-            try fill()
+        while true {
+            if let end = end() {
+                // What stands between JSON values is not one of them.
+                guard form == .values, end.content == position else { return true }
+                _ = take(upTo: end.content, next: end.next, skipped: 0)
+            } else {
+                if atEnd || buffer.count - position > Line.byteLimit { return true }
+                guard bytes.hasBytesAtHand() else { return false }
+                try fill()
+            }
         }
-        return true
     }
 
     /// The next record, nil at the end of the input.
@@ -93,8 +101,13 @@ package final class RecordSplitter {
         form == .values ? "not JSON: the input ends inside this value" : "a quoted cell begins here and does not end"
     }
 
-    /// Where the record that begins at `position` ends, and where the next one begins.
+    /// Where the record that begins at `position` ends, and where the next one begins. It may be asked for more than once.
     private func end() -> (content: Int, next: Int)? {
+        if foundEnd == nil { foundEnd = findEnd() }
+        return foundEnd
+    }
+
+    private func findEnd() -> (content: Int, next: Int)? {
         switch form {
         case .lines: return newline().map { ($0, $0 + 1) }
         case .whole: return nil
@@ -141,6 +154,7 @@ package final class RecordSplitter {
         line += form == .lines ? 1 : buffer[position..<next].count { $0 == UInt8(ascii: "\n") }
         position = next
         searched = position
+        foundEnd = nil
         (cell, value.depth) = (.start, 0)
         if form == .values, content.isEmpty, skipped == 0 { return nil }
         number += 1

@@ -159,7 +159,8 @@ public final class Qwen3Model: Sendable {
     /// Nil without such a tensor. Throws `ModelError` when it has another shape or type, or no such row.
     public func dequantizedRow(_ row: Int, of tensorName: String) throws -> [Float]? {
         guard let tensor = file.tensor(named: tensorName) else { return nil }
-        guard 1...2 ~= tensor.shape.count, tensor.shape[0] == config.hiddenSize, 0..<tensor.rowCount ~= row,
+        let isRow = tensor.shape.count == 1 && tensorName == Qwen3Schema.Tensor(.classifier).name  // one logit
+        guard tensor.shape.count == 2 || isRow, tensor.shape[0] == config.hiddenSize, 0..<tensor.rowCount ~= row,
             row <= Int32.max
         else {
             throw ModelError.badShape(

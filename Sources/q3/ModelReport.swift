@@ -191,7 +191,7 @@ struct ModelReport {
             if let id = tokenizer.endOfTextID { object.add("end_of_text", id) }
             object.add("document_prompt", quoted: prompts.documentTemplate)
             object.add("query_prompt", quoted: prompts.queryTemplate)
-            if prompts.query == nil { object.add("default_task", quoted: Prompt.defaultTask) }
+            if prompts.query == nil { object.add("default_task", quoted: prompts.defaultTask) }
         }
         if role.kind != .embedding {
             object.add("head", quoted: headText)

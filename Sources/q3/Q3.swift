@@ -10,6 +10,10 @@ enum Q3 {
     static func main() {
         Interruption.blockSignals()
         Interruption.endWhenPagesAreLost()
+        guard FileLimit.current >= FileLimit.least else {
+            let said = "the system allows \(FileLimit.current) open files, and q3 needs \(FileLimit.least)"
+            exit(report(Failure(.system, "\(said); raise the limit (ulimit -n)")).rawValue)
+        }
         // Where the system has no thread to give, tasks would wait for ever: they need two or three, the model one more.
         guard Team.startableThreads(5) == 5 else {
             exit(report(Failure(.system, "the system lets no thread run; raise the limit (ulimit -u)")).rawValue)

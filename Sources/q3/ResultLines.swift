@@ -68,7 +68,7 @@ struct ResultLines {
             used += width(text[end])
             end = text.index(after: end)
         }
-        if text[end] != " ", let lastSpace, width(String(text[..<lastSpace])) > columns / 2 { end = lastSpace }
+        if text[end] != " ", let lastSpace, width(String(text[..<lastSpace])) >= columns / 2 { end = lastSpace }
         return text[..<end] + "…"
     }
 

@@ -169,7 +169,7 @@ import Testing
             (["quantize", model, model, "q8_0"], 64, "is the model that is read"),
             (["quantize", folder.file("none"), folder.file("a"), "q8_0"], 66, "No such file"),
             (["quantize", Fixture.path("tokenizer.jsonl"), folder.file("a"), "q8_0"], 65, "not a GGUF file"),
-            (["quantize", model, folder.file("no/a"), "q8_0"], 74, "No such file"),
+            (["quantize", model, folder.file("no/a"), "q8_0"], 73, "No such file"),
             (["quantize", "--threads", "0", model, folder.file("a"), "q8_0"], 64, "at least 1"),
             (["convert", folder.path, "-o", folder.file("a")], 65, "has no config.json"),
             (["convert", folder.file("none"), "-o", folder.file("a")], 66, "No such file"),

@@ -126,7 +126,7 @@ private struct MTEBResult: Decodable {
             let order = try Tool.run(arguments + ["--format", "text"] + texts).lines.map {
                 $0.split(separator: "\t")[1]
             }
-            return order.compactMap { Int($0) }.map { ranking[$0] } + ranking.dropFirst(2)
+            return order.compactMap { Int($0) }.map { ranking[$0 - 1] } + ranking.dropFirst(2)
         }
         let after = zip(finals, judged).reduce(0) { $0 + ndcg($1.0, Self.grades[$1.1.id] ?? [:]) } / 2
         #expect(abs(try #require(reranked.values["ndcg_at_10"]) - after) < 1e-9)
@@ -252,7 +252,7 @@ private struct MTEBResult: Decodable {
         try expectFailure(["eval", "clustering", folder.file("test.jsonl")] + model, 65, "all texts have the label x")
         try folder.write("bad.tsv", "a\tb\tnan\n".utf8)
         try expectFailure(
-            ["eval", "sts", folder.file("bad.tsv")] + model, 65, "bad.tsv:1 (byte 0): \"score\" is no number")
+            ["eval", "sts", folder.file("bad.tsv")] + model, 65, "bad.tsv:1 (byte 0): \"score\" is not a number")
         try folder.write("bad.tsv", "a\tb\t1\nc\td\t1\n".utf8)
         try expectFailure(["eval", "sts", folder.file("bad.tsv")] + model, 65, "all scores are equal")
         try folder.write("bad.txt", "a\tb\n".utf8)

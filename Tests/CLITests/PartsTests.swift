@@ -72,7 +72,7 @@ import Testing
     }
 
     private static let cuts: [(text: String, width: Int, cut: String)] = [
-        ("short", 10, "short"), ("a few words here", 10, "a few…"), ("averyverylongword", 10, "averylong…"),
+        ("short", 10, "short"), ("a few words here", 10, "a few…"), ("averyverylongword", 10, "averyvery…"),
         ("a verylongword", 10, "a verylon…"), ("北京是中国的首都", 10, "北京是中…"), ("ab 北京", 7, "ab 北京"), ("👍👍👍", 5, "👍👍…"),
     ]
 

@@ -33,7 +33,8 @@ guard embedder.model.options.threads == 2, embedder.role.kind == .embedding else
 do {
     _ = try GGUFFile(path: "nowhere.gguf")
     fail("a file that is not there was opened")
-} catch GGUFError.cannotOpen(let path, _) {
+} catch {
+    guard case .cannotOpen(let path, _) = error else { fail("another error: \(error)") }
     print("no file \(path)")
 }
 let tooLong = String(repeating: "word ", count: embedder.tokenLimit + 1)

@@ -32,7 +32,12 @@ def scores(binary, model, precision, threads, query, documents):
         lines = pathlib.Path(folder, "documents.jsonl")
         lines.write_text("".join(json.dumps({"text": text}) + "\n" for text in documents))
         common = ["-m", str(model), "--precision", precision, "--threads", str(threads)]
-        return run(binary, ["rerank", *common, "--query", query, "--truncate", "-i", str(lines)], None)
+        arguments = ["rerank", *common, "--query", query, "--truncate", "--format", "jsonl", "-i", str(lines)]
+        done = run(binary, arguments, None)
+        # The numbers alone: what else stands in a line is not compared.
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        done.stdout = "".join(f"{row['index']} {row['score']}\n" for row in rows).encode()
+        return done
 
 
 def main():

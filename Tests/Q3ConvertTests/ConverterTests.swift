@@ -139,24 +139,20 @@ struct ConverterTests {
         let head = try #require(source.tensor(named: "cls.output.weight"))
         let rows = unsafe Array(unsafe source.bytes(of: head).bindMemory(to: Float.self))
         let row = zip(rows[..<(rows.count / 2)], rows[(rows.count / 2)...]).map { $0 - $1 }
-        let file = try Array(folder.read("classifier/model.safetensors"))
-        let headerCount = Int(unsafe file.withUnsafeBytes { unsafe $0.loadUnaligned(as: UInt64.self) })
-        let end = file.count - 8 - headerCount
-        var header = String(decoding: file[8..<8 + headerCount], as: UTF8.self)
-        while header.last == " " { header.removeLast() }
-        header.removeLast()
-        header +=
-            ",\"score.weight\":{\"dtype\":\"F32\",\"shape\":[1,\(row.count)],"
-            + "\"data_offsets\":[\(end),\(end + 4 * row.count)]}}"
-        var bytes = [UInt8](repeating: 0, count: 8)
+        let header =
+            "{\"score.weight\":{\"dtype\":\"F32\",\"shape\":[1,\(row.count)],"
+            + "\"data_offsets\":[0,\(4 * row.count)]}}"
+        var bytes = [UInt8](repeating: 0, count: 8 + header.utf8.count + 4 * row.count)
         bytes.store(UInt64(header.utf8.count), at: 0)
-        bytes += Array(header.utf8) + file[(8 + headerCount)...]
-        for value in row {
-            var four = [UInt8](repeating: 0, count: 4)
-            four.store(value.bitPattern, at: 0)
-            bytes += four
+        bytes.replaceSubrange(8..<8 + header.utf8.count, with: header.utf8)
+        for (index, value) in row.enumerated() {
+            bytes.store(value.bitPattern, at: 8 + header.utf8.count + 4 * index)
         }
-        try folder.write("classifier/model.safetensors", bytes)
+        try folder.write("classifier/score.safetensors", bytes)
+        var index = String(decoding: try folder.read("classifier/model.safetensors.index.json"), as: UTF8.self)
+        index.replace(
+            "\"weight_map\": {", with: "\"weight_map\": {\"score.weight\": \"score.safetensors\",")
+        try folder.write("classifier/model.safetensors.index.json", index.utf8)
         return path
     }
 

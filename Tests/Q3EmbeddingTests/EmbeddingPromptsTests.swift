@@ -40,6 +40,14 @@ struct EmbeddingPromptsTests {
         #expect(try Fingerprint(of: official.model) == Fingerprint(of: plain.model))
     }
 
+    @Test func `an instruction of the file is the default task and no other space`() throws {
+        let own = try embedder(["query": "Instruct: Find recipes\nQuery:"])
+        #expect(own.takesInstructions)
+        #expect(own.prompted("x", as: .query()) == "Instruct: Find recipes\nQuery:x")
+        #expect(own.prompted("x", as: .query(task: "T")) == "Instruct: T\nQuery:x")
+        #expect(try Fingerprint(of: own.model) == Fingerprint(of: embedder([:]).model))
+    }
+
     @Test func `fingerprints tell prompts apart`() throws {
         let prompts: [[String: String]] = [
             [:], ["query": ""], ["query": "Query: "], ["query": "Query: ", "document": "Document: "],

@@ -44,7 +44,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         let pipeline = context.pipeline.syncOperations
         try? pipeline.addHandler(FirstByte(guardian: self), position: .first)
         if let codec = try? pipeline.handler(type: HTTP1ToHTTPServerCodec.self) {
-            try? pipeline.addHandler(OneHost(), position: .before(codec))
+            try? pipeline.addHandler(HeadCheck(), position: .before(codec))
         }
         setAlarm(limits.header, context)
     }
@@ -133,17 +133,23 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 }
 
-/// Refuses a header that names two hosts, of which each reader might believe another; after the codec one of them is
-/// gone.
-private final class OneHost: ChannelInboundHandler {
+/// Refuses a header that names two hosts, of which each reader might believe another (after the codec one of them is
+/// gone), and one whose body has no end that both sides know: RFC 9112, 6.3, wants 400 where chunked is not the last
+/// transfer coding.
+private final class HeadCheck: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if case .head(let head) = unwrapInboundIn(data), !Self.namesOneHost(head) {
+        if case .head(let head) = unwrapInboundIn(data), !Self.namesOneHost(head) || !Self.endsInChunks(head) {
             return context.fireErrorCaught(HTTPParserError.invalidHeaderToken)
         }
         context.fireChannelRead(data)
+    }
+
+    private static func endsInChunks(_ head: HTTPRequestHead) -> Bool {
+        let codings = head.headers[canonicalForm: "transfer-encoding"]
+        return codings.isEmpty || codings.last?.lowercased() == "chunked"
     }
 
     private static func namesOneHost(_ head: HTTPRequestHead) -> Bool {

@@ -17,7 +17,10 @@ DOCUMENTS = ["The capital of China is Beijing.", "Gravity.", "", "東京 🙂", 
 def scores_of_the_program(program):
     def scores(*arguments):
         done = subprocess.run(
-            [program, "rerank", "-m", RERANK, "--query", QUERY, *arguments, "--", *DOCUMENTS], capture_output=True, text=True, check=True
+            [program, "rerank", "-m", RERANK, "--query", QUERY, "--format", "jsonl", *arguments, "--", *DOCUMENTS],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         return {row["index"]: row["score"] for row in rows}, [row["index"] for row in rows]
