@@ -3,7 +3,7 @@ public import Q3GGUF
 public import Q3System
 
 extension SHA256Digest {
-    /// Reads an open model file, whatever has its name meanwhile; `progress` is told of the bytes read.
+    /// Hashes an open model file, even if its path now names another one. `progress` gets the bytes read so far.
     public init(of file: GGUFFile, progress: (_ byteCount: Int) -> Void) throws(GGUFError) {
         var hash = SHA256()
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)

@@ -22,7 +22,7 @@ extension GGUFWriter {
         default:
             set(Key.poolingType, to: .uint32(Pooling.last.rawValue))
         }
-        // There is no usual key for these; other runtimes ignore this one.
+        // GGUF has no standard key for prompts. Other runtimes ignore this one.
         for (name, prompt) in folder.modules.prompts.sorted(by: { $0.key < $1.key }) {
             set(Key.prompt(name), to: .string(prompt))
         }

@@ -1,4 +1,4 @@
-// The six element types that a vector can be stored in, each exactly as sentence-transformers' quantize_embeddings.
+// The six element types that a vector can be stored in, named as in sentence-transformers' quantize_embeddings.
 
 /// How the values of a vector are stored.
 public enum EmbeddingType: String, Sendable, CaseIterable, Codable {

@@ -2,12 +2,12 @@
 
 /// A Swift type that a metadata value can be read as: numbers, `Bool`, `String`, `StringArray` and arrays of numbers.
 public protocol MetadataConvertible: Sendable {
-    /// The value of a key, nil if there is no such key. Throws `GGUFError.wrongType` for a value of another type.
+    /// The value of a key, or nil if the key is absent. Throws `GGUFError.wrongType` for a value of another type.
     static func value(_ key: String, of metadata: Metadata) throws(GGUFError) -> Self?
 }
 
 extension Metadata {
-    /// The value of a key, nil if there is no such key.
+    /// The value of a key, or nil if the key is absent.
     ///
     /// Throws `GGUFError.wrongType` for a value of another type, `outOfRange` for an `i32` or `u64` that is not a `UInt32`,
     /// and `invalidUTF8` for text that is not UTF-8.
@@ -30,7 +30,7 @@ extension Metadata: Sequence {
 }
 
 extension MetadataConvertible where Self: MetadataScalar {
-    /// The number of a key, nil if there is no such key. Throws `GGUFError.wrongType` for a value of another type.
+    /// The number of a key, or nil if the key is absent. Throws `GGUFError.wrongType` for a value of another type.
     public static func value(_ key: String, of metadata: Metadata) throws(GGUFError) -> Self? {
         try metadata.scalar(key)
     }
@@ -54,14 +54,14 @@ extension UInt32: MetadataConvertible {
 }
 
 extension Bool: MetadataConvertible {
-    /// The truth value of a key, nil if there is no such key.
+    /// The truth value of a key, or nil if the key is absent.
     public static func value(_ key: String, of metadata: Metadata) throws(GGUFError) -> Bool? {
         try metadata.optionalBool(key)
     }
 }
 
 extension String: MetadataConvertible {
-    /// The text of a key, nil if there is no such key. Throws `GGUFError.invalidUTF8` for bytes that are not UTF-8.
+    /// The text of a key, or nil if the key is absent. Throws `GGUFError.invalidUTF8` for bytes that are not UTF-8.
     public static func value(_ key: String, of metadata: Metadata) throws(GGUFError) -> String? {
         try metadata.optionalString(key)
     }
@@ -75,7 +75,7 @@ extension StringArray: MetadataConvertible {
 }
 
 extension Array: MetadataConvertible where Element: MetadataScalar {
-    /// A copy of the numbers of a key, nil if there is no such key.
+    /// A copy of the numbers of a key, or nil if the key is absent.
     public static func value(_ key: String, of metadata: Metadata) throws(GGUFError) -> [Element]? {
         try metadata.numbers(key)
     }

@@ -104,7 +104,7 @@ def run(*words, **options):
 
 
 def debian(folder, names):
-    """Downloads packages that are not there yet and unpacks them but for pictures and sound."""
+    """Downloads the packages that are missing and unpacks everything except pictures and sound."""
     archive = folder / "archive"
     archive.mkdir(parents=True, exist_ok=True)
     missing = [name for name in names if not (folder / name).exists()]

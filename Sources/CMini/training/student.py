@@ -73,7 +73,7 @@ def make_model(table, end, bias):
 
 
 def table_of(model, end):
-    """The table and the bias, but for one common factor, that a model was made of by `make_model`."""
+    """The table and the bias that `make_model` was given, up to one common factor."""
     with torch.no_grad():
         rows = model.embed_tokens.weight / model.config.rms_norm_eps**0.5
         length = rows.pow(2).mean(1, keepdim=True).sqrt()
