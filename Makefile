@@ -103,6 +103,7 @@ UNCHECKED := &[+*-]|try!|as!|fatalError|precondition|assert\(|[])[:alnum:]]!([^=
 lint:
 	@! grep -nE '$(UNCHECKED)' Sources/Q3GGUF/*.swift Sources/Q3System/*.swift | grep -vE ':[0-9]+: *//' || { echo "error: unchecked code in Q3GGUF or Q3System" >&2; exit 1; }
 	swift format lint --strict --recursive Sources Tests Package.swift
+	scripts/check-docs.py
 	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror $(C_SOURCES); \
 	else echo "clang-format is not installed: C sources not checked"; fi
 
@@ -140,7 +141,7 @@ symbols:
 	scripts/check-symbols.py
 
 # The site of the libraries, static files for any web server: .build/docs.
-DOCUMENTED := Q3Embedding Q3Reranking Q3Server Q3Mini Q3Model Q3Tokenizer Q3GGUF
+DOCUMENTED := Q3Embedding Q3Reranking Q3Index Q3Server Q3Mini Q3Model Q3Tokenizer Q3GGUF
 
 docs: setup
 	rm -rf .build/docs

@@ -32,6 +32,7 @@ let package = Package(
         .library(name: "Q3Reranking", targets: ["Q3Reranking"] + engine),
         .library(name: "Q3GGUF", targets: ["Q3GGUF"]),
         .library(name: "Q3Mini", targets: ["Q3Mini", "Q3Embedding"] + engine),
+        .library(name: "Q3Index", targets: ["Q3Index", "Q3Embedding", "Q3Reranking"] + engine),
         .library(name: "Q3Server", targets: ["Q3Server", "Q3Embedding", "Q3Reranking"] + engine),
         // For the package in Benchmarks alone: it changes without notice.
         .library(name: "_Q3Kernels", targets: ["Q3Kernels"]),
@@ -127,11 +128,11 @@ let package = Package(
         .target(name: "Q3Input", dependencies: ["CZlib", "Q3System"], swiftSettings: swift),
         .target(name: "Q3Eval", dependencies: ["Q3Embedding", "Q3System"], swiftSettings: swift),
         .target(name: "CCatalog"),  // models.txt, as bytes in the program
-        .target(name: "Q3Catalog", dependencies: ["CCatalog", "Q3GGUF", "Q3System"], swiftSettings: swift),
+        .target(name: "Q3Catalog", dependencies: ["CCatalog", "Q3GGUF", "Q3Model", "Q3System"], swiftSettings: swift),
         .target(
             name: "Q3Pull",
             dependencies: [
-                "Q3Catalog", "Q3GGUF", "Q3System", pull("AsyncHTTPClient", "async-http-client"),
+                "Q3Catalog", "Q3GGUF", "Q3Model", "Q3System", pull("AsyncHTTPClient", "async-http-client"),
                 pull("NIOCore", "swift-nio"),
                 pull("NIOHTTP1", "swift-nio"), pull("NIOSSL", "swift-nio-ssl"),
             ], swiftSettings: swift),
@@ -164,7 +165,8 @@ let package = Package(
             ],
             swiftSettings: swift),
         .testTarget(
-            name: "Q3CatalogTests", dependencies: ["Q3Catalog", "Q3System", "TestSupport"], swiftSettings: swift),
+            name: "Q3CatalogTests", dependencies: ["Q3Catalog", "Q3Model", "Q3System", "TestSupport"],
+            swiftSettings: swift),
         .testTarget(
             name: "Q3PullTests", dependencies: ["Q3Catalog", "Q3Pull", "Q3System", "TestSupport"], swiftSettings: swift),
         .testTarget(name: "Q3GGUFTests", dependencies: ["Q3GGUF", "Q3System", "TestSupport"], swiftSettings: swift),
@@ -199,7 +201,8 @@ let package = Package(
         .testTarget(
             name: "CLITests",
             dependencies: [
-                "q3", "Q3GGUF", "Q3Input", "Q3Server", "Q3System", "TestSupport", server("Logging", "swift-log"),
+                "q3", "Q3GGUF", "Q3Input", "Q3Model", "Q3Server", "Q3System", "TestSupport",
+                server("Logging", "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),
         .testTarget(

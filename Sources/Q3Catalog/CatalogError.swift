@@ -2,7 +2,7 @@
 internal import Q3GGUF
 import Q3System
 
-public enum CatalogError: Error, Equatable {
+package enum CatalogError: Error, Equatable {
     case badLine(path: String, line: Int, fault: String)
     case badName(String, _ fault: String)
     case unreadable(path: String)
@@ -13,7 +13,7 @@ public enum CatalogError: Error, Equatable {
 }
 
 extension CatalogError: CustomStringConvertible {
-    public var description: String {
+    package var description: String {
         switch self {
         case .badLine(let path, let line, let fault): return "\(path.escapedForTerminal), line \(line): \(fault)"
         case .badName(let name, let fault): return "\"\(name.escapedForTerminal)\" \(fault)"

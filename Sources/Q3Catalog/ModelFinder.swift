@@ -2,18 +2,18 @@
 import Q3System
 
 /// Finds models by what people call them.
-public struct ModelFinder: Sendable {
-    public let catalog: Catalog
-    public let folder: ModelFolder
+package struct ModelFinder: Sendable {
+    package let catalog: Catalog
+    package let folder: ModelFolder
 
-    public init(catalog: Catalog, folder: ModelFolder) {
+    package init(catalog: Catalog, folder: ModelFolder) {
         self.catalog = catalog
         self.folder = folder
     }
 
     /// The path of a model. What has a slash, or is there in the current folder and no folder itself, is a path. Reads no
     /// environment for these, so that a path works wherever q3 runs.
-    public static func path(of given: String, environment: [String: String]) throws(CatalogError) -> String {
+    package static func path(of given: String, environment: [String: String]) throws(CatalogError) -> String {
         if given.contains("/") || kind(of: given) == .file { return given }
         return try ModelFinder(
             catalog: .current(environment: environment), folder: ModelFolder(environment: environment)
@@ -22,7 +22,7 @@ public struct ModelFinder: Sendable {
 
     /// The path of a name: a file of the catalog that was pulled, the best there is of a model, else a file of the
     /// model folder, with or without ".gguf".
-    public func path(ofName name: String) throws(CatalogError) -> String {
+    package func path(ofName name: String) throws(CatalogError) -> String {
         if let entry = catalog.entry(named: name) {
             let path = folder.file(entry.source.fileName)
             guard Self.kind(of: path) == .file else { throw .notPulled(name: entry.name, path: path) }
@@ -40,7 +40,7 @@ public struct ModelFinder: Sendable {
     }
 
     /// The error for a name that nothing has.
-    public func unknown(_ name: String) -> CatalogError {
+    package func unknown(_ name: String) -> CatalogError {
         let names = catalog.entries.map(\.name) + folder.fileNames()
         return .unknownModel(name: name, near: NearNames.of(name, in: names), folder: folder.path)
     }

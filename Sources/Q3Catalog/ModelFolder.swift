@@ -2,13 +2,13 @@
 import Q3System
 
 /// The folder that `q3 pull` fills and `--model NAME` looks into.
-public struct ModelFolder: Sendable, Equatable {
-    public let path: String
+package struct ModelFolder: Sendable, Equatable {
+    package let path: String
 
-    public init(path: String) { self.path = path }
+    package init(path: String) { self.path = path }
 
     /// `Q3_MODELS`, else `XDG_CACHE_HOME`/q3/models, else `HOME`/.cache/q3/models; empty variables are none.
-    public init(environment: [String: String]) throws(CatalogError) {
+    package init(environment: [String: String]) throws(CatalogError) {
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         if let folder = value("Q3_MODELS") {
             path = folder
@@ -21,10 +21,10 @@ public struct ModelFolder: Sendable, Equatable {
         }
     }
 
-    public func file(_ name: String) -> String { path.hasSuffix("/") ? path + name : "\(path)/\(name)" }
+    package func file(_ name: String) -> String { path.hasSuffix("/") ? path + name : "\(path)/\(name)" }
 
     /// Names of the model files in the folder, sorted; none if there is no folder.
-    public func fileNames() -> [String] {
+    package func fileNames() -> [String] {
         guard let folder = unsafe opendir(path) else { return [] }
         defer { unsafe closedir(folder) }
         var names: [String] = []

@@ -4,18 +4,18 @@
 ///
 /// Its names are of letters, digits, dots, hyphens and underscores and begin with none of the marks, so that none leads out of a
 /// folder, hides, looks like an option or needs an escape.
-public struct RepositoryFile: Sendable, Hashable, CustomStringConvertible {
+package struct RepositoryFile: Sendable, Hashable, CustomStringConvertible {
     /// "OWNER/REPOSITORY"
-    public let repository: String
+    package let repository: String
     /// Within the repository, with the folders it is in.
-    public let path: String
+    package let path: String
 
     /// What the file is called in the model folder.
-    public var fileName: String { path.split(separator: "/").last.map(String.init) ?? path }
+    package var fileName: String { path.split(separator: "/").last.map(String.init) ?? path }
 
-    public init(repository: String, path: String) throws(CatalogError) {
+    package init(repository: String, path: String) throws(CatalogError) {
         let names = repository.split(separator: "/", omittingEmptySubsequences: false)
-        guard names.count == 2 else { throw .badName(repository, "is no OWNER/REPOSITORY") }
+        guard names.count == 2 else { throw .badName(repository, "is not OWNER/REPOSITORY") }
         for name in names { try Self.check(String(name), limit: 96) }
         for name in path.split(separator: "/", omittingEmptySubsequences: false) {
             try Self.check(String(name), limit: Self.fileNameLimit)
@@ -26,13 +26,13 @@ public struct RepositoryFile: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Reads "OWNER/REPOSITORY/FILE.gguf".
-    public init(_ text: String) throws(CatalogError) {
+    package init(_ text: String) throws(CatalogError) {
         let parts = text.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 3 else { throw .badName(text, "is no OWNER/REPOSITORY/FILE.gguf") }
+        guard parts.count == 3 else { throw .badName(text, "is not OWNER/REPOSITORY/FILE.gguf") }
         try self.init(repository: "\(parts[0])/\(parts[1])", path: parts[2])
     }
 
-    public var description: String { "\(repository)/\(path)" }
+    package var description: String { "\(repository)/\(path)" }
 
     /// Leaves space for ".part.json" and for a dot in front within the 255 bytes of a file system.
     private static let fileNameLimit = 200

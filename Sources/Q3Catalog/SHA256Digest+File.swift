@@ -1,10 +1,11 @@
 // The hash of an open model file.
-public import Q3GGUF
-public import Q3System
+package import Q3GGUF
+package import Q3Model
+package import Q3System
 
 extension SHA256Digest {
-    /// Hashes an open model file, even if its path now names another one. `progress` gets the bytes read so far.
-    public init(of file: GGUFFile, progress: (_ byteCount: Int) -> Void) throws(GGUFError) {
+    /// Hashes an open model file, even if its path now names another one. `progress` counts bytes.
+    package init(of file: GGUFFile, progress: (Progress) -> Void) throws(GGUFError) {
         var hash = SHA256()
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
         defer { unsafe buffer.deallocate() }
@@ -15,7 +16,7 @@ extension SHA256Digest {
             unsafe try file.read(at: offset, into: piece)
             unsafe hash.update(UnsafeRawBufferPointer(piece))
             offset += count
-            progress(offset)
+            progress(Progress(completed: offset, total: file.byteCount))
         }
         self.init(hash)
     }

@@ -82,8 +82,8 @@ struct CheckpointConfig: Decodable {
             ropeTheta: theta ?? 1_000_000, rmsNormEpsilon: rmsNormEpsilon)
     }
 
-    /// What of the model q3 does not compute, nil if nothing; sizes only as far as memory and arithmetic depend on
-    /// them, since the file that is made is checked as one that is run.
+    /// The part of the model that q3 does not compute, nil if there is none. Sizes are checked only as far as memory and
+    /// arithmetic depend on them: the file that is made is checked again when it is opened.
     var fault: String? {
         let ropes = [ropeScaling, ropeParameters].compactMap(\.self)
         let scaling = ropes.compactMap { $0.type ?? $0.oldType }.first { $0 != "default" }

@@ -30,12 +30,12 @@ struct CheckpointFolder {
         (files, fileOfTensor) = try Self.tensorFiles(in: path)
     }
 
-    /// What of the model is not computed, nil if nothing.
+    /// The part of the model that q3 does not compute, nil if there is none.
     var fault: String? { config.fault ?? settings.fault }
 
     var tensorNames: [String] { fileOfTensor.keys.sorted() }
 
-    /// Paths of what is read, none of which the output may replace.
+    /// Paths of the files that are read; the output may not replace any of them.
     var inputPaths: [String] { files.map(\.path) + Self.smallFiles.map { "\(path)/\($0)" } }
 
     private static let smallFiles = [
@@ -88,7 +88,7 @@ struct CheckpointFolder {
         private enum CodingKeys: String, CodingKey { case chatTemplate = "chat_template" }
 
         init(from decoder: any Decoder) throws {
-            // Some models have a list of them, which is none of ours.
+            // Some models have a list of them, which does not matter here.
             chatTemplate = try? decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .chatTemplate)
         }
     }

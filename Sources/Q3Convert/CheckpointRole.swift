@@ -1,4 +1,4 @@
-// What a checkpoint is for, as its folder tells.
+// What a checkpoint is for, as its folder says.
 import Q3Model
 
 extension ModelRole.Kind {

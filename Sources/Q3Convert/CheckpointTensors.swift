@@ -13,7 +13,7 @@ struct CheckpointTensors {
     /// Of the token embeddings.
     let embeddingType: TensorType
 
-    /// Throws where the token embeddings have not the rows that the vocabulary is made for.
+    /// Throws where the number of rows of the token embeddings is not that of the vocabulary.
     init(_ folder: CheckpointFolder, role: ModelRole.Kind, causal: Bool, adapter: LowRankAdapter?) throws {
         self.folder = folder
         self.role = role
@@ -101,7 +101,7 @@ struct CheckpointTensors {
             throw ConvertError.missingTensor(folder: folder.path, name: name)
         }
         guard tensor.shape == shape else {
-            throw ConvertError.badShape(tensor: name, got: tensor.shape, wanted: shape, by: "config.json")
+            throw ConvertError.badShape(tensor: name, got: tensor.shape, expected: shape, by: "config.json")
         }
         return tensor
     }

@@ -1,9 +1,9 @@
 // Everything that keeps a model from being made.
-public import Q3GGUF
+package import Q3GGUF
 import Q3System
 
 /// Why a model could not be converted or quantized.
-public enum ConvertError: Error, Sendable, Equatable {
+package enum ConvertError: Error, Sendable, Equatable {
     /// The output would replace the file that is read.
     case outputIsInput(path: String)
     /// Something that is not a file has the output's name.
@@ -25,8 +25,8 @@ public enum ConvertError: Error, Sendable, Equatable {
     case missingTensor(folder: String, name: String)
     case unknownTensor(folder: String, name: String)
     /// Shapes with the slowest axis first, as the folder has them.
-    case badShape(tensor: String, got: [Int], wanted: [Int], by: String)
-    /// The adapter changes something that the model has not, or that is not merged.
+    case badShape(tensor: String, got: [Int], expected: [Int], by: String)
+    /// The adapter changes something that the model does not have, or that is not merged.
     case strayAdapter(folder: String, module: String)
     case missingToken(folder: String, token: String)
     /// A language model was asked for where there is none.
@@ -35,14 +35,14 @@ public enum ConvertError: Error, Sendable, Equatable {
     case classifierIsNotCausal
     /// A classifier has other outputs than one logit, or yes and no.
     case labels(folder: String, [String])
-    /// What opening the new file says.
+    /// The error of opening the new file.
     case unrunnable(folder: String, fault: String)
 
-    case cannotStartThreads(wanted: Int, got: Int)
+    case cannotStartThreads(expected: Int, got: Int)
 }
 
 extension ConvertError: CustomStringConvertible {
-    public var description: String {
+    package var description: String {
         switch self {
         case .outputIsInput(let path):
             "\(path.escapedForTerminal) is the model that is read; give another name for the output"
@@ -82,16 +82,16 @@ extension ConvertError: CustomStringConvertible {
             "\(folder.escapedForTerminal) has no tensor \(name.escapedForTerminal); download it again"
         case .unknownTensor(let folder, let name):
             "\(folder.escapedForTerminal) has a tensor \(name.escapedForTerminal), which no Qwen3 model has that q3 computes"
-        case .badShape(let tensor, let got, let wanted, let config):
-            "tensor \(tensor.escapedForTerminal) has shape \(got), its \(config) expects \(wanted)"
+        case .badShape(let tensor, let got, let expected, let config):
+            "tensor \(tensor.escapedForTerminal) has shape \(got), its \(config) expects \(expected)"
         case .strayAdapter(let folder, let module):
             "the adapter changes \(module.escapedForTerminal), which is not a matrix of a layer of \(folder.escapedForTerminal)"
         case .missingToken(let folder, let token):
             "the tokenizer of \(folder.escapedForTerminal) has no token \(token.escapedForTerminal)"
         case .threadCount(let count):
             "\(count) threads are not possible; ask for at least 1"
-        case .cannotStartThreads(let wanted, let got):
-            "the system lets only \(got) of \(wanted) threads run; ask for fewer or raise the limit (ulimit -u)"
+        case .cannotStartThreads(let expected, let got):
+            "the system lets only \(got) of \(expected) threads run; ask for fewer or raise the limit (ulimit -u)"
         }
     }
 }

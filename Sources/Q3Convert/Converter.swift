@@ -1,9 +1,9 @@
 // A Hugging Face folder in, a GGUF file out that q3 and llama.cpp run.
 import Q3GGUF
-public import Q3Model
+package import Q3Model
 import Q3Tokenizer
 
-public enum Converter {
+package enum Converter {
     /// Writes the model in a folder as a GGUF file.
     ///
     ///     try Converter.convert(folder: "Qwen3-Reranker-0.6B", to: "reranker-q8.gguf", as: .q8_0)
@@ -11,7 +11,7 @@ public enum Converter {
     /// A nil `type` keeps that of the token embeddings. A reranker gets a head of the two rows that its score comes
     /// from, with `causal` it stays a language model with all rows. The LoRA adapter in the folder `adapter` is merged.
     /// Throws `ConvertError` and `GGUFError`.
-    public static func convert(
+    package static func convert(
         folder path: String, adapter adapterPath: String? = nil, to output: String, as type: FileType? = nil,
         role: ModelRole.Kind? = nil, causal: Bool = false, options: ConvertOptions = ConvertOptions()
     ) throws -> FileReport {

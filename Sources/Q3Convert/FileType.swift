@@ -1,8 +1,8 @@
 // The kinds of files that q3 makes, as people name them.
-public import Q3GGUF
+package import Q3GGUF
 
 /// What most matrices of a file are stored as; the names are those that file names have.
-public enum FileType: String, Sendable, CaseIterable {
+package enum FileType: String, Sendable, CaseIterable {
     case f32 = "F32"
     case f16 = "F16"
     case bf16 = "BF16"
@@ -18,7 +18,7 @@ public enum FileType: String, Sendable, CaseIterable {
     case q4_0 = "Q4_0"
 
     /// The type of that name in capitals or small letters; Q4_K and Q5_K mean their M mixes, as elsewhere.
-    public init?(name: String) {
+    package init?(name: String) {
         let name = name.uppercased()
         self.init(rawValue: ["Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M"][name] ?? name)
     }
@@ -43,7 +43,7 @@ public enum FileType: String, Sendable, CaseIterable {
     }
 
     /// What a matrix becomes where no rule of the mix says otherwise.
-    public var tensorType: TensorType {
+    package var tensorType: TensorType {
         switch self {
         case .f32: .f32
         case .f16: .f16

@@ -1,4 +1,4 @@
-// JSON files of a folder: how much of them is read, and what is said of bad ones.
+// JSON files of a folder: how much of them is read, and the errors of bad ones.
 import Q3GGUF
 import Q3System
 
@@ -30,7 +30,7 @@ enum JSONFile {
         return data
     }
 
-    /// What a file says, nil if there is none.
+    /// The decoded content of a file, nil if there is no file.
     static func decode<T: Decodable>(_ name: String, in folder: String, as type: T.Type) throws -> T? {
         guard let data = try data(name, in: folder) else { return nil }
         do {
@@ -43,7 +43,7 @@ enum JSONFile {
         }
     }
 
-    /// What a file says that must be there.
+    /// The decoded content of a file that must exist.
     static func required<T: Decodable>(_ name: String, in folder: String, as type: T.Type) throws -> T {
         guard let value = try decode(name, in: folder, as: type) else {
             throw ConvertError.missingFile(folder: folder, name: name)
@@ -60,7 +60,7 @@ struct AnyKey: CodingKey {
     init?(intValue: Int) { nil }
 }
 
-/// What a decoder complains of, in a few words.
+/// A decoder's complaint in a few words.
 func jsonFault(_ error: any Error) -> String {
     func place(_ context: DecodingError.Context) -> String {
         context.codingPath.map(\.stringValue).joined(separator: ".").escapedForTerminal

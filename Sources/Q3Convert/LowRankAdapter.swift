@@ -56,7 +56,7 @@ struct LowRankAdapter {
 
         var scale: Double { alpha / (isRankStabilized == true ? Double(rank).squareRoot() : Double(rank)) }
 
-        /// What of the adapter is not implemented, nil if nothing.
+        /// The part of the adapter that is not implemented, nil if there is none.
         var fault: String? {
             if type != "LORA" { return "peft_type is \(type.escapedForTerminal), expected LORA" }
             if let bias, bias != "none" { return "bias is \(bias.escapedForTerminal), expected none" }
@@ -106,7 +106,7 @@ struct LowRankAdapter {
     private let file: SafetensorsFile
     private let rank: Int
     private let scale: Float
-    /// Module names as bare models have them, such as "layers.0.self_attn.q_proj", and what stands before them here.
+    /// Module names as bare models have them, such as "layers.0.self_attn.q_proj", and the prefix here.
     private let modules: [String: String]
 
     init(folder path: String) throws {
@@ -135,7 +135,7 @@ struct LowRankAdapter {
         self.modules = modules
     }
 
-    /// Paths of what is read, none of which the output may replace.
+    /// Paths of the files that are read; the output may not replace any of them.
     var inputPaths: [String] { [file.path, "\(path)/adapter_config.json"] }
 
     func checkUnchanged() throws { try file.checkUnchanged() }
@@ -143,7 +143,7 @@ struct LowRankAdapter {
     /// Names of the modules that it changes.
     var moduleNames: Set<String> { Set(modules.keys) }
 
-    /// The matrix of a module with what is added to it; the matrix itself if that is nothing.
+    /// The matrix of a module with the adapter's change, if there is one.
     func merged(_ matrix: SafetensorsFile.Tensor, of module: String, as name: String) throws -> TensorSource {
         let base = TensorSource(matrix, as: name)
         guard let own = modules[module] else { return base }
@@ -187,7 +187,7 @@ struct LowRankAdapter {
             throw ConvertError.missingTensor(folder: path, name: name)
         }
         guard tensor.shape == shape else {
-            throw ConvertError.badShape(tensor: name, got: tensor.shape, wanted: shape, by: "adapter_config.json")
+            throw ConvertError.badShape(tensor: name, got: tensor.shape, expected: shape, by: "adapter_config.json")
         }
         var bytes = [UInt8](repeating: 0, count: tensor.byteCount)
         unsafe try bytes.withUnsafeMutableBytes { unsafe try tensor.read(0, $0) }

@@ -21,7 +21,7 @@ package struct Mix {
     /// The type of a tensor that is stored as `type` now. `shape` has the fastest axis first.
     package func type(of name: String, shape: [Int], now type: TensorType) -> TensorType {
         let tensor = Qwen3Schema.Tensor(named: name)
-        // A score is the difference of its two rows: they cost nothing and decide everything.
+        // A score is the difference of its two rows: their precision costs nothing and decides everything.
         if tensor?.part == .classifier { return .f32 }
         // Norms, and whatever else is not a matrix.
         guard shape.dropFirst().contains(where: { $0 > 1 }), name.hasSuffix(".weight"), !name.hasSuffix("_norm.weight")

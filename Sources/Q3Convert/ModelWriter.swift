@@ -1,26 +1,28 @@
 // Writes a model piece by piece on all cores, in memory that does not grow with the model.
 import Q3GGUF
 import Q3Kernels
+package import Q3Model
 import Q3System
 import Synchronization
 
 /// How a model is written.
-public struct ConvertOptions: Sendable {
+package struct ConvertOptions: Sendable {
     /// Threads that compute; one per core where nil.
-    public var threads: Int?
-    /// Called on any thread with bytes written and total.
-    public var progress: @Sendable (_ done: Int, _ of: Int) -> Void = { _, _ in }
-    /// Called with the unfinished file's path before it exists, and with nil when it is gone.
-    public var unfinished: @Sendable (_ path: String?) -> Void = { _ in }
+    package var threads: Int?
+    /// Called on any thread; counts the bytes of tensors.
+    package var progress: @Sendable (Progress) -> Void = { _ in }
+    /// Called with the unfinished file's path before it exists, and with nil when it is gone, so that a signal handler can
+    /// remove it.
+    package var unfinished: @Sendable (_ path: String?) -> Void = { _ in }
 
-    public init() {}
+    package init() {}
 
     func checkedThreads() throws(ConvertError) -> Int {
-        let wanted = threads ?? processorCount
-        guard 1...Team.threadLimit ~= wanted else { throw .threadCount(wanted) }
-        let got = Team.startableThreads(wanted)
-        guard got == wanted else { throw .cannotStartThreads(wanted: wanted, got: got) }
-        return wanted
+        let expected = threads ?? processorCount
+        guard 1...Team.threadLimit ~= expected else { throw .threadCount(expected) }
+        let got = Team.startableThreads(expected)
+        guard got == expected else { throw .cannotStartThreads(expected: expected, got: got) }
+        return expected
     }
 }
 
@@ -65,7 +67,7 @@ struct ModelWriter {
         let differences = try pieces.map(threads: threads) { piece, scratch in
             let difference = try write(piece, to: output, with: scratch)
             let byteCount = types[piece.tensor].byteCount(piece.values.count)
-            options.progress(done.add(byteCount, ordering: .relaxed).newValue, total)
+            options.progress(Progress(completed: done.add(byteCount, ordering: .relaxed).newValue, total: total))
             return difference
         }
         try verify()

@@ -2,7 +2,7 @@
 import Q3GGUF
 import Q3System
 
-/// The path that a file is renamed to: the file behind a symbolic link, so that the link stays one. Throws where that
+/// The path that a file is renamed to: the target of a symbolic link, so that the link stays one. Throws where that
 /// is one of the `inputs`, or no file at all.
 func outputPath(_ path: String, inputs: [String]) throws(ConvertError) -> String {
     var status = stat()

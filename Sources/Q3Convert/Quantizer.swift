@@ -1,8 +1,8 @@
 // One GGUF file in, the same model in other types out.
-public import Q3GGUF
+package import Q3GGUF
 import Q3Model
 
-public enum Quantizer {
+package enum Quantizer {
     /// Writes the model of `file` as a file of another type. Metadata is unchanged except for
     /// the storage keys.
     ///
@@ -10,7 +10,7 @@ public enum Quantizer {
     ///     print(report.difference.rmse)
     ///
     /// The output appears when it is complete and on disk. Throws `ConvertError` and `GGUFError`.
-    public static func quantize(
+    package static func quantize(
         _ file: GGUFFile, to path: String, as type: FileType, options: ConvertOptions = ConvertOptions()
     ) throws -> FileReport {
         guard !file.tensors.isEmpty else { throw ConvertError.noTensors }

@@ -1,4 +1,4 @@
-// The memory of one thread that converts: a piece as it is read, as values, as blocks, and as what these say.
+// The memory of one thread that converts: a piece as it is read, as values, as blocks, and decoded again.
 
 /// Buffers for pieces of up to `valueCount` values. One thread at a time may use them.
 @safe final class Scratch: @unchecked Sendable {

@@ -5,7 +5,7 @@ import Q3System
 
 /// The modules that sentence-transformers would run, refused where q3 computes something else.
 struct SentenceModules {
-    /// What the folder's modules make of the model, nil if nothing tells.
+    /// The role that the folder's modules give the model, nil if they do not say.
     let role: ModelRole.Kind?
     /// From `config_sentence_transformers.json`, by name.
     let prompts: [String: String]

@@ -1,34 +1,34 @@
-// What became of the tensors: types, sizes and errors.
-public import Q3GGUF
-public import Q3Kernels
+// A report of the tensors that were made: types, sizes and errors.
+package import Q3GGUF
+package import Q3Kernels
 
 /// One tensor of a file that was made.
-public struct TensorReport: Sendable, Equatable {
-    public let name: String
+package struct TensorReport: Sendable, Equatable {
+    package let name: String
     /// The fastest axis first.
-    public let shape: [Int]
-    public let oldType: TensorType
-    public let newType: TensorType
-    public let byteCount: Int
-    /// How far its values are from what they were; nothing for a copy.
-    public let difference: WeightDifference
+    package let shape: [Int]
+    package let oldType: TensorType
+    package let newType: TensorType
+    package let byteCount: Int
+    /// How far its values are from the original ones; zero for a copy.
+    package let difference: WeightDifference
 }
 
 /// A file that was made.
-public struct FileReport: Sendable, Equatable {
-    public let fileType: FileType
-    public let tensors: [TensorReport]
+package struct FileReport: Sendable, Equatable {
+    package let fileType: FileType
+    package let tensors: [TensorReport]
 
     /// Bytes of all tensors.
-    public var byteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
+    package var byteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
 
     /// All values that changed their type.
-    public var difference: WeightDifference {
+    package var difference: WeightDifference {
         tensors.reduce(into: WeightDifference()) { $0 += $1.difference }
     }
 
-    /// Whether values were rounded that had been rounded before, which costs more than doing it once.
-    public var wasQuantizedBefore: Bool {
+    /// Whether values were rounded that had been rounded before, which loses more than rounding once.
+    package var wasQuantizedBefore: Bool {
         tensors.contains { $0.oldType.itemsPerBlock > 1 && $0.newType != $0.oldType }
     }
 }

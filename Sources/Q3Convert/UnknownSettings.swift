@@ -5,9 +5,9 @@ import Q3System
 /// The keys of a `config.json` beside those that `CheckpointConfig` reads.
 ///
 /// Models of other makers add keys of two kinds: notes, and switches of their own code. A switch that is on, such as
-/// `use_bidirectional_attention`, would be left out without a word; so what looks like one is refused.
+/// `use_bidirectional_attention`, must not be ignored in silence, so what looks like one is refused.
 struct UnknownSettings: Decodable {
-    /// Why the model is not what q3 computes, nil where nothing says so.
+    /// Why q3 cannot compute the model, nil where nothing says so.
     let fault: String?
 
     init(from decoder: any Decoder) throws {

@@ -1,30 +1,31 @@
 // Checks every weight of a file for NaN and infinity.
-public import Q3GGUF
+package import Q3GGUF
 import Q3Kernels
+import Q3Model
 import Synchronization
 
-/// A weight that is NaN or infinite: damage, no valid model contains one.
-public struct WeightFault: Sendable, Equatable {
-    public let tensor: String
-    public let type: TensorType
-    /// Which of the tensor's blocks, from 0; a value where the type has no blocks.
-    public let block: Int
+/// A weight that is NaN or infinite. No valid model contains one, so the file is damaged.
+package struct WeightFault: Sendable, Equatable {
+    package let tensor: String
+    package let type: TensorType
+    /// The number of the tensor's block, from 0; of the value where the type has no blocks.
+    package let block: Int
 }
 
 /// What was checked.
-public struct WeightReport: Sendable, Equatable {
+package struct WeightReport: Sendable, Equatable {
     /// Values that were decoded.
-    public internal(set) var valueCount = 0
+    package internal(set) var valueCount = 0
     /// The first fault of each tensor that has any, in the order of the file.
-    public internal(set) var faults: [WeightFault] = []
+    package internal(set) var faults: [WeightFault] = []
     /// Tensors of types that q3 does not read.
-    public internal(set) var unreadTensors: [String] = []
+    package internal(set) var unreadTensors: [String] = []
 }
 
-public enum WeightCheck {
+package enum WeightCheck {
     /// Decodes every block on all cores, in memory that does not grow with the file. Throws `GGUFError` and
     /// `ConvertError`.
-    public static func run(_ file: GGUFFile, options: ConvertOptions = ConvertOptions()) throws -> WeightReport {
+    package static func run(_ file: GGUFFile, options: ConvertOptions = ConvertOptions()) throws -> WeightReport {
         let threads = try options.checkedThreads()
         let tensors = file.tensors.filter { WeightCodec.canDecode(typeID: $0.type.rawValue) }
         let pieces = TensorPieces(elementCounts: tensors.map(\.elementCount))
@@ -34,7 +35,7 @@ public enum WeightCheck {
             let tensor = tensors[piece.tensor]
             let fault = try firstFault(tensor, piece.values, of: file, with: scratch)
             let byteCount = tensor.type.byteCount(piece.values.count)
-            options.progress(done.add(byteCount, ordering: .relaxed).newValue, total)
+            options.progress(Progress(completed: done.add(byteCount, ordering: .relaxed).newValue, total: total))
             return fault
         }
         try file.checkUnchanged()

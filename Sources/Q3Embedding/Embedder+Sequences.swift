@@ -7,7 +7,7 @@ extension Embedder {
     ///     for try await result in embedder.embed(url.lines) { index.add(try result.get().vector) }
     ///
     /// Texts are computed in windows of up to 512 texts or 64 KiB while the next window is read, so memory is bounded
-    /// however many there are, and a slow sequence gets results for the texts that it gave. Breaking off the iteration or
+    /// however many there are, and a slow sequence gets results for the texts that it gave. Leaving the loop or
     /// cancelling its task ends the reading and the computing.
     ///
     /// The result throws, after the results of all texts before, what `texts` throws, and what `results(for:)` does.

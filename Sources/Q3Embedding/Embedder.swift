@@ -1,4 +1,4 @@
-// From texts to unit vectors: prompt, tokens, exactly one <|endoftext|>, the model, the cut and the length.
+// From texts to unit vectors: prompt, tokens, exactly one <|endoftext|>, the model, the cut to its dimensions, unit length.
 public import Q3GGUF
 public import Q3Model
 public import Q3Tokenizer
@@ -77,7 +77,7 @@ public final class Embedder: Sendable {
     /// Values of a full vector.
     public var dimensions: Int { model.config.hiddenSize }
 
-    /// Values of a vector when so many are asked for; nil asks for all.
+    /// The values of a vector for a requested number; nil asks for all.
     public func dimensions(requested: Int?) throws(EmbeddingError) -> Int {
         let requested = requested ?? dimensions
         guard (1...dimensions).contains(requested) else {
@@ -152,7 +152,7 @@ public final class Embedder: Sendable {
         }
     }
 
-    /// Which end of a text that is too long is lost.
+    /// Which end of a text that is too long is cut off.
     package enum Cut: Sendable {
         case start, end
     }

@@ -1,4 +1,4 @@
-// One text's vector and what was done to get it; the cut, then the length.
+// One text's vector and what was done to get it: cut to its dimensions first, then scaled to unit length.
 
 /// The vector of one text.
 public struct Embedding: Sendable, Equatable {
@@ -24,7 +24,7 @@ public struct Embedding: Sendable, Equatable {
 
     /// The first `dimensions` values, scaled to unit length: cut first, as the model was trained, then normalize.
     ///
-    /// The squares are summed in double precision, which a value of 1e38 cannot overflow nor one of 1e-38 vanish from.
+    /// The squares are summed in double precision: a value of 1e38 cannot overflow there, and one of 1e-38 does not vanish.
     package static func normalized(_ hiddenState: [Float], dimensions: Int) throws(EmbeddingError) -> [Float] {
         if let bad = hiddenState.firstIndex(where: { !$0.isFinite }) {
             throw .nonFinite(dimension: bad)

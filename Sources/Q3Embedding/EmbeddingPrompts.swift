@@ -1,4 +1,4 @@
-// The prompts that a file brings along, as sentence-transformers names them.
+// The prompts in a file, as sentence-transformers names them.
 package import Q3GGUF
 import Q3Model
 
@@ -12,7 +12,7 @@ package struct EmbeddingPrompts: Sendable, Equatable {
     /// Before documents; mostly empty.
     package let document: String
 
-    /// The longest prompt, in bytes: room for a long instruction, and no second document.
+    /// The longest prompt, in bytes: enough for a long instruction, too little for another document.
     private static let byteLimit = 1 << 14
     /// Names that sentence-transformers looks up for documents, in this order.
     private static let documentNames = ["document", "passage", "corpus"]
@@ -24,7 +24,7 @@ package struct EmbeddingPrompts: Sendable, Equatable {
             guard let text = try metadata.optionalString(key) else { return nil }
             guard text.utf8.count <= Self.byteLimit else {
                 throw ModelError.badValue(
-                    key: key, value: "\(text.utf8.count) bytes long", wanted: "at most \(Self.byteLimit)")
+                    key: key, value: "\(text.utf8.count) bytes long", expected: "at most \(Self.byteLimit)")
             }
             return text
         }

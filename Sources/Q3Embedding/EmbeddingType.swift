@@ -6,9 +6,9 @@ public enum EmbeddingType: String, Sendable, CaseIterable, Codable {
     case f32
     /// IEEE half precision, rounded to nearest even.
     case f16
-    /// 256 steps between each dimension's least and greatest value, stored as -128...127.
+    /// 256 steps between each dimension's smallest and largest value, stored as -128...127.
     case int8
-    /// 256 steps between each dimension's least and greatest value, stored as 0...255.
+    /// 256 steps between each dimension's smallest and largest value, stored as 0...255.
     case uint8
     /// One bit per dimension, set where the value is above zero; eight to a byte, first dimension in the highest bit,
     /// each byte stored as its value - 128.
@@ -43,7 +43,7 @@ public enum EmbeddingType: String, Sendable, CaseIterable, Codable {
         }
     }
 
-    /// How many 255ths of its dimension's range each value lies above the least one.
+    /// How many 255ths of its dimension's range each value lies above the smallest one.
     private func steps(_ vector: [Float], _ ranges: EmbeddingRanges?) throws(EmbeddingError) -> [Float] {
         guard let ranges else { throw .missingRanges(type: self) }
         guard ranges.dimensions == vector.count else {
@@ -85,7 +85,7 @@ public enum EncodedVector: Sendable, Equatable {
     }
 }
 
-/// The least and the greatest value of each dimension over a set of vectors, which `int8` and `uint8` spread their
+/// The smallest and the largest value of each dimension over a set of vectors, which `int8` and `uint8` spread their
 /// 256 steps over.
 ///
 /// Vectors are comparable only when they were stored with the same ranges: take them once, from many vectors of the
@@ -95,7 +95,7 @@ public struct EmbeddingRanges: Sendable, Equatable, Codable {
     public private(set) var minimum: [Float]
     /// [dimensions]
     public private(set) var maximum: [Float]
-    /// Dimensions that the ranges are of.
+    /// How many dimensions the ranges have.
     public var dimensions: Int { minimum.count }
 
     /// The ranges of the given vectors, [vectors, dimensions]; nil without any vector.
@@ -115,7 +115,7 @@ public struct EmbeddingRanges: Sendable, Equatable, Codable {
         }
     }
 
-    /// Ranges that were kept. Throws `EmbeddingError.sizeMismatch` where there are not as many minimums as maximums.
+    /// Ranges that were stored. Throws `EmbeddingError.sizeMismatch` unless there are as many minimums as maximums.
     public init(minimum: [Float], maximum: [Float]) throws(EmbeddingError) {
         guard minimum.count == maximum.count else {
             throw .sizeMismatch(expected: minimum.count, got: maximum.count)

@@ -3,13 +3,13 @@ import Q3GGUF
 public import Q3Model
 import Q3Tokenizer
 
-/// Two models with equal fingerprints give vectors that may be compared; with unequal ones, do not mix their vectors.
+/// Models with equal fingerprints give vectors that may be compared; do not mix the vectors of others.
 ///
 /// It covers everything that the direction of a vector depends on: the weights (name, shape, type and every byte), the
 /// constants of the architecture, the vocabulary and its merges, the prompt, pooling and normalization rules of this
 /// package, the precision, and the version of the kernels' arithmetic. It does not cover what leaves the space the
 /// same: the file's name and other metadata, the longest input, threads and batches. Store it with an index, beside
-/// what is chosen per index: the dimensions and the type of the stored values. It is `Codable` as its sixteen digits.
+/// the dimensions and the type of the stored values. It is `Codable` as its sixteen digits.
 ///
 /// Computing it reads the whole file once, at the speed of memory when the file is cached. It tells models apart; it
 /// does not protect against a file that was made to collide.

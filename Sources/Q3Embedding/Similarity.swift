@@ -1,4 +1,4 @@
-// How near two vectors are: dot product and cosine of numbers, Hamming distance of packed bits.
+// How similar two vectors are: dot product and cosine of numbers, Hamming distance of packed bits.
 
 /// Similarities of two vectors of equal size; the sizes are the caller's to keep equal (a precondition).
 ///

@@ -42,8 +42,8 @@ public struct TopK: Sendable {
     /// The hits so far, best first.
     public var hits: [Hit] { heap.sorted { $0.precedes($1) } }
 
-    /// Adds a score. Returns the index that this leaves out: that of the worst hit so far or of the new score; nil while there
-    /// is space for all.
+    /// Adds a score. Returns the index that falls out: that of the worst hit so far, or of the new score; nil while there is
+    /// space for all.
     @discardableResult
     public mutating func insert(_ score: Float, at index: Int) -> Int? {
         let hit = Hit(index: index, score: score)
@@ -71,8 +71,8 @@ public struct TopK: Sendable {
 }
 
 extension Embedding {
-    /// The `limit` embeddings with the largest dot product, best first; of equals the first. All must have the dimensions of
-    /// this one (a precondition). For vectors of unit length, as all embeddings are, that is the cosine.
+    /// The `limit` embeddings with the largest dot product, best first; of equals the first. Embeddings have unit length, so
+    /// that is the cosine. All must have the dimensions of this one (a precondition).
     public func nearest(_ limit: Int, of embeddings: some Sequence<Embedding>) -> [TopK.Hit] {
         var best = TopK(limit)
         for (index, embedding) in embeddings.enumerated() { best.insert(dot(embedding), at: index) }

@@ -1,4 +1,5 @@
 // The instruction that goes with a task's texts, as the evaluation of Qwen3-Embedding words it.
+import Q3Embedding
 
 package struct TaskInstruction: Sendable, Equatable {
     package let text: String
@@ -22,9 +23,7 @@ package struct TaskInstruction: Sendable, Equatable {
         if dataset == "arguana" {
             return TaskInstruction("Given a claim, find documents that refute the claim", isSymmetric: true)
         }
-        return TaskInstruction(
-            beir[dataset] ?? "Given a web search query, retrieve relevant passages that answer the query",
-            isSymmetric: false)
+        return TaskInstruction(beir[dataset] ?? Prompt.defaultTask, isSymmetric: false)
     }
 
     private static let beir = [

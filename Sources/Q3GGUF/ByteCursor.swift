@@ -15,7 +15,7 @@ struct ByteCursor {
     /// Takes the next `byteCount` bytes and returns where they are.
     mutating func take(_ byteCount: UInt64, _ what: @autoclosure () -> String) throws(GGUFError) -> Range<Int> {
         guard let count = Int(exactly: byteCount), count <= remaining else {
-            throw .truncated(what: what(), at: offset, wanted: byteCount, available: remaining)
+            throw .truncated(what: what(), at: offset, expected: byteCount, available: remaining)
         }
         let range = offset..<offset + count  // cannot overflow: count is at most what remains of an existing file
         offset = range.upperBound

@@ -33,8 +33,8 @@ extension GGUFError: CustomStringConvertible {
             "a big-endian GGUF file; only little-endian files are supported, convert the model again without --bigendian"
         case .unsupportedVersion(let version):
             "GGUF version \(version) is not supported, only 2 and 3 are; convert the model again"
-        case .truncated(let what, let at, let wanted, let available):
-            "byte \(at): \(what.escapedForTerminal) needs \(wanted) bytes, but the file has \(available) left; "
+        case .truncated(let what, let at, let expected, let available):
+            "byte \(at): \(what.escapedForTerminal) needs \(expected) bytes, but the file has \(available) left; "
                 + "download it again"
         case .tooMany(let what, let at, let got, let limit):
             "byte \(at): \(what.escapedForTerminal): \(got), but at most \(limit) are supported; the file is damaged"
@@ -63,20 +63,20 @@ extension GGUFError: CustomStringConvertible {
         case .duplicateKey(let key, let at):
             "byte \(at): metadata key \(key.escapedForTerminal) is there twice; convert the model again"
         case .unknownValueType(let key, let at, let got):
-            "byte \(at): metadata key \(key.escapedForTerminal) has unknown type \(got), wanted 0 to 12; "
+            "byte \(at): metadata key \(key.escapedForTerminal) has unknown type \(got), expected 0 to 12; "
                 + "the file is damaged or newer than this program"
         case .nestedArray(let key, let at):
             "byte \(at): metadata key \(key.escapedForTerminal) is an array of arrays, which is not supported"
         case .badBool(let key, let at, let got):
-            "byte \(at): metadata key \(key.escapedForTerminal) is a bool with value \(got), wanted 0 or 1"
+            "byte \(at): metadata key \(key.escapedForTerminal) is a bool with value \(got), expected 0 or 1"
         case .badAlignment(let got):
-            "general.alignment is \(got), wanted a power of two up to \(HeaderLimits.alignment)"
+            "general.alignment is \(got), expected a power of two up to \(HeaderLimits.alignment)"
         case .missingKey(let key):
             "metadata key \(key.escapedForTerminal) is missing; convert the model again with a current converter"
-        case .wrongType(let key, let wanted, let got):
-            "metadata key \(key.escapedForTerminal) is \(got), wanted \(wanted); convert the model again"
-        case .outOfRange(let key, let wanted, let got):
-            "metadata key \(key.escapedForTerminal) is \(got), wanted \(wanted); convert the model again"
+        case .wrongType(let key, let expected, let got):
+            "metadata key \(key.escapedForTerminal) is \(got), expected \(expected); convert the model again"
+        case .outOfRange(let key, let expected, let got):
+            "metadata key \(key.escapedForTerminal) is \(got), expected \(expected); convert the model again"
         case .invalidUTF8(let key):
             "metadata key \(key.escapedForTerminal) holds text that is not UTF-8; convert the model again"
         case .badTensorName(let fault, let at):
@@ -88,20 +88,20 @@ extension GGUFError: CustomStringConvertible {
                 + "the file is damaged or newer than this program"
         case .badShape(let tensor, let at, let got):
             "byte \(at): tensor \(tensor.escapedForTerminal) has shape \(got), "
-                + "wanted 1 to \(TensorInfo.axisLimit) extents above 0"
+                + "expected 1 to \(TensorInfo.axisLimit) extents above 0"
         case .shapeOverflow(let tensor, let at, let got):
             "byte \(at): tensor \(tensor.escapedForTerminal) has shape \(got), more bytes than a file can have"
         case .rowNotBlockAligned(let tensor, let at, let type, let rowLength):
             "byte \(at): tensor \(tensor.escapedForTerminal) has rows of \(rowLength) values, "
                 + "but \(type.name) needs a multiple of \(type.itemsPerBlock)"
-        case .badOffset(let tensor, let at, let wanted, let got):
-            "byte \(at): tensor \(tensor.escapedForTerminal) has data offset \(got), wanted \(wanted); "
+        case .badOffset(let tensor, let at, let expected, let got):
+            "byte \(at): tensor \(tensor.escapedForTerminal) has data offset \(got), expected \(expected); "
                 + "the file is damaged"
         case .outOfFile(let tensor, let offset, let byteCount, let fileByteCount):
             "tensor \(tensor.escapedForTerminal) needs \(byteCount) bytes at byte \(offset), "
                 + "but the file ends at \(fileByteCount); download it again"
-        case .wrongByteCount(let tensor, let wanted, let got):
-            "tensor \(tensor.escapedForTerminal) was given \(got) bytes, its shape and type need \(wanted)"
+        case .wrongByteCount(let tensor, let expected, let got):
+            "tensor \(tensor.escapedForTerminal) was given \(got) bytes, its shape and type need \(expected)"
         }
     }
 }

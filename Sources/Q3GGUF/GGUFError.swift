@@ -3,7 +3,7 @@
 /// Why a file could not be read or written.
 ///
 /// `at` is a byte offset in the file, existing or to be written. Strings are as they stand in the file; `description`
-/// escapes what a terminal would act on. Errors about content do not name the file: whoever opened it knows the path.
+/// escapes what a terminal would act on. Errors about content do not name the file, since its opener knows the path.
 public enum GGUFError: Error, Sendable, Equatable {
     // The file as the system sees it; `code` is the value of errno.
     /// `open`, `fstat` or `read` failed.
@@ -26,8 +26,8 @@ public enum GGUFError: Error, Sendable, Equatable {
     case bigEndian
     /// A version of the container other than 2 and 3.
     case unsupportedVersion(UInt32)
-    /// A value that needs `wanted` bytes begins where only `available` are left.
-    case truncated(what: String, at: Int, wanted: UInt64, available: Int)
+    /// A value that needs `expected` bytes begins where only `available` are left.
+    case truncated(what: String, at: Int, expected: UInt64, available: Int)
     /// A count beyond what any model has.
     case tooMany(what: String, at: Int, got: UInt64, limit: Int)
     /// A part of a split model where only whole models can be: in memory.
@@ -51,9 +51,9 @@ public enum GGUFError: Error, Sendable, Equatable {
     /// A key that must be there is not.
     case missingKey(String)
     /// A value of another type than was asked for.
-    case wrongType(key: String, wanted: String, got: String)
+    case wrongType(key: String, expected: String, got: String)
     /// A value outside what the key can mean.
-    case outOfRange(key: String, wanted: String, got: String)
+    case outOfRange(key: String, expected: String, got: String)
     /// Text that is not UTF-8.
     case invalidUTF8(key: String)
 
@@ -71,12 +71,12 @@ public enum GGUFError: Error, Sendable, Equatable {
     /// Rows whose length is not a multiple of the type's block.
     case rowNotBlockAligned(tensor: String, at: Int, type: TensorType, rowLength: Int)
     /// Offsets count from the start of the tensor data and must run on without gap or overlap.
-    case badOffset(tensor: String, at: Int, wanted: Int, got: UInt64)
+    case badOffset(tensor: String, at: Int, expected: Int, got: UInt64)
     /// The data of the tensor would end beyond the file.
     case outOfFile(tensor: String, offset: Int, byteCount: Int, fileByteCount: Int)
 
     /// The writer was given other bytes than the shape asks for.
-    case wrongByteCount(tensor: String, wanted: Int, got: Int)
+    case wrongByteCount(tensor: String, expected: Int, got: Int)
 
     /// What is wrong with a key or a tensor's name.
     public enum TextFault: Sendable, Equatable {

@@ -17,7 +17,7 @@ public final class GGUFFile: Sendable {
     public let byteCount: Int
     /// Version of the container format.
     public let version: UInt32
-    /// Bytes to whose multiples tensor data is aligned in the file; a power of two, down to 1.
+    /// Alignment of tensor data in the file in bytes; a power of two, down to 1.
     public let alignment: Int
     /// The key-value pairs.
     public let metadata: Metadata
@@ -104,12 +104,12 @@ public final class GGUFFile: Sendable {
     }
 
     /// Copies bytes of one of this file's own tensors, from the tensor's byte `offset` on. Unlike `bytes(of:)` that maps
-    /// nothing into memory: for whoever passes once over a large file.
+    /// nothing into memory: for one pass over a large file.
     @unsafe package func read(
         _ tensor: TensorInfo, at offset: Int, into memory: UnsafeMutableRawBufferPointer
     ) throws(GGUFError) {
         guard let end = offset.checkedAdding(memory.count), offset >= 0, end <= tensor.byteCount else {
-            throw .wrongByteCount(tensor: tensor.name, wanted: tensor.byteCount, got: memory.count)
+            throw .wrongByteCount(tensor: tensor.name, expected: tensor.byteCount, got: memory.count)
         }
         unsafe try parts[tensor.part].read(at: tensor.offset + offset, into: memory)
     }

@@ -1,7 +1,7 @@
 // A GGUF file whose tensors are being written, in any order and by any thread.
 import Q3System
 
-/// What `GGUFWriter.create` returns. The file appears under its name with `commit`; without it nothing is left behind.
+/// What `GGUFWriter.create` returns. The file appears under its name with `commit`; without it nothing remains.
 public final class GGUFOutput: Sendable {
     private let file: AtomicFile
     private let dataStart: Int
@@ -14,14 +14,14 @@ public final class GGUFOutput: Sendable {
         self.tensors = tensors
     }
 
-    /// The name that the file has until it is committed, for those whose process may be ended before.
+    /// The name that the file has until it is committed, so that an interrupted process can remove it.
     public var temporaryPath: String { file.partPath }
 
     /// Writes bytes of the tensor of that number, from the tensor's byte `offset` on. Threads may do this at the same time.
     public func write(_ bytes: RawSpan, toTensor index: Int, at offset: Int) throws(GGUFError) {
         let tensor = tensors[index]
         guard let end = offset.checkedAdding(bytes.byteCount), offset >= 0, end <= tensor.byteCount else {
-            throw .wrongByteCount(tensor: tensor.name, wanted: tensor.byteCount, got: offset + bytes.byteCount)
+            throw .wrongByteCount(tensor: tensor.name, expected: tensor.byteCount, got: offset + bytes.byteCount)
         }
         do throws(SystemError) {
             try file.write(bytes, at: dataStart + tensor.offset + offset)
@@ -30,7 +30,7 @@ public final class GGUFOutput: Sendable {
         }
     }
 
-    /// Brings the file to disk and gives it its name, replacing an older one.
+    /// Flushes the file to disk and gives it its name, replacing an older one.
     public func commit() throws(GGUFError) {
         do throws(SystemError) {
             try file.commit()

@@ -76,7 +76,7 @@ public struct GGUFWriter: Sendable {
     }
 
     /// Writes all that is known beside `path`, for tensors to be written in any order; throws what `write` throws. The file
-    /// appears when that is committed. `announcing` is told the name that it has until then, before it exists.
+    /// appears when that is committed. `announcing` is called with its name until then, before it exists.
     public func create(
         at path: String, announcing: (_ temporaryPath: String) -> Void = { _ in }
     ) throws(GGUFError) -> GGUFOutput {
@@ -148,7 +148,7 @@ public struct GGUFWriter: Sendable {
             let info = try place.put(
                 name: tensor.name, shape: tensor.shape, type: tensor.type, position: bytes.count)
             if case .bytes(let content) = tensor.content, content.count != info.byteCount {
-                throw .wrongByteCount(tensor: tensor.name, wanted: info.byteCount, got: content.count)
+                throw .wrongByteCount(tensor: tensor.name, expected: info.byteCount, got: content.count)
             }
             bytes.appendString(tensor.name)
             bytes.appendScalar(UInt32(tensor.shape.count))

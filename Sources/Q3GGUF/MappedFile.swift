@@ -16,7 +16,7 @@ import Q3System
         let isCopy: Bool
     }
 
-    /// What tells that a file is still the one that was opened.
+    /// What shows that a file is still the one that was opened.
     private struct Identity: Equatable {
         let device: UInt64
         let inode: UInt64

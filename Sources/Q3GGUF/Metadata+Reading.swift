@@ -57,7 +57,7 @@ extension ByteCursor {
         let byteCount = count.checkedMultiplied(by: elementType.byteCount ?? 8)
         guard let byteCount, byteCount <= remaining else {
             throw .truncated(
-                what: "the array \(key)", at: offset, wanted: UInt64(byteCount ?? .max), available: remaining)
+                what: "the array \(key)", at: offset, expected: UInt64(byteCount ?? .max), available: remaining)
         }
         let range =
             elementType == .string
@@ -69,7 +69,7 @@ extension ByteCursor {
 // MARK: - The two keys that the container itself obeys
 
 extension Metadata {
-    /// Bytes to whose multiples tensor data is aligned.
+    /// Alignment of tensor data in bytes.
     func alignment() throws(GGUFError) -> Int {
         guard let value = value(Self.alignmentKey) else { return Self.defaultAlignment }
         return try Self.alignment(from: value)
@@ -80,7 +80,7 @@ extension Metadata {
 
     static func alignment(from value: MetadataValue) throws(GGUFError) -> Int {
         guard case .uint32(let alignment) = value else {
-            throw .wrongType(key: alignmentKey, wanted: ValueType.uint32.name, got: value.typeName)
+            throw .wrongType(key: alignmentKey, expected: ValueType.uint32.name, got: value.typeName)
         }
         guard alignment.nonzeroBitCount == 1, alignment <= HeaderLimits.alignment else {
             throw .badAlignment(got: alignment)

@@ -66,7 +66,7 @@ public struct Metadata: Sendable {
 
     package func optionalString(_ key: String) throws(GGUFError) -> String? {
         guard let index = indexOfKey[key] else { return nil }
-        guard entries[index].type == .string else { throw wrongType(key, wanted: "string") }
+        guard entries[index].type == .string else { throw wrongType(key, expected: "string") }
         guard let text = file.text(in: entries[index].range) else { throw .invalidUTF8(key: key) }
         return text
     }
@@ -79,9 +79,9 @@ public struct Metadata: Sendable {
         case .uint32(let value): return value
         case .int32(let value): (fitting, got) = (UInt32(exactly: value), "\(value)")
         case .uint64(let value): (fitting, got) = (UInt32(exactly: value), "\(value)")
-        default: throw wrongType(key, wanted: "u32")
+        default: throw wrongType(key, expected: "u32")
         }
-        guard let fitting else { throw .outOfRange(key: key, wanted: "0 to \(UInt32.max)", got: got) }
+        guard let fitting else { throw .outOfRange(key: key, expected: "0 to \(UInt32.max)", got: got) }
         return fitting
     }
 
@@ -89,7 +89,7 @@ public struct Metadata: Sendable {
         switch value(key) {
         case nil: nil
         case .float32(let value): value
-        default: throw wrongType(key, wanted: "f32")
+        default: throw wrongType(key, expected: "f32")
         }
     }
 
@@ -97,14 +97,14 @@ public struct Metadata: Sendable {
         switch value(key) {
         case nil: nil
         case .bool(let value): value
-        default: throw wrongType(key, wanted: "bool")
+        default: throw wrongType(key, expected: "bool")
         }
     }
 
     package func optionalStringArray(_ key: String) throws(GGUFError) -> StringArray? {
         guard let value = value(key) else { return nil }
         guard case .array(let array) = value, let strings = array.strings else {
-            throw wrongType(key, wanted: "array of string")
+            throw wrongType(key, expected: "array of string")
         }
         return strings
     }
@@ -116,14 +116,14 @@ public struct Metadata: Sendable {
     func numbers<T: MetadataScalar>(_ key: String) throws(GGUFError) -> [T]? {
         guard let value = value(key) else { return nil }
         guard case .array(let array) = value, let elements = array.elements(as: T.self) else {
-            throw wrongType(key, wanted: "array of \(T.valueType.name)")
+            throw wrongType(key, expected: "array of \(T.valueType.name)")
         }
         return elements
     }
 
     func scalar<T: MetadataScalar>(_ key: String) throws(GGUFError) -> T? {
         guard let index = indexOfKey[key] else { return nil }
-        guard entries[index].type == T.valueType else { throw wrongType(key, wanted: T.valueType.name) }
+        guard entries[index].type == T.valueType else { throw wrongType(key, expected: T.valueType.name) }
         let value: T = file.load(at: entries[index].range.lowerBound)  // not T?, which would be read with its tag
         return value
     }
@@ -159,7 +159,7 @@ public struct Metadata: Sendable {
         return value
     }
 
-    func wrongType(_ key: String, wanted: String) -> GGUFError {
-        .wrongType(key: key, wanted: wanted, got: indexOfKey[key].map { entries[$0].typeName } ?? "absent")
+    func wrongType(_ key: String, expected: String) -> GGUFError {
+        .wrongType(key: key, expected: expected, got: indexOfKey[key].map { entries[$0].typeName } ?? "absent")
     }
 }

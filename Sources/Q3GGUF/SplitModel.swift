@@ -16,7 +16,7 @@ extension Metadata {
             switch value(key) {
             case nil: nil
             case .uint16(let number): number
-            default: throw wrongType(key, wanted: ValueType.uint16.name)
+            default: throw wrongType(key, expected: ValueType.uint16.name)
             }
         }
         guard let count = try number("split.count"), count > 1 else { return nil }

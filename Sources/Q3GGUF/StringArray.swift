@@ -1,6 +1,6 @@
 // An array of strings read in place from the map, such as the 151,669 tokens of a vocabulary.
 
-/// Strings one after the other in the file, each behind eight bytes of length; nothing is copied and nothing indexed,
+/// Strings one after the other in the file, each after eight bytes of length; nothing is copied and nothing indexed,
 /// so the view costs the same few bytes for any count. It keeps the map alive.
 public struct StringArray: Sendable {
     private let array: MetadataArray

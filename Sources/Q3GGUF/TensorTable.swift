@@ -8,7 +8,7 @@ struct TensorTable {
     /// Reads `count` rows from the front of `cursor`. The data starts at the next multiple of `alignment` after them.
     ///
     /// Data offsets must be the running padded sum, as llama.cpp demands too: so there is no gap, no overlap and no
-    /// other order. Padding behind the last tensor may be missing.
+    /// other order. Padding after the last tensor may be missing.
     init(reading cursor: inout ByteCursor, count: Int, alignment: Int) throws(GGUFError) {
         var rows: [Row] = []
         for index in 0..<count {
@@ -21,7 +21,7 @@ struct TensorTable {
         var place = DataPlace(after: cursor.offset, alignment: alignment)
         for row in rows {
             guard row.dataOffset == place.relative else {
-                throw .badOffset(tensor: row.name, at: row.position, wanted: place.relative, got: row.dataOffset)
+                throw .badOffset(tensor: row.name, at: row.position, expected: place.relative, got: row.dataOffset)
             }
             let tensor = try place.put(name: row.name, shape: row.shape, type: row.type, position: row.position)
             guard tensor.offset <= cursor.file.byteCount - tensor.byteCount else {
@@ -69,7 +69,7 @@ struct TensorTable {
     }
 }
 
-/// Hands out places for tensor data, one behind the other and each aligned; reader and writer share this rule.
+/// Assigns places to tensor data, one after the other and each aligned; reader and writer share this rule.
 struct DataPlace {
     private let start: Int?
     private let alignment: Int

@@ -16,11 +16,15 @@ public struct IndexConfiguration: Sendable, Equatable {
 
 /// Where a source's documents come from.
 public struct IndexSource: Sendable, Equatable {
+    /// What a source is.
     public enum Kind: String, Sendable {
+        /// A folder with everything in it, one file, or records from a pipe.
         case folder, file, stream
     }
 
+    /// Its number in the catalog.
     public internal(set) var id: Int
+    /// What it is.
     public let kind: Kind
     /// The absolute path of a folder or file, or the name of a stream.
     public let path: String

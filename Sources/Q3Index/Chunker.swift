@@ -2,19 +2,19 @@
 import Q3Tokenizer
 
 /// A piece of a document that gets a vector.
-public struct Chunk: Sendable, Equatable {
+struct Chunk: Sendable, Equatable {
     /// Where it stands in the document's bytes.
-    public let bytes: Range<Int>
+    let bytes: Range<Int>
     /// Its lines in the document, counted from 1.
-    public let lines: ClosedRange<Int>
+    let lines: ClosedRange<Int>
     /// What stands before it when it is embedded: the title and the headings above it.
-    public let context: String
-    public let text: String
+    let context: String
+    let text: String
     /// Tokens of the text, without the context and up to a few where sections meet.
-    public let tokenCount: Int
+    let tokenCount: Int
 
     /// What is embedded.
-    public var embeddedText: String { context.isEmpty ? text : "\(context)\n\n\(text)" }
+    var embeddedText: String { context.isEmpty ? text : "\(context)\n\n\(text)" }
 }
 
 /// Cuts documents.

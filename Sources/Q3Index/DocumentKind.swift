@@ -1,7 +1,7 @@
 // What a file holds, by its name, and which language that is.
 
 /// How a document is cut.
-public enum DocumentKind: String, Sendable {
+enum DocumentKind: String, Sendable {
     case text, markdown, code, html, pdf
     /// One of many in a file of records.
     case record

@@ -8,9 +8,11 @@ struct FoundFile: Sendable {
     let state: FileState
 }
 
-/// Why something was left out, for people.
+/// A file or record that was left out.
 public struct SkippedFile: Sendable, Equatable {
+    /// The file's path, or the record's place.
     public let path: String
+    /// Why it is left out.
     public let reason: String
 }
 

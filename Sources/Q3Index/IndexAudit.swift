@@ -1,5 +1,6 @@
 // The audit: checksums of every block, and chunks embedded again, whose bits must be those that are stored.
 import Q3Embedding
+public import Q3Model
 import Q3System
 
 /// What an audit looked at and what is wrong.
@@ -24,11 +25,15 @@ public struct AuditReport: Sendable, Equatable {
         case unfinished(path: String)
     }
 
+    /// Everything that is wrong, in the order in which it was found.
     public internal(set) var findings: [Finding] = []
+    /// Blocks of vectors whose checksums were compared.
     public internal(set) var blocks = 0
+    /// Chunks of the index.
     public internal(set) var chunks = 0
-    /// Chunks that were embedded again, and whose bits agreed.
+    /// Chunks that were embedded again.
     public internal(set) var recomputed = 0
+    /// Of these, chunks whose bits are the stored ones.
     public internal(set) var agreed = 0
 
     /// Whether nothing is damaged or foreign; files that changed since are no damage.
@@ -43,6 +48,7 @@ public struct AuditReport: Sendable, Equatable {
 }
 
 extension AuditReport.Finding: CustomStringConvertible {
+    /// What is wrong, and where.
     public var description: String {
         switch self {
         case .catalog(let message): "catalog: \(message.escapedForTerminal)"
@@ -130,15 +136,10 @@ extension Catalog {
             return true
         }
         if let count, count < ids.count {
-            var state = seed
+            var random = SeededGenerator(seed: seed)
             for index in 0..<count {
-                // SplitMix64; the bias of the remainder does not matter here.
-                state &+= 0x9E37_79B9_7F4A_7C15
-                var z = state
-                z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-                z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-                z ^= z >> 31
-                ids.swapAt(index, index + Int(z % UInt64(ids.count - index)))
+                // The bias of the remainder does not matter here.
+                ids.swapAt(index, index + Int(random.next() % UInt64(ids.count - index)))
             }
             ids = ids.prefix(count).sorted()
         }
@@ -166,13 +167,13 @@ extension Catalog {
 }
 
 extension SearchIndex {
-    /// Checks the catalog and every block, and embeds `sample` chunks again (all when nil).
+    /// Checks the catalog and every block, and embeds `sample` chunks again (all when nil). `progress` counts chunks.
     ///
     /// Equal texts have equal bits, so one differing bit tells another model, prompt, writer or damage. Throws
     /// `otherModel` for another model: then every chunk would differ.
     public func audit(
         sample: Int? = 500, seed: UInt64 = 0, with model: NamedEmbedder,
-        progress: (@Sendable (_ done: Int, _ count: Int) -> Void)? = nil
+        progress: (@Sendable (Progress) -> Void)? = nil
     ) async throws -> AuditReport {
         try check(model)
         var report = AuditReport()
@@ -190,7 +191,7 @@ extension SearchIndex {
         }
         let options = EmbeddingOptions(dimensions: configuration.dimensions, truncates: true)
         for start in stride(from: 0, to: chunks.count, by: 64) {
-            progress?(start, chunks.count)
+            progress?(Progress(completed: start, total: chunks.count))
             let window = chunks[start..<min(start + 64, chunks.count)]
             let results = try await model.embedder.results(for: window.map(\.text), as: .document, options: options)
             for (chunk, result) in zip(window, results) {

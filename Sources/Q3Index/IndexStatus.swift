@@ -2,21 +2,29 @@
 
 /// The state of an index at one moment.
 public struct IndexStatus: Sendable, Equatable {
+    /// The folders, files and streams that were added.
     public var sources: [IndexSource] = []
+    /// Known files, including those that were left out.
     public var files = 0
-    /// Files that are left out, by the reason, most first.
+    /// How many files were left out for which reason, most frequent first.
     public var problems: [(reason: String, count: Int)] { problemCounts.map { ($0.reason, $0.count) } }
     /// Files that a writer did not finish; the next update does.
     public var unfinishedFiles = 0
+    /// Documents: files, and records of files of records.
     public var documents = 0
+    /// Chunks of all documents.
     public var chunks = 0
     /// Tokens of all chunks, without their contexts.
     public var tokens = 0
-    /// Vectors in the segments, and those that no chunk has any more.
+    /// Vectors in all segments.
     public var vectors = 0
+    /// Vectors that no chunk uses any more; `IndexWriter.compact()` drops them.
     public var deadVectors = 0
+    /// Files of vectors.
     public var segments = 0
+    /// Bytes of all segments.
     public var vectorBytes = 0
+    /// Bytes of the catalog and its log.
     public var catalogBytes = 0
 
     struct Problem: Sendable, Equatable {
@@ -42,17 +50,26 @@ extension SearchIndex {
 
 /// A document as the index has it.
 public struct IndexedDocument: Sendable, Equatable {
+    /// The path of the file, absolute where the source is a folder or a file.
     public let path: String
+    /// The record's id in its file; nil for a document that is a file.
     public let name: String?
+    /// Its first heading, the record's title, or the file's name.
     public let title: String
+    /// How it was cut: text, markdown, code, html, pdf or record.
     public let kind: String
+    /// The programming language of code; nil for anything else.
     public let language: String?
     /// The texts of its chunks with their first lines, in their order.
     public internal(set) var chunks: [Part]
 
+    /// The text of one chunk.
     public struct Part: Sendable, Equatable {
+        /// The chunk's id, valid until its document changes.
         public let id: Int
+        /// Lines in the file, counted from 1.
         public let lines: ClosedRange<Int>
+        /// The chunk's text.
         public let text: String
     }
 }

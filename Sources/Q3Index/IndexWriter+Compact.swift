@@ -2,9 +2,13 @@
 
 /// What compacting did.
 public struct CompactReport: Sendable, Equatable {
+    /// Vectors that chunks use.
     public let keptVectors: Int
+    /// Vectors that no chunk used any more.
     public let droppedVectors: Int
+    /// Bytes of segments and catalog before.
     public let bytesBefore: Int
+    /// Bytes of segments and catalog after.
     public let bytesAfter: Int
 }
 

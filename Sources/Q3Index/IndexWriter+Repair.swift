@@ -7,6 +7,7 @@ public struct RepairReport: Sendable, Equatable {
     public internal(set) var embeddedChunks = 0
     /// Files that are read again because a text in the catalog was altered.
     public internal(set) var files = 0
+    /// Whether the words that searches look up were made anew.
     public internal(set) var didRebuildWords = false
     /// What only a copy of the index, or a new index, can mend.
     public internal(set) var left: [AuditReport.Finding] = []

@@ -2,21 +2,26 @@
 
 /// What an update found and did.
 public struct UpdateReport: Sendable, Equatable {
-    /// Files that were not there before, and such whose content changed.
+    /// New files.
     public internal(set) var added = 0
+    /// Files with new content.
     public internal(set) var changed = 0
-    /// Files that have another path and the same content, which cost nothing.
+    /// Files with another path and the same content, which cost nothing.
     public internal(set) var renamed = 0
+    /// Files that are gone.
     public internal(set) var removed = 0
+    /// Files that are as they were.
     public internal(set) var unchanged = 0
-    /// Chunks that were embedded, and chunks whose words had a vector already.
+    /// Chunks that were embedded.
     public internal(set) var embeddedChunks = 0
+    /// Chunks whose text had a vector already.
     public internal(set) var reusedChunks = 0
-    /// Tokens that were embedded, with those of contexts.
+    /// Tokens that were embedded, including contexts.
     public internal(set) var tokens = 0
-    /// What was left out, and why.
+    /// Files and records that were left out, with the reason.
     public internal(set) var skipped: [SkippedFile] = []
 
+    /// A report of nothing, to add others to.
     public init() {}
 
     mutating func add(_ flushed: IndexWriter.Flushed?) {
@@ -29,24 +34,32 @@ public struct UpdateReport: Sendable, Equatable {
 
 /// How far an update is.
 public struct UpdateProgress: Sendable, Equatable {
-    /// Files read so far, and files to read.
+    /// Files read so far.
     public let files: Int
+    /// Files to read.
     public let fileCount: Int
+    /// Chunks embedded so far.
     public let chunks: Int
+    /// Tokens embedded so far.
     public let tokens: Int
 }
 
 /// A record of a file of records, or of a stream.
 public struct IndexRecord: Sendable, Equatable {
+    /// The record's own id.
     public var id: String?
+    /// Stands before the text when it is embedded.
     public var title: String?
+    /// What is cut into chunks and embedded.
     public var text: String
     /// A JSON object of what else is known of it, to filter by.
     public var metadata: String?
-    /// The line it stands on, counted from 1, and its bytes in the file.
+    /// The line it stands on, counted from 1.
     public var line: Int
+    /// Its bytes in the file.
     public var bytes: Range<Int>
 
+    /// A record. `bytes` is its place in the file; of a stream, the number of the line is enough.
     public init(
         id: String? = nil, title: String? = nil, text: String, metadata: String? = nil, line: Int, bytes: Range<Int>
     ) {
@@ -70,6 +83,7 @@ public struct FileReadingOptions: Sendable {
     /// Opens a file of records, such as .jsonl; nil for a file that is none. It gets the file's path.
     public var openRecords: (@Sendable (_ path: String) throws -> RecordSource?)?
 
+    /// Options for reading; without `openRecords` every file is one document.
     public init(
         byteLimit: Int = 64 << 20, openRecords: (@Sendable (_ path: String) throws -> RecordSource?)? = nil
     ) {

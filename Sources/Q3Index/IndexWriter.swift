@@ -8,6 +8,7 @@ public struct IndexOptions: Sendable, Equatable {
     /// Most tokens of a chunk.
     public var chunkTokens: Int
 
+    /// Options of a new index. `IndexWriter.create` checks them against the model.
     public init(dimensions: Int? = nil, chunkTokens: Int = 400) {
         self.dimensions = dimensions
         self.chunkTokens = chunkTokens
@@ -16,9 +17,12 @@ public struct IndexOptions: Sendable, Equatable {
 
 /// A model with the name that people know it by.
 public struct NamedEmbedder: Sendable {
+    /// The model.
     public let embedder: Embedder
+    /// The name that messages and `status` show, such as a path or `q3-mini`.
     public let name: String
 
+    /// Pairs a model with its name.
     public init(_ embedder: Embedder, name: String) {
         self.embedder = embedder
         self.name = name
@@ -46,7 +50,9 @@ public actor IndexWriter {
     /// Changes that need no model are small, and wait for more of them.
     private static let windowSteps = 4096
 
+    /// The folder of the index.
     public nonisolated let path: String
+    /// What the index was made with.
     public nonisolated let configuration: IndexConfiguration
     let catalog: Catalog
     private let lock: WriterLock

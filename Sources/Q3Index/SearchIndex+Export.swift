@@ -2,12 +2,17 @@
 
 /// A chunk as it is exported.
 public struct ExportedChunk: Sendable {
+    /// The chunk's id, valid until its document changes.
     public let id: Int
     /// "path", or "path#id" of a record.
     public let name: String
+    /// Lines in the file, counted from 1.
     public let lines: ClosedRange<Int>
+    /// The document's title.
     public let title: String
+    /// Title and headings above the chunk.
     public let context: String
+    /// The chunk's text.
     public let text: String
     /// [dimensions], of unit length, with the bits that the model gave.
     public let vector: [Float]

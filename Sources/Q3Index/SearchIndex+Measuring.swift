@@ -2,20 +2,20 @@
 import Q3Embedding
 
 /// What a measurement of the scan found.
-public struct ScanMeasurement: Sendable {
+package struct ScanMeasurement: Sendable {
     /// Time of each query, of the vectors alone.
-    public let durations: [Duration]
+    package let durations: [Duration]
     /// Bytes of int8 rows and scales that one query reads.
-    public let scannedBytes: Int
-    public let vectors: Int
+    package let scannedBytes: Int
+    package let vectors: Int
     /// Of the first ten places of every query, those that hold the same vector as in an exact search, and all.
-    public let agreeingPlaces: Int
-    public let places: Int
+    package let agreeingPlaces: Int
+    package let places: Int
 }
 
 extension SearchIndex {
     /// Runs queries that are mixtures of two stored vectors each, always the same ones.
-    public func measureScan(queries: Int, comparing: Int) async throws -> ScanMeasurement {
+    package func measureScan(queries: Int, comparing: Int) async throws -> ScanMeasurement {
         let store = try catalog.database.transaction("DEFERRED") { try current().1 }
         let count = store.slotCount
         guard count > 0 else {

@@ -10,7 +10,9 @@ public import Q3Embedding
 ///         print(hit.score, "\(hit.path):\(hit.lines.lowerBound)", hit.snippet.text)
 ///     }
 public actor SearchIndex {
+    /// The folder of the index.
     public nonisolated let path: String
+    /// What the index was made with.
     public nonisolated let configuration: IndexConfiguration
     let catalog: Catalog
     private var store: (generation: Int, vectors: VectorStore)?

@@ -4,23 +4,28 @@
 public enum SearchMode: String, Sendable, CaseIterable {
     /// Both, fused by reciprocal rank.
     case hybrid
+    /// The order by cosine alone.
     case vectors
+    /// The order by BM25 alone; needs no model.
     case words
 }
 
 /// A search.
 public struct SearchQuery: Sendable {
+    /// The query as a person types it. No character in it is syntax.
     public var text: String
+    /// Which orders count.
     public var mode: SearchMode
-    /// Hits to give.
+    /// How many hits to return.
     public var count: Int
-    /// Only documents that all of these let through.
+    /// Only documents that pass all of these are searched.
     public var filters: [SearchFilter]
-    /// Whether of each document only the best chunk is given.
+    /// Whether only the best chunk of each document is returned.
     public var groupsByDocument: Bool
-    /// Hits of a lesser cosine are left out, unless a word of the query is in them.
+    /// Hits with a smaller cosine are left out, unless they contain a word of the query.
     public var leastSimilarity: Float?
 
+    /// A search for the ten best chunks, unless `count` says otherwise.
     public init(
         _ text: String, mode: SearchMode = .hybrid, count: Int = 10, filters: [SearchFilter] = [],
         groupsByDocument: Bool = false, leastSimilarity: Float? = nil
@@ -36,33 +41,39 @@ public struct SearchQuery: Sendable {
 
 /// A chunk that answers a search.
 public struct IndexHit: Sendable, Equatable {
-    /// Of the chunk, until it changes.
+    /// The chunk's id, valid until its document changes.
     public let id: Int
-    /// What sorted the list: of a hybrid search the sum of reciprocal ranks, else the cosine or the negated BM25.
+    /// What the list is sorted by: in a hybrid search the sum of reciprocal ranks, else the cosine or the negated BM25.
     public internal(set) var score: Float
-    /// The cosine of the chunk's vector and the query's; nil for a search of words alone.
+    /// The cosine of the chunk's vector and the query's; nil in a search by words alone.
     public internal(set) var similarity: Float?
     /// The reranker's probability that the chunk answers the query; nil for what it did not read.
     public internal(set) var relevance: Float?
     /// The logit of yes minus that of no, which does not saturate as `relevance` does.
     var margin: Float?
+    /// The id of the chunk's document, for `SearchIndex.document(_:)`.
     public let document: Int
     /// The path of the file, absolute where the source is a folder or a file.
     public let path: String
     /// The record's id in its file; nil for a document that is a file.
     public let name: String?
+    /// The document's title: its first heading, the record's title, or the file's name.
     public let title: String
     /// Title and headings above the chunk.
     public let context: String
+    /// The chunk itself.
     public let text: String
-    /// Lines in the file, counted from 1, and bytes.
+    /// Its lines in the file, counted from 1.
     public let lines: ClosedRange<Int>
+    /// Its bytes in the file.
     public let bytes: Range<Int>
+    /// An excerpt of the text with most words of the query.
     public let snippet: Snippet
 }
 
-/// The hits of a search and how they came about.
+/// The hits of a search, and the candidates they were chosen from.
 public struct SearchResults: Sendable {
+    /// The best chunks, as many as the query asked for.
     public internal(set) var hits: [IndexHit]
     /// Candidates before the list was cut, best first; what a reranker may read.
     public internal(set) var candidates: [IndexHit]

@@ -57,8 +57,9 @@ enum Words {
     }
 }
 
-/// A stretch of a text around the words of a query.
+/// An excerpt of a text around the words of a query.
 public struct Snippet: Sendable, Equatable {
+    /// The excerpt, with an ellipsis where the chunk continues.
     public let text: String
     /// Where words of the query stand, in Unicode scalars of `text`.
     public let marks: [Range<Int>]

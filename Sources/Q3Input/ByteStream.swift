@@ -38,7 +38,7 @@ package final class ByteStream {
     /// Whether offsets in what is read are those in the file.
     package var isPlain: Bool { inflater == nil && utf16 == nil }
 
-    /// Whether a read will not wait for whoever writes the pipe.
+    /// Whether a read will not wait for the writer of a pipe.
     package func hasBytesAtHand() -> Bool {
         !ahead.isEmpty || inflater?.needsInput == false || hasRawBytesAtHand
     }

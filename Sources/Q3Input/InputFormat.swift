@@ -1,4 +1,4 @@
-// In which form a file holds its texts: told by an option, else by the name's ending, else by the first bytes.
+// In which form a file holds its texts: by an option, else by the name's ending, else by the first bytes.
 
 /// The form of an input.
 package enum InputFormat: String, Sendable, CaseIterable {
@@ -81,7 +81,7 @@ package enum InputFormat: String, Sendable, CaseIterable {
         ([0x93] + Array("NUMPY".utf8), "a NumPy array", "give the texts, of which vectors are made"),
     ]
 
-    /// What a file is that holds no texts, and the way out.
+    /// The format of a file without texts, and what to do with it.
     package static func foreign(_ bytes: [UInt8]) -> (format: String, remedy: String)? {
         if let known = foreign.first(where: { bytes.starts(with: $0.magic) }) {
             guard known.magic != Array("BZh".utf8) || bytes.count > 3 && (0x31...0x39).contains(bytes[3]) else {

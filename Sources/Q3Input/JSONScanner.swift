@@ -1,7 +1,7 @@
 // A strict reader of one JSON value (RFC 8259) that keeps the fields of an object and checks everything else.
 import Q3System
 
-/// A value, as far as a command has a use for it.
+/// A value, as far as a command uses it.
 package enum JSONValue: Sendable, Equatable {
     case text(String)
     /// A number as it is written.

@@ -44,7 +44,7 @@ package struct Line {
 /// What is wrong with a record.
 package struct BadRecord: Error {
     package let message: String
-    /// Whether it is a string's content that is wrong, so that the name of its field goes before the message.
+    /// Whether a string's content is wrong, so that the name of its field goes before the message.
     let isInText: Bool
 
     package init(message: String) { self.init(message: message, isInText: false) }

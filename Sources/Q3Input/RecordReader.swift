@@ -16,7 +16,7 @@ package struct Record<Content: Sendable>: Sendable {
 package struct ReadingOptions: Sendable {
     /// The form of all files; nil looks at each.
     package var format: InputFormat?
-    /// Whether bytes and escapes that are no characters become U+FFFD, instead of rejecting the record.
+    /// Whether bytes and escapes that are not characters become U+FFFD instead of rejecting the record.
     package var isLossy = false
     /// The column or field of the id; nil takes "id", else "_id".
     package var idColumn: String?
@@ -24,7 +24,7 @@ package struct ReadingOptions: Sendable {
     package var columns: [String] = []
     /// Whether blank lines of text are left out; otherwise they are empty texts.
     package var skipsBlankLines = false
-    /// The records to read of each so many, as in 0 of 4, by index; nil for all.
+    /// Which records to read, by index, as in the first of every four; nil for all.
     package var shard: (number: Int, count: Int)?
 
     package init() {}
@@ -70,7 +70,7 @@ extension RecordParser<String> {
 package final class RecordReader<Content: Sendable> {
     private let parser: RecordParser<Content>
     private let options: ReadingOptions
-    /// Says what was guessed.
+    /// Is told what was guessed.
     private let note: @Sendable (String) -> Void
     private var arguments: ArraySlice<String> = []
     private let argumentCount: Int
@@ -91,7 +91,7 @@ package final class RecordReader<Content: Sendable> {
         var columns: [String] = []
     }
 
-    /// Looks at the beginning of every regular file, so that what cannot be read shows before any work is done.
+    /// Looks at the first bytes of every regular file, so that a file that cannot be read is found before any work.
     package init(
         _ source: InputSource, options: ReadingOptions = ReadingOptions(), parser: RecordParser<Content>,
         note: @escaping @Sendable (String) -> Void = { _ in }
@@ -117,7 +117,7 @@ package final class RecordReader<Content: Sendable> {
         }
     }
 
-    /// The form of an input, and whether it was told by its first bytes. Throws for what holds no texts.
+    /// The form of an input, and whether its first bytes decided. Throws for a file without texts.
     private static func format(
         of bytes: ByteStream, _ given: InputFormat?
     ) throws(InputError) -> (format: InputFormat, guess: InputFormat?) {
@@ -131,7 +131,7 @@ package final class RecordReader<Content: Sendable> {
         return (guess, guess == .text ? nil : guess)
     }
 
-    /// Whether the next record is here, so that `next` will not wait for whoever writes the pipe.
+    /// Whether the next record is here, so that `next` will not wait for the writer of a pipe.
     package func hasRecordAtHand() throws(InputError) -> Bool {
         if !arguments.isEmpty { return true }
         guard let current else { return files.first?.bytes?.hasBytesAtHand() ?? true }

@@ -24,7 +24,7 @@ package final class RecordSplitter {
     private var line = 1
     private var buffer: [UInt8] = []
     private var position = 0
-    /// Where to look on for the end of a record; a long one must not be searched again with every chunk.
+    /// Where to continue looking for the end of a record: a long one is not searched again with every chunk.
     private var searched = 0
     /// The end of the next record, which was looked for but not taken.
     private var foundEnd: (content: Int, next: Int)?
@@ -56,7 +56,7 @@ package final class RecordSplitter {
     /// Whether a line end followed the last record, rather than the end of the input.
     package private(set) var lastRecordIsTerminated = false
 
-    /// Whether the next record is here, so that `next` will not wait for whoever writes the pipe.
+    /// Whether the next record is here, so that `next` will not wait for the writer of a pipe.
     package func hasRecordAtHand() throws(InputError) -> Bool {
         guard isStarted else { return bytes.hasBytesAtHand() }
         while true {

@@ -28,9 +28,9 @@ public struct ActivationPlaces: Sendable {
 
 /// A block of token rows [rows, cols] in the formats of `families`.
 @safe public struct Activations {
-    public let rows: Int
-    public let cols: Int
-    public let families: Set<PanelFamily>
+    package let rows: Int
+    package let cols: Int
+    package let families: Set<PanelFamily>
     let raw: q3_activations
 
     public init(_ places: ActivationPlaces, in arena: Arena, rows: Int, cols: Int, families: Set<PanelFamily>) {

@@ -10,7 +10,7 @@ public struct ArenaLayout: Sendable {
     /// A place in the arena; its bytes begin at a multiple of 64.
     public struct Place: Sendable {
         let offset: Int
-        public let byteCount: Int
+        package let byteCount: Int
     }
 
     public init() {}
@@ -29,10 +29,10 @@ public struct ArenaLayout: Sendable {
 
 /// Zeroed memory for one layout. Its views must not outlive it.
 @safe public final class Arena: @unchecked Sendable {
-    public let byteCount: Int
+    package let byteCount: Int
     private let base: UnsafeMutableRawPointer
 
-    /// Nil when the system has not that much memory to give.
+    /// Nil when the system does not have that much memory.
     public init?(byteCount: Int) {
         self.byteCount = max(byteCount, 64)
         let map = unsafe mmap(nil, self.byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0)
@@ -57,23 +57,23 @@ public struct ArenaLayout: Sendable {
 /// A view [rows, cols] of f32 in an arena, row-major.
 @safe public struct FloatMatrix {
     let base: UnsafeMutablePointer<Float>
-    public let rows: Int
-    public let cols: Int
+    package let rows: Int
+    package let cols: Int
 
     /// Consecutive rows.
-    public func rows(_ range: Range<Int>) -> FloatMatrix {
+    package func rows(_ range: Range<Int>) -> FloatMatrix {
         precondition(range.lowerBound >= 0 && range.upperBound <= rows)
         return unsafe FloatMatrix(base: base + range.lowerBound * cols, rows: range.count, cols: cols)
     }
 
     /// The values of one row.
-    public func row(_ row: Int) -> [Float] {
+    package func row(_ row: Int) -> [Float] {
         precondition(0..<rows ~= row)
         return unsafe Array(UnsafeBufferPointer(start: base + row * cols, count: cols))
     }
 
     /// Copies row `sources[i]` of `other` into row i.
-    public func gather(_ sources: [Int], of other: FloatMatrix) {
+    package func gather(_ sources: [Int], of other: FloatMatrix) {
         precondition(sources.count <= rows && other.cols == cols)
         for (row, source) in sources.enumerated() {
             precondition(0..<other.rows ~= source)
@@ -82,7 +82,7 @@ public struct ArenaLayout: Sendable {
     }
 
     /// All values, row after row.
-    public func values() -> [Float] { unsafe Array(UnsafeBufferPointer(start: base, count: rows * cols)) }
+    package func values() -> [Float] { unsafe Array(UnsafeBufferPointer(start: base, count: rows * cols)) }
 
     /// Writes `values` from the first row on.
     public func store(_ values: [Float]) {

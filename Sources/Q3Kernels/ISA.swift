@@ -7,10 +7,10 @@ public enum ISA: Sendable, CaseIterable {
     case scalar, avx2, avxvnni, avx512vnni, neon
 
     /// Whether this build has the kernels and this machine can run them.
-    public var isAvailable: Bool { q3_isa_available(raw) }
+    package var isAvailable: Bool { q3_isa_available(raw) }
     /// The fastest available one, except AVX-VNNI, which must be asked for.
     public static var best: ISA { allCases.first { $0.raw == q3_isa_best() } ?? .scalar }
-    public var name: String { unsafe String(cString: q3_isa_name(raw)) }
+    package var name: String { unsafe String(cString: q3_isa_name(raw)) }
 
     var raw: q3_isa {
         switch self {

@@ -20,7 +20,7 @@ public enum PanelFamily: Sendable, CaseIterable {
     }
 
     /// Whether matrices of a GGUF tensor type can be computed in this family.
-    public func supports(typeID: UInt32) -> Bool { q3_type_in_family(typeID, raw) }
+    package func supports(typeID: UInt32) -> Bool { q3_type_in_family(typeID, raw) }
 
     /// The fastest family for a type, `exact` without any rounding of activations; nil for an unreadable type.
     public static func forType(_ typeID: UInt32, exact: Bool) -> PanelFamily? {
@@ -31,15 +31,15 @@ public enum PanelFamily: Sendable, CaseIterable {
 
 /// A quantized or float matrix [rows, cols], row-major, in memory that others own.
 @safe public struct Matrix: @unchecked Sendable {
-    public let rows: Int
-    public let cols: Int
-    public let typeID: UInt32
-    public let family: PanelFamily
+    package let rows: Int
+    package let cols: Int
+    package let typeID: UInt32
+    package let family: PanelFamily
     let raw: q3_matrix
 
     /// Panels have 16 rows and blocks of 32 columns.
-    public static let rowMultiple = Int(Q3_PANEL_ROWS)
-    public static let colMultiple = Int(Q3_BLOCK)
+    package static let rowMultiple = Int(Q3_PANEL_ROWS)
+    package static let colMultiple = Int(Q3_BLOCK)
 
     /// A view of `bytes`, which must outlive every use; nil if they do not hold rows · cols values, the columns do not
     /// fill blocks of 32, or the family cannot compute the type.
@@ -56,14 +56,14 @@ public enum PanelFamily: Sendable, CaseIterable {
     }
 
     /// Writes the rows `ids` as f32 into the first rows of `output`. Ids are within 0..<rows.
-    public func dequantize(rows ids: [Int32], into output: FloatMatrix) {
+    package func dequantize(rows ids: [Int32], into output: FloatMatrix) {
         precondition(ids.count <= output.rows && output.cols == cols)
         precondition(ids.allSatisfy { 0..<rows ~= Int($0) })
         unsafe q3_dequantize_rows(raw, ids, ids.count, output.base)
     }
 
     /// One row as f32, [cols].
-    public func dequantizedRow(_ row: Int) -> [Float] {
+    package func dequantizedRow(_ row: Int) -> [Float] {
         precondition(0..<rows ~= row)
         return unsafe [Float](unsafeUninitializedCapacity: cols) { buffer, count in
             unsafe q3_dequantize_rows(raw, [Int32(row)], 1, buffer.baseAddress!)

@@ -3,14 +3,14 @@
 internal import CShims
 
 /// Instructions that bound the products of one family on one instruction set.
-public struct Ceiling: Sendable {
-    public let isa: ISA
-    public let family: PanelFamily
+package struct Ceiling: Sendable {
+    package let isa: ISA
+    package let family: PanelFamily
     /// The instructions, such as "vpdpbusd zmm".
-    public let name: String
+    package let name: String
 
     /// Nil where nothing is measured: this machine does not run the instruction set, or it is the scalar one.
-    public init?(isa: ISA, family: PanelFamily) {
+    package init?(isa: ISA, family: PanelFamily) {
         guard let name = unsafe q3_ceiling_name(isa.raw, family.raw) else { return nil }
         self.isa = isa
         self.family = family
@@ -18,19 +18,19 @@ public struct Ceiling: Sendable {
     }
 
     /// Those of every instruction set that this machine runs.
-    public static var all: [Ceiling] {
+    package static var all: [Ceiling] {
         ISA.allCases.flatMap { isa in PanelFamily.allCases.compactMap { Ceiling(isa: isa, family: $0) } }
     }
 
     /// Multiply-adds per second of processor time, all threads together: the best of several short attempts, since
     /// neighbours can only lower it. Takes about a fifth of a second, on the calling thread and a team of its own.
-    public func multiplyAddsPerSecond(threads: Int) -> Double {
+    package func multiplyAddsPerSecond(threads: Int) -> Double {
         best { q3_measure_ceiling(isa.raw, family.raw, UInt32(threads), $0) }
     }
 }
 
-/// Bytes that all threads together read from memory per second of processor time; nil when the system has no buffer to give.
-public func memoryReadRate(threads: Int) -> Double? {
+/// Bytes that all threads together read from memory per second of processor time; nil without memory for a buffer.
+package func memoryReadRate(threads: Int) -> Double? {
     var layout = ArenaLayout()
     // Eight times the largest cache that one thread may have for itself, with room for every thread.
     let place = layout.reserve(byteCount: 256 << 20)

@@ -6,8 +6,8 @@ import Q3System
 /// The angle is rounded to f32 as Hugging Face's `Qwen3RotaryEmbedding` rounds it, since at position 30,000 that
 /// rounding is larger than any other error of the rotation; its cosine is then taken in f64.
 public struct Rotations: Sendable {
-    public let positions: Int
-    public let width: Int
+    package let positions: Int
+    package let width: Int
     let cosines: [Float]
     let sines: [Float]
 

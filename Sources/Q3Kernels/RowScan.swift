@@ -2,11 +2,11 @@
 
 internal import CShims
 
-/// Exact dot products of int8 rows with one int8 query, and the threads that share them out.
-public enum RowScan {
+/// Exact dot products of int8 rows with one int8 query, shared among threads.
+package enum RowScan {
     /// products[r] = Σ rows[r · stride + k] · query[k]. `stride`, the query's count, is a multiple of 64; no value is -128,
     /// and rows lie at multiples of 64 bytes. The same on every instruction set, since integers do not round.
-    @unsafe public static func products(
+    @unsafe package static func products(
         rows: UnsafePointer<Int8>, count: Int, stride: Int, query: [Int8], into products: inout [Int32],
         isa: ISA = .best
     ) {

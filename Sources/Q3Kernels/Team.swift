@@ -18,12 +18,12 @@ public struct Product {
 /// A run of consecutive tokens of a batch trie: a path from the root to a token runs through parents.
 public struct TokenRun: Sendable, Equatable {
     /// Run that holds the token before `position`, nil at the root. It may go on beyond that token.
-    public let parent: Int?
+    package let parent: Int?
     /// Absolute position of the run's first token.
-    public let position: Int
+    package let position: Int
     /// Row of the first token in the batch.
-    public let row: Int
-    public let count: Int
+    package let row: Int
+    package let count: Int
 
     public init(parent: Int?, position: Int, row: Int, count: Int) {
         self.parent = parent
@@ -35,10 +35,10 @@ public struct TokenRun: Sendable, Equatable {
 
 /// Tokens [first, first + count) of one run that attend; their queries and outputs lie in rows from `row` on.
 public struct AttentionQuery: Sendable, Equatable {
-    public let run: Int
-    public let first: Int
-    public let count: Int
-    public let row: Int
+    package let run: Int
+    package let first: Int
+    package let count: Int
+    package let row: Int
 
     public init(run: Int, first: Int, count: Int, row: Int) {
         self.run = run
@@ -52,14 +52,14 @@ public struct AttentionQuery: Sendable, Equatable {
 /// every caller.
 @safe public struct Team {
     private let raw: q3_team
-    public let isa: ISA
-    public var threads: Int { unsafe Int(raw.threads) }
+    package let isa: ISA
+    package var threads: Int { unsafe Int(raw.threads) }
 
-    /// Most threads that make sense to ask for.
-    public static let threadLimit = Int(Q3_MAX_THREADS)
+    /// The max number of threads.
+    package static let threadLimit = Int(Q3_MAX_THREADS)
 
     /// How many of `threads` threads the system lets run at once; starts them for a moment to see.
-    public static func startableThreads(_ threads: Int) -> Int { Int(q3_startable_threads(UInt32(threads))) }
+    package static func startableThreads(_ threads: Int) -> Int { Int(q3_startable_threads(UInt32(threads))) }
 
     /// Bytes of work memory for `threads` threads and matrices of at most `widest` columns.
     public static func scratchByteCount(threads: Int, widest: Int, headDim: Int) -> Int {
@@ -81,7 +81,7 @@ public struct AttentionQuery: Sendable, Equatable {
         )
     }
 
-    /// Rows of x, normalized by RMS and `gain` when there is one, become `output` in all its formats.
+    /// Rows of x, normalized by RMS and `gain` when there is one, become `output` in every format that it has.
     public func prepare(_ x: FloatMatrix, gain: [Float]?, epsilon: Float, into output: Activations) {
         precondition(x.cols == output.cols && x.rows <= output.rows && gain?.count ?? x.cols == x.cols)
         if let gain {
@@ -167,7 +167,7 @@ public struct AttentionQuery: Sendable, Equatable {
 }
 
 /// x / rms(x) · gain, on the calling thread; the count is a multiple of 16.
-public func rmsNorm(_ x: [Float], gain: [Float], epsilon: Float, isa: ISA) -> [Float] {
+package func rmsNorm(_ x: [Float], gain: [Float], epsilon: Float, isa: ISA) -> [Float] {
     precondition(x.count == gain.count && x.count.isMultiple(of: 16))
     return unsafe [Float](unsafeUninitializedCapacity: x.count) { buffer, count in
         unsafe isa.kernels.rms_norm(x, gain, epsilon, x.count, buffer.baseAddress!)

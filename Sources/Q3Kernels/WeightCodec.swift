@@ -4,23 +4,23 @@ internal import CShims
 
 /// Makes and reads the blocks of GGUF tensor types. Results have the same bits on every instruction set, and values the
 /// same blocks wherever in a tensor a call begins.
-public struct WeightCodec: Sendable {
+package struct WeightCodec: Sendable {
     private let isa: ISA
 
-    public init(isa: ISA = .best) {
+    package init(isa: ISA = .best) {
         precondition(isa.isAvailable)
         self.isa = isa
     }
 
     /// Whether blocks of a type can be made.
-    public static func canEncode(typeID: UInt32) -> Bool { q3_type_writable(typeID) }
+    package static func canEncode(typeID: UInt32) -> Bool { q3_type_writable(typeID) }
 
     /// Whether blocks of a type can be read.
-    public static func canDecode(typeID: UInt32) -> Bool { q3_type_readable(typeID) }
+    package static func canDecode(typeID: UInt32) -> Bool { q3_type_readable(typeID) }
 
-    /// Makes blocks of finite values, whole blocks of them, with the least squared error that a search finds; `blocks` has
-    /// their exact size.
-    @unsafe public func encode(
+    /// Makes whole blocks of finite values, with the smallest squared error that a search finds; `blocks` has their exact
+    /// size.
+    @unsafe package func encode(
         _ values: UnsafeBufferPointer<Float>, typeID: UInt32, into blocks: UnsafeMutableRawBufferPointer
     ) {
         precondition(Self.canEncode(typeID: typeID))
@@ -29,7 +29,7 @@ public struct WeightCodec: Sendable {
     }
 
     /// Reads whole blocks into `values`, which has their exact count.
-    @unsafe public func decode(
+    @unsafe package func decode(
         _ blocks: UnsafeRawBufferPointer, typeID: UInt32, into values: UnsafeMutableBufferPointer<Float>
     ) {
         precondition(Self.canDecode(typeID: typeID))
@@ -37,8 +37,8 @@ public struct WeightCodec: Sendable {
         unsafe isa.kernels.decode(typeID, source, values.count, target)
     }
 
-    /// How far `values` lie from `others`, of which there are as many.
-    @unsafe public func difference(
+    /// How far `values` are from `others`, which are equally many.
+    @unsafe package func difference(
         _ values: UnsafeBufferPointer<Float>, _ others: UnsafeBufferPointer<Float>
     ) -> WeightDifference {
         precondition(values.count == others.count)
@@ -49,17 +49,17 @@ public struct WeightCodec: Sendable {
     }
 }
 
-/// What separates some values from others.
-public struct WeightDifference: Sendable, Equatable {
-    public private(set) var count = 0
+/// The difference between two lists of values.
+package struct WeightDifference: Sendable, Equatable {
+    package private(set) var count = 0
     /// Σ (value - other)²
-    public private(set) var squares = 0.0
+    package private(set) var squares = 0.0
     /// Σ value²
-    public private(set) var power = 0.0
+    package private(set) var power = 0.0
     /// max |value - other|
-    public private(set) var largest: Float = 0
+    package private(set) var largest: Float = 0
 
-    public init() {}
+    package init() {}
 
     init(count: Int, squares: Double, power: Double, largest: Float) {
         self.count = count
@@ -69,13 +69,13 @@ public struct WeightDifference: Sendable, Equatable {
     }
 
     /// The root of the mean squared difference.
-    public var rmse: Double { count == 0 ? 0 : (squares / Double(count)).squareRoot() }
-    /// That, divided by the root of the mean squared value.
-    public var relative: Double { power == 0 ? 0 : (squares / power).squareRoot() }
-    /// Whether all values were numbers within reach.
-    public var isFinite: Bool { squares.isFinite && power.isFinite }
+    package var rmse: Double { count == 0 ? 0 : (squares / Double(count)).squareRoot() }
+    /// `rmse` divided by the root of the mean squared value.
+    package var relative: Double { power == 0 ? 0 : (squares / power).squareRoot() }
+    /// Whether all values and their squares were finite.
+    package var isFinite: Bool { squares.isFinite && power.isFinite }
 
-    public static func += (total: inout WeightDifference, other: WeightDifference) {
+    package static func += (total: inout WeightDifference, other: WeightDifference) {
         total.count += other.count
         total.squares += other.squares
         total.power += other.power

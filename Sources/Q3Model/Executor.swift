@@ -4,7 +4,7 @@ import Q3Kernels
 
 /// Runs micro-batches. Belongs to the inference thread.
 final class Executor {
-    /// Tokens of one block: enough to make packing a panel cheap, few enough that activations stay in the caches.
+    /// Tokens of one block: enough to make packing a panel cheap, few enough to keep activations in the caches.
     static let blockRows = 512
 
     private let config: Qwen3Config
@@ -100,7 +100,7 @@ final class Executor {
     }
 
     /// The last arena again if it is large enough and not far too large. Until it is put back nobody else may use it:
-    /// lists that run in between get another.
+    /// lists that run in between get another one.
     private func takeArena(for plan: ScratchPlan) throws -> Arena {
         if let last = arena, plan.byteCount...max(4 * plan.byteCount, 64 << 20) ~= last.byteCount {
             arena = nil

@@ -44,7 +44,7 @@ import Synchronization
                 #endif
                 unsafe Unmanaged<InferenceThread>.fromOpaque(context!).takeUnretainedValue().work()
             }, Unmanaged.passUnretained(self).toOpaque())
-        guard created == 0 else { throw .cannotStartThreads(wanted: 1, got: 0) }
+        guard created == 0 else { throw .cannotStartThreads(expected: 1, got: 0) }
     }
 
     private func work() -> Never {

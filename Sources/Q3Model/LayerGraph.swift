@@ -66,10 +66,10 @@ struct LayerGraph: Sendable {
     /// What the last layer computes for pooled tokens only, after `contextNodes`.
     var pooledNodes: [Node] { nodes(making: [residual], given: context) }
 
-    /// The operations that compute `wanted` from the residual stream, where `given` are there already. Neighboring
+    /// The operations that compute `expected` from the residual stream, where `given` are there already. Neighboring
     /// products over one input become one node, which the threads share as one loop.
-    private func nodes(making wanted: [Buffer], given: [Buffer] = []) -> [Node] {
-        var needed = Set(wanted)
+    private func nodes(making expected: [Buffer], given: [Buffer] = []) -> [Node] {
+        var needed = Set(expected)
         var readers: [Weight] = []
         var reversed: [Node] = []
         for var node in declared.reversed() {

@@ -1,4 +1,4 @@
-// Why a file cannot be run as a Qwen3 model, or a text not through it.
+// Why a file cannot be run as a Qwen3 model, or a text cannot be run through it.
 
 public import Q3GGUF
 
@@ -7,15 +7,15 @@ public enum ModelError: Error, Sendable, Equatable {
     /// `general.architecture` is not "qwen3".
     case unsupportedArchitecture(String)
     /// A number that no Qwen3 model can have.
-    case badValue(key: String, value: String, wanted: String)
-    /// A variant of the architecture that is not implemented: better no vector than a wrong one.
-    case unsupported(key: String, value: String, wanted: String)
+    case badValue(key: String, value: String, expected: String)
+    /// A variant of the architecture that is not implemented, whose vectors would be wrong.
+    case unsupported(key: String, value: String, expected: String)
     /// A tensor that every Qwen3 model has is not there.
     case missingTensor(String)
     /// Shapes with the fastest axis first, as in the file.
-    case badShape(tensor: String, got: [Int], wanted: [Int])
+    case badShape(tensor: String, got: [Int], expected: [Int])
     /// A type that no kernel reads, or not in this place.
-    case unsupportedType(tensor: String, type: TensorType, wanted: String)
+    case unsupportedType(tensor: String, type: TensorType, expected: String)
     /// A tensor that a plain Qwen3 model does not have, so leaving it out would change the results.
     case unknownTensor(String)
     /// A NaN or an infinity among the weights of a norm or a head.
@@ -26,12 +26,12 @@ public enum ModelError: Error, Sendable, Equatable {
     case tokenOutOfRange(index: Int, token: Int32, vocabularySize: Int)
     /// More tokens than the context has positions.
     case inputTooLong(index: Int, tokenCount: Int, limit: Int)
-    /// The system has not enough memory for a pass.
+    /// The system does not have enough memory for a pass.
     case outOfMemory(byteCount: Int)
     /// Not 1 to `ModelOptions.threadLimit` threads.
     case badThreadCount(Int)
     /// The system lets fewer threads run at once than are asked for.
-    case cannotStartThreads(wanted: Int, got: Int)
+    case cannotStartThreads(expected: Int, got: Int)
 }
 
 extension ModelError: CustomStringConvertible {
@@ -39,16 +39,16 @@ extension ModelError: CustomStringConvertible {
         switch self {
         case .unsupportedArchitecture(let name):
             "general.architecture is \"\(name)\", but only qwen3 models can be run"
-        case .badValue(let key, let value, let wanted):
-            "\(key) is \(value), expected \(wanted); the file is damaged or made for another program"
-        case .unsupported(let key, let value, let wanted):
-            "\(key) is \(value), which is not supported: only \(wanted) is computed, and vectors without it would be wrong"
+        case .badValue(let key, let value, let expected):
+            "\(key) is \(value), expected \(expected); the file is damaged or made for another program"
+        case .unsupported(let key, let value, let expected):
+            "\(key) is \(value), which is not supported: only \(expected) is computed, and vectors without it would be wrong"
         case .missingTensor(let name):
             "tensor \(name) is missing; the file is incomplete, convert or download it again"
-        case .badShape(let tensor, let got, let wanted):
-            "tensor \(tensor) has shape \(got), expected \(wanted) from the metadata"
-        case .unsupportedType(let tensor, let type, let wanted):
-            "tensor \(tensor) has type \(type.name), expected \(wanted)"
+        case .badShape(let tensor, let got, let expected):
+            "tensor \(tensor) has shape \(got), expected \(expected) from the metadata"
+        case .unsupportedType(let tensor, let type, let expected):
+            "tensor \(tensor) has type \(type.name), expected \(expected)"
         case .unknownTensor(let name):
             "tensor \(name) is not part of a Qwen3 model; results without it would be wrong"
         case .nonFiniteWeight(let tensor, let index):
@@ -63,8 +63,8 @@ extension ModelError: CustomStringConvertible {
             "no memory for \(byteCount) bytes of scratch; use shorter inputs or fewer threads"
         case .badThreadCount(let count):
             "\(count) threads asked for, expected 1 to \(ModelOptions.threadLimit)"
-        case .cannotStartThreads(let wanted, let got):
-            "the system lets only \(got) of \(wanted) threads run; use fewer threads or raise the limit (ulimit -u)"
+        case .cannotStartThreads(let expected, let got):
+            "the system lets only \(got) of \(expected) threads run; use fewer threads or raise the limit (ulimit -u)"
         }
     }
 }

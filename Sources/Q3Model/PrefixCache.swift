@@ -4,7 +4,7 @@ import Q3Kernels
 
 /// Prefix cache statistics.
 public struct PrefixCacheUse: Sendable, Equatable {
-    /// Token lists that were looked up, and those that found a prefix.
+    /// Token lists that were looked up.
     public internal(set) var lookups = 0
     /// Lookups that found a prefix.
     public internal(set) var hits = 0
@@ -86,22 +86,22 @@ final class PrefixCache {
     /// New entries for prefixes that the sorted `lists` share with each other or with recent ones, to be filled while
     /// the lists run.
     func entriesToFill(for lists: [[Int32]]) -> [Entry] {
-        var wanted: [[Int32]] = []
+        var expected: [[Int32]] = []
         for (index, list) in lists.enumerated() {
             let others = index > 0 ? recent + [lists[index - 1]] : recent
             let shared = others.map { min(list[...].commonPrefixLength(with: $0[...]), list.count - 1) }.max() ?? 0
             let length = min(shared, Self.lengths.upperBound)
             guard Self.lengths ~= length else { continue }
             let prefix = Array(list[..<length])
-            let known = entries.map(\.tokens) + wanted
+            let known = entries.map(\.tokens) + expected
             if !known.contains(where: { $0[...].commonPrefixLength(with: prefix[...]) == length }) {
-                wanted.append(prefix)
+                expected.append(prefix)
             }
         }
         recent = (lists.prefix(Self.recentCount).map { Array($0.prefix(Self.lengths.upperBound + 1)) } + recent)
         recent.removeLast(max(0, recent.count - Self.recentCount))
         let rowBytes = 2 * layerCount * width * MemoryLayout<Float>.stride
-        return wanted.filter { $0.count * rowBytes <= byteLimit / 4 }
+        return expected.filter { $0.count * rowBytes <= byteLimit / 4 }
             .compactMap { Entry(tokens: $0, layerCount: layerCount, width: width) }
     }
 

@@ -70,7 +70,7 @@ public struct Qwen3Config: Sendable, Equatable {
             guard range ~= value, value.isMultiple(of: unit) else {
                 let multiple = unit == 1 ? "" : " and a multiple of \(unit)"
                 throw ModelError.badValue(
-                    key: key, value: "\(value)", wanted: "\(range.lowerBound) to \(range.upperBound)\(multiple)")
+                    key: key, value: "\(value)", expected: "\(range.lowerBound) to \(range.upperBound)\(multiple)")
             }
             return value
         }
@@ -78,7 +78,7 @@ public struct Qwen3Config: Sendable, Equatable {
             let value = try metadata.float32(key)
             guard range ~= value else {
                 throw ModelError.badValue(
-                    key: key, value: "\(value)", wanted: "\(range.lowerBound) to \(range.upperBound)")
+                    key: key, value: "\(value)", expected: "\(range.lowerBound) to \(range.upperBound)")
             }
             return value
         }
@@ -94,23 +94,25 @@ public struct Qwen3Config: Sendable, Equatable {
         ropeTheta = try number(Key.ropeTheta, in: 1...1e12)
         rmsNormEpsilon = try number(Key.rmsNormEpsilon, in: Float.leastNormalMagnitude...0.1)
         guard heads.isMultiple(of: kvHeads) else {
-            throw ModelError.badValue(key: Key.kvHeads, value: "\(kvHeads)", wanted: "a divisor of the \(heads) heads")
+            throw ModelError.badValue(
+                key: Key.kvHeads, value: "\(kvHeads)", expected: "a divisor of the \(heads) heads")
         }
         _ = try size(Key.valueLength, in: headDim...headDim)
         let table = Qwen3Schema.Tensor(.tokenEmbedding).name
         guard let embedding = file.tensor(named: table) else { throw ModelError.missingTensor(table) }
         guard embedding.rowCount <= Self.vocabularyLimit else {
-            throw ModelError.badShape(tensor: table, got: embedding.shape, wanted: [hiddenSize, Self.vocabularyLimit])
+            throw ModelError.badShape(
+                tensor: table, got: embedding.shape, expected: [hiddenSize, Self.vocabularyLimit])
         }
         vocabularySize = embedding.rowCount
         try Self.refuseVariants(metadata, config: self)
     }
 
-    /// Variants of the architecture whose arithmetic is not implemented: better no vector than a wrong one. A key of
+    /// Variants of the architecture whose arithmetic is not implemented; their vectors would be wrong. A key of
     /// the architecture that is not known here may be one.
     private static func refuseVariants(_ metadata: Metadata, config: Qwen3Config) throws {
-        func refuse(_ key: String, _ value: String, _ wanted: String) -> ModelError {
-            .unsupported(key: key, value: value, wanted: wanted)
+        func refuse(_ key: String, _ value: String, _ expected: String) -> ModelError {
+            .unsupported(key: key, value: value, expected: expected)
         }
         if let scaling = try metadata.optionalString(Key.ropeScalingType), scaling != "none" {
             throw refuse(Key.ropeScalingType, scaling.escapedForTerminal, "none")

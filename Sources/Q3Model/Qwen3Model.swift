@@ -17,22 +17,22 @@ public enum Precision: String, Sendable, CaseIterable {
 
 /// How a model computes. Results have the same bits whatever the options are, except for `precision`.
 public struct ModelOptions: Sendable {
-    /// Most threads that make sense to ask for.
+    /// The max number of threads.
     public static let threadLimit = Team.threadLimit
 
     /// How activations are rounded before they meet quantized weights.
     public var precision = Precision.fast
-    /// What to take a file for whose keys do not say what it was made for; nil goes by its names. A file that says
-    /// otherwise by a pooling type, a classifier or the like is still refused.
+    /// What a file was made for whose metadata does not say; nil goes by its names. A file that says otherwise, by a
+    /// pooling type or a classifier, is still refused.
     public var role: ModelRole.Kind?
     /// Threads of the team; nil takes one per processor.
     public var threads: Int?
-    /// Most distinct tokens that one pass computes together; a longer text is a pass of its own.
+    /// Max distinct tokens that one pass computes together; a longer text is a pass of its own.
     public var batchTokens = 4096
-    /// Whether texts of one batch that begin alike share that work. Results are the same bits either way.
+    /// Whether texts of one batch with a common prefix share its computation. Results have the same bits either way.
     public var sharesPrefixes = true
-    /// Most bytes of keys and values to keep between calls for prefixes that come back; 0, the default, keeps none.
-    /// A 0.6B model takes 224 KiB for a token, the 4B and 8B 288 KiB. Results are the same bits either way.
+    /// Max bytes of keys and values to keep between calls for prefixes that come back; 0, the default, keeps none.
+    /// A 0.6B model takes 224 KiB for a token, the 4B and 8B 288 KiB. Results have the same bits either way.
     public var prefixCacheBytes = 0
 
     /// The defaults: fast, a thread for each processor, no cache.
@@ -66,7 +66,7 @@ public final class Qwen3Model: Sendable {
         guard 1...ModelOptions.threadLimit ~= threads else { throw ModelError.badThreadCount(threads) }
         _ = try InferenceThread.shared()
         let startable = Team.startableThreads(threads)  // besides the inference thread, which the team counts too
-        guard startable == threads else { throw ModelError.cannotStartThreads(wanted: threads, got: startable) }
+        guard startable == threads else { throw ModelError.cannotStartThreads(expected: threads, got: startable) }
         config = try Qwen3Config(file: file)
         let weights = try Qwen3Weights(file: file, config: config, precision: options.precision)
         self.file = file
@@ -132,7 +132,7 @@ public final class Qwen3Model: Sendable {
                     if !isUrgent { thread.letUrgentJobsPass() }
                     progress(layersDone / layerCount)
                 }
-                try file.checkUnchanged()  // while the pass ran: better no vector than a wrong one
+                try file.checkUnchanged()  // changed while the pass ran: its vectors may be wrong
                 return states
             }
         } onCancel: {
@@ -164,7 +164,7 @@ public final class Qwen3Model: Sendable {
             row <= Int32.max
         else {
             throw ModelError.badShape(
-                tensor: tensorName, got: tensor.shape, wanted: [config.hiddenSize, max(row &+ 1, tensor.rowCount)])
+                tensor: tensorName, got: tensor.shape, expected: [config.hiddenSize, max(row &+ 1, tensor.rowCount)])
         }
         return try Matrix(tensor, in: file, exact: true).dequantizedRow(row)
     }
@@ -203,7 +203,7 @@ public final class Qwen3Model: Sendable {
     init(_ value: Value) { self.value = value }
 }
 
-/// A switch that is thrown once.
+/// A switch that is set once.
 private final class Flag: Sendable {
     private let value = Atomic(false)
     var isSet: Bool { value.load(ordering: .relaxed) }

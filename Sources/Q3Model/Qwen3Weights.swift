@@ -60,10 +60,10 @@ private struct TensorReader {
     var byteCount = 0
 
     private func tensor(_ part: Qwen3Schema.Part, _ layer: Int? = nil) throws -> TensorInfo {
-        let wanted = Qwen3Schema.Tensor(part, layer: layer)
-        guard let tensor = file.tensor(named: wanted.name) else { throw ModelError.missingTensor(wanted.name) }
-        guard tensor.shape == wanted.shape(in: config) else {
-            throw ModelError.badShape(tensor: wanted.name, got: tensor.shape, wanted: wanted.shape(in: config))
+        let expected = Qwen3Schema.Tensor(part, layer: layer)
+        guard let tensor = file.tensor(named: expected.name) else { throw ModelError.missingTensor(expected.name) }
+        guard tensor.shape == expected.shape(in: config) else {
+            throw ModelError.badShape(tensor: expected.name, got: tensor.shape, expected: expected.shape(in: config))
         }
         return tensor
     }
@@ -87,7 +87,7 @@ private struct TensorReader {
         let tensor = try tensor(part, layer)
         guard tensor.type == .f32 else {
             throw ModelError.unsupportedType(
-                tensor: tensor.name, type: tensor.type, wanted: "F32, as norms have")
+                tensor: tensor.name, type: tensor.type, expected: "F32, as norms have")
         }
         let bytes = unsafe file.bytes(of: tensor)
         let values = (0..<tensor.elementCount).map {
@@ -112,7 +112,7 @@ extension Matrix {
             let readable = TensorType.allCases.filter { PanelFamily.forType($0.rawValue, exact: true) != nil }
             throw ModelError.unsupportedType(
                 tensor: tensor.name, type: tensor.type,
-                wanted: "one of " + readable.map(\.name).joined(separator: " ") + " in rows of whole blocks of 32")
+                expected: "one of " + readable.map(\.name).joined(separator: " ") + " in rows of whole blocks of 32")
         }
         self = matrix
     }

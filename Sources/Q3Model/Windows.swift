@@ -3,8 +3,8 @@ import Synchronization
 
 /// The elements of a sequence, each with what was computed from it, in order.
 ///
-/// A window is what the sequence gave while the one before was computed, and at most so much; a slow sequence gets
-/// results for what it gave instead of silence until a window is full. At most two windows are held.
+/// A window is what the sequence gave while the one before was computed, up to a limit. So a slow sequence gets results
+/// without waiting for a full window. At most two windows are held.
 package struct Windows<Source: AsyncSequence & Sendable, Output: Sendable>: AsyncSequence, Sendable
 where Source.Element: Sendable {
     package typealias Element = (Source.Element, Output)
@@ -50,7 +50,7 @@ where Source.Element: Sendable {
             }
         }
 
-        /// Whether the next element will come without waiting.
+        /// Whether the next element is ready.
         package var hasElementAtHand: Bool { position < ready.count }
 
         deinit {
@@ -96,8 +96,8 @@ private final class WindowBuffer<Element: Sendable>: Sendable {
         var isFull: Bool { elements.count >= elementLimit || byteCount >= byteLimit }
     }
 
-    /// A window is full with so many elements, or with the element that fills so many bytes: enough to keep the model's
-    /// batches whole, little enough that results keep coming.
+    /// A window is full with this many elements or bytes: enough for whole batches of the model, little enough that results
+    /// keep coming.
     private static var elementLimit: Int { 512 }
     private static var byteLimit: Int { 1 << 16 }
 
@@ -106,7 +106,7 @@ private final class WindowBuffer<Element: Sendable>: Sendable {
 
     private let state = Mutex(State())
 
-    /// Adds an element and waits for space for the next. False once nobody takes any more.
+    /// Adds an element and waits for space for the next. False once nobody takes elements any more.
     func add(_ element: Element, byteCount: Int) async -> Bool {
         await withCheckedContinuation { continuation in
             let (reader, goesOn) = state.withLock { state -> (CheckedContinuation<Void, Never>?, Bool?) in
@@ -122,7 +122,7 @@ private final class WindowBuffer<Element: Sendable>: Sendable {
         }
     }
 
-    /// No more elements come, because of an error or because there are none.
+    /// Ends the sequence, with an error if there was one.
     func end(_ error: (any Error)?) {
         let reader = state.withLock { state in
             if !state.isAtEnd { (state.isAtEnd, state.error) = (true, error) }

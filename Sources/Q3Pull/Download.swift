@@ -1,5 +1,6 @@
 // Brings a file's bytes into its part, in as many attempts as it takes.
 #if Pull
+    import Q3Model
     internal import AsyncHTTPClient
     internal import NIOCore
     internal import NIOHTTP1
@@ -14,9 +15,9 @@
         let folder: PullFolder
         let options: PullOptions
         /// What is known of the file before the server is asked; each answer must agree.
-        let wanted: Wanted
+        let expected: Expected
 
-        struct Wanted: Sendable {
+        struct Expected: Sendable {
             var digest: SHA256Digest?
             var byteCount: Int?
         }
@@ -30,7 +31,7 @@
             while true {
                 let before = part.byteCount
                 do {
-                    if let byteCount = wanted.byteCount { try checkSpace(byteCount) }
+                    if let byteCount = expected.byteCount { try checkSpace(byteCount) }
                     return try await attempt(number: failures)
                 } catch let error as PullError where error.isTransient {
                     failures = part.byteCount >= before + Self.progressBytes ? 1 : failures + 1
@@ -73,8 +74,8 @@
             guard part.byteCount > 0, let origin = part.origin, origin.url == "\(address)", !origin.validator.isEmpty,
                 part.byteCount <= origin.byteCount
             else { return nil }
-            if let digest = wanted.digest, let noted = origin.sha256, noted != digest.hex { return nil }
-            if let byteCount = wanted.byteCount, byteCount != origin.byteCount { return nil }
+            if let digest = expected.digest, let noted = origin.sha256, noted != digest.hex { return nil }
+            if let byteCount = expected.byteCount, byteCount != origin.byteCount { return nil }
             return origin
         }
 
@@ -83,8 +84,8 @@
             _ answer: HTTPClientResponse, at place: WebAddress, _ facts: HubFacts, resumed: PartOrigin?
         ) throws(PullError) -> Int {
             try Self.checkStatus(answer, at: place, hasToken: hub.hasToken)
-            if let digest = wanted.digest, let offered = facts.digest, offered != digest {
-                throw .otherHashOffered("\(address)", wanted: digest.hex, offered: offered.hex)
+            if let digest = expected.digest, let offered = facts.digest, offered != digest {
+                throw .otherHashOffered("\(address)", expected: digest.hex, offered: offered.hex)
             }
             let encoding = answer.headers.first(name: "content-encoding")?.lowercased() ?? "identity"
             guard encoding == "identity" else {
@@ -101,14 +102,14 @@
                 return resumed.byteCount
             }
             let length = answer.headers.first(name: "content-length").flatMap { Int($0) }
-            guard let total = wanted.byteCount ?? facts.byteCount ?? length else {
+            guard let total = expected.byteCount ?? facts.byteCount ?? length else {
                 throw .unusable("\(place)", fault: "the server does not say how large it is")
             }
-            if let length, length != total { throw .otherSize("\(address)", wanted: total, offered: length) }
+            if let length, length != total { throw .otherSize("\(address)", expected: total, offered: length) }
             try part.restart(
                 PartOrigin(
                     url: "\(address)", validator: Self.validator(answer) ?? "", byteCount: total,
-                    sha256: (wanted.digest ?? facts.digest)?.hex))
+                    sha256: (expected.digest ?? facts.digest)?.hex))
             return total
         }
 
@@ -135,17 +136,16 @@
 
         /// Writes a body behind the part's bytes; not one byte more than the file has.
         private func receive(_ answer: HTTPClientResponse, from place: WebAddress, total: Int) async throws {
-            let before = part.byteCount
             var windowStart = ContinuousClock.now
             var windowBytes = 0
             let window = options.stallTimeout * 4
             for try await buffer in answer.body {
                 guard buffer.readableBytes <= total - part.byteCount else {
                     try part.restart(nil)
-                    throw PullError.otherSize("\(address)", wanted: total, offered: total + 1)
+                    throw PullError.otherSize("\(address)", expected: total, offered: total + 1)
                 }
                 unsafe try buffer.withUnsafeReadableBytes { unsafe try part.append($0) }
-                options.progress(part.byteCount, before, total)
+                options.progress(Progress(completed: part.byteCount, total: total))
                 windowBytes += buffer.readableBytes
                 let seconds = (ContinuousClock.now - windowStart) / .seconds(1)
                 guard seconds >= window else { continue }

@@ -3,7 +3,7 @@ internal import Q3Catalog
 internal import Q3GGUF
 import Q3System
 
-public enum PullError: Error {
+package enum PullError: Error {
     // The arguments and the environment.
     case badMirror(fault: String)
     case badProxy(variable: String)
@@ -17,7 +17,7 @@ public enum PullError: Error {
     case cannotRead(path: String, code: CInt)
     case noSpace(path: String, needed: Int, free: Int)
     case absent(path: String)
-    case otherBytes(path: String, wanted: String, got: String)
+    case otherBytes(path: String, expected: String, got: String)
     case unknownHash(path: String)
 
     // What the server says.
@@ -33,8 +33,8 @@ public enum PullError: Error {
     case untrusted(host: String, reason: String)
     case unusable(String, fault: String)
     case noHash(String)
-    case otherHashOffered(String, wanted: String, offered: String)
-    case otherSize(String, wanted: Int, offered: Int)
+    case otherHashOffered(String, expected: String, offered: String)
+    case otherSize(String, expected: Int, offered: Int)
 
     // What may go better next time.
     case busy(String, status: Int, after: Int?)
@@ -45,7 +45,7 @@ public enum PullError: Error {
     case partNoLongerFits
 
     // What came.
-    case wrongHash(String, wanted: String, got: String, hint: String?)
+    case wrongHash(String, expected: String, got: String, hint: String?)
     case notAModel(String, fault: String)
 
     /// Whether to try again.
@@ -58,7 +58,7 @@ public enum PullError: Error {
 }
 
 extension PullError: CustomStringConvertible {
-    public var description: String {
+    package var description: String {
         switch self {
         case .badMirror(let fault):
             return "Q3_MIRROR \(fault); give it as https://HOST or https://HOST/PATH"
@@ -85,8 +85,8 @@ extension PullError: CustomStringConvertible {
             return "another process replaced \(path.escapedForTerminal) after it was checked; it was deleted"
         case .absent(let path):
             return "\(path.escapedForTerminal) is not there, and downloading is turned off"
-        case .otherBytes(let path, let wanted, let got):
-            return "\(path.escapedForTerminal) has SHA-256 \(got), expected \(wanted); download it again"
+        case .otherBytes(let path, let expected, let got):
+            return "\(path.escapedForTerminal) has SHA-256 \(got), expected \(expected); download it again"
         case .unknownHash(let path):
             return "nothing says which SHA-256 \(path.escapedForTerminal) must have"
         case .refusedAddress(let address, let fault):
@@ -111,10 +111,10 @@ extension PullError: CustomStringConvertible {
             return "\(address.escapedForTerminal): \(fault.escapedForTerminal)"
         case .noHash(let address):
             return "nothing says which SHA-256 \(address.escapedForTerminal) must have"
-        case .otherHashOffered(let address, let wanted, let offered):
-            return "\(address.escapedForTerminal) is another file: its SHA-256 is \(offered), expected \(wanted)"
-        case .otherSize(let address, let wanted, let offered):
-            return "\(address.escapedForTerminal) is another file: it has \(offered) bytes, expected \(wanted)"
+        case .otherHashOffered(let address, let expected, let offered):
+            return "\(address.escapedForTerminal) is another file: its SHA-256 is \(offered), expected \(expected)"
+        case .otherSize(let address, let expected, let offered):
+            return "\(address.escapedForTerminal) is another file: it has \(offered) bytes, expected \(expected)"
         case .busy(let address, let status, _):
             return "\(address.escapedForTerminal) answers \(status)"
         case .connection(let host, let reason):
@@ -127,9 +127,9 @@ extension PullError: CustomStringConvertible {
             return "\(host) ended the connection after \(got) of \(total) bytes"
         case .partNoLongerFits:
             return "the file on the server is not the one that was begun; starting anew"
-        case .wrongHash(let name, let wanted, let got, let hint):
+        case .wrongHash(let name, let expected, let got, let hint):
             return
-                "what came for \(name) has SHA-256 \(got), expected \(wanted)\(hint.map { ": \($0)" } ?? ""); it was deleted"
+                "what came for \(name) has SHA-256 \(got), expected \(expected)\(hint.map { ": \($0)" } ?? ""); it was deleted"
         case .notAModel(let name, let fault):
             return "what came for \(name) was deleted: \(fault)"
         }

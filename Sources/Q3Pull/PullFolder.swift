@@ -47,7 +47,7 @@ final class PullFolder: Sendable {
         return overflow ? .max : bytes
     }
 
-    /// Whether there is a file of that name. Throws for a link and for what is no file.
+    /// Whether there is a file of that name. Throws for a link and for anything that is not a file.
     func contains(_ name: String) throws(PullError) -> Bool {
         guard let status = status(of: name) else { return false }
         guard status.st_mode & S_IFMT == S_IFREG else {

@@ -3,12 +3,12 @@
     internal import AsyncHTTPClient
     internal import NIOCore
     internal import NIOHTTP1
-    public import Q3Catalog
+    package import Q3Catalog
     internal import Q3GGUF
     import Q3System
 
     /// Downloads models. The file has its name only after its bytes were checked and are on disk.
-    public struct Puller {
+    package struct Puller {
         private let file: RepositoryFile
         private let entry: CatalogEntry?
         private let options: PullOptions
@@ -16,7 +16,7 @@
         private let folder: ModelFolder
 
         /// `entry` is the file's line of the catalog, if it has one.
-        public init(
+        package init(
             _ file: RepositoryFile, entry: CatalogEntry?, folder: ModelFolder, environment: [String: String],
             options: PullOptions
         ) {
@@ -27,7 +27,7 @@
             self.options = options
         }
 
-        public func run() async throws -> PulledModel {
+        package func run() async throws -> PulledModel {
             if let asked = options.digest, let known = entry?.digest, asked != known {
                 throw PullError.otherHashAsked(name: entry?.name ?? file.fileName, known: known.hex)
             }
@@ -65,7 +65,7 @@
             return try verified(folder, try await ask(hub).digest.map { ($0, .server) })
         }
 
-        /// What was noted when the file came, if it came from where it is wanted from now.
+        /// The download record, if it names the same source.
         private func record(of path: String) -> ModelRecord? {
             ModelRecord(ofModel: path).flatMap { $0.repository == file.repository && $0.file == file.path ? $0 : nil }
         }
@@ -76,26 +76,26 @@
         ) throws -> PulledModel {
             let path = folder.file(file.fileName)
             let record = record(of: path)
-            let wanted =
+            let expected =
                 known
                 ?? record.flatMap { record in record.digest.map { ($0, record.source) } }
                 .flatMap { $0.1 == .nobody && !options.unverified ? nil : $0 }
-            guard wanted != nil || options.unverified else { throw PullError.unknownHash(path: path) }
+            guard expected != nil || options.unverified else { throw PullError.unknownHash(path: path) }
             let digest = try SHA256Digest(ofFile: file.fileName, in: folder)
-            if let wanted, wanted.digest != digest {
-                throw PullError.otherBytes(path: path, wanted: wanted.digest.hex, got: digest.hex)
+            if let expected, expected.digest != digest {
+                throw PullError.otherBytes(path: path, expected: expected.digest.hex, got: digest.hex)
             }
             return PulledModel(
                 path: path, digest: digest, byteCount: folder.byteCount(of: file.fileName),
-                revision: record?.revision, source: wanted?.source ?? .nobody, isNew: false)
+                revision: record?.revision, source: expected?.source ?? .nobody, isNew: false)
         }
 
         // MARK: A file that is not
 
         private func download(_ folder: PullFolder, _ hub: Hub) async throws -> PulledModel {
             var facts = HubFacts()
-            var wanted = Download.Wanted(digest: known?.digest, byteCount: entry?.byteCount)
-            if let byteCount = wanted.byteCount, byteCount > folder.freeBytes {
+            var expected = Download.Expected(digest: known?.digest, byteCount: entry?.byteCount)
+            if let byteCount = expected.byteCount, byteCount > folder.freeBytes {
                 throw PullError.noSpace(path: folder.path, needed: byteCount, free: folder.freeBytes)
             }
             if known == nil {
@@ -103,13 +103,13 @@
                 guard facts.digest != nil || options.unverified else {
                     throw PullError.noHash("\(try hub.address(of: file))")
                 }
-                wanted.digest = facts.digest
-                wanted.byteCount = wanted.byteCount ?? facts.byteCount
+                expected.digest = facts.digest
+                expected.byteCount = expected.byteCount ?? facts.byteCount
             }
             let part = try PartFile(for: file.fileName, in: folder)
             let download = Download(
                 hub: hub, address: try hub.address(of: file), part: part, folder: folder, options: options,
-                wanted: wanted)
+                expected: expected)
             let newer: HubFacts
             do {
                 newer = try await download.run()
@@ -117,8 +117,8 @@
                 if part.byteCount == 0 { part.discard() }
                 throw error
             }
-            let digest = try check(part, wanted.digest)
-            let source = known?.source ?? (wanted.digest == nil ? .nobody : .server)
+            let digest = try check(part, expected.digest)
+            let source = known?.source ?? (expected.digest == nil ? .nobody : .server)
             let revision = newer.revision ?? facts.revision
             let record = ModelRecord(
                 source: file, revision: revision, bytes: part.byteCount, digest: digest, from: source)
@@ -133,7 +133,7 @@
         }
 
         /// Reads the whole part, whatever of it came now or earlier; what is not the model that was meant is deleted.
-        private func check(_ part: PartFile, _ wanted: SHA256Digest?) throws -> SHA256Digest {
+        private func check(_ part: PartFile, _ expected: SHA256Digest?) throws -> SHA256Digest {
             let digest = try part.digest
             var fault: String?
             do throws(GGUFError) {
@@ -141,15 +141,17 @@
             } catch {
                 fault = "\(error)"
             }
-            if let wanted, wanted != digest {
+            if let expected, expected != digest {
                 part.discard()
-                throw PullError.wrongHash(file.fileName, wanted: wanted.hex, got: digest.hex, hint: fault)
+                throw PullError.wrongHash(file.fileName, expected: expected.hex, got: digest.hex, hint: fault)
             }
             if let fault {
                 part.discard()
                 throw PullError.notAModel(file.fileName, fault: fault)
             }
-            if wanted == nil { options.note("warning: nobody vouches for the SHA-256 of \(file.fileName), \(digest)") }
+            if expected == nil {
+                options.note("warning: nobody vouches for the SHA-256 of \(file.fileName), \(digest)")
+            }
             return digest
         }
 

@@ -86,7 +86,7 @@ enum AddressFault: Error, CustomStringConvertible {
     var description: String {
         switch self {
         case .badCharacters: "has characters that a URL may not have here"
-        case .notHTTP: "is no http or https URL"
+        case .notHTTP: "is not an http or https URL"
         case .userInfo: "has a user or password in it"
         case .badHost: "has no proper host and port"
         }

@@ -3,8 +3,8 @@ import Q3Model
 
 /// Which prompt the model is asked with.
 ///
-/// Qwen3-Reranker's model card and the code behind its published tables disagree; scores of one prompt are not
-/// comparable with another's.
+/// Qwen3-Reranker's model card and the code of its published evaluation disagree. Scores of different prompts cannot be
+/// compared.
 public enum PromptStyle: String, Sendable, CaseIterable {
     /// The prompt that the file carries as `tokenizer.chat_template.rerank`; the card's where it carries none.
     case model

@@ -4,7 +4,7 @@ import Q3Model
 import Q3System
 import Q3Tokenizer
 
-/// Where the logits of yes and no come from, told from the file alone.
+/// Where the logits of yes and no come from, as the file alone says.
 public enum RerankHeadSource: Sendable, Equatable {
     /// `cls.output.weight`, with the row of each label.
     case classifier(yesRow: Int, noRow: Int)

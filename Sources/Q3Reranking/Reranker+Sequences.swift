@@ -6,7 +6,7 @@ extension Reranker {
     /// `index` is the pair's position in the sequence.
     ///
     /// Pairs are computed in windows of up to 512 pairs or 64 KiB while the next window is read, so memory is bounded
-    /// however many there are. Breaking off the iteration or cancelling its task ends the reading and the computing.
+    /// however many there are. Leaving the loop or cancelling its task ends the reading and the computing.
     ///
     /// The result throws, after the results of all pairs before, what `pairs` throws, and what `results(for:)` does.
     /// `progress` counts tokens of the pairs taken so far.

@@ -5,7 +5,7 @@ public import Q3Tokenizer
 
 /// What to do with the pairs of one call.
 public struct RerankOptions: Sendable, Equatable {
-    /// How query and document are put to the model.
+    /// The prompt around query and document.
     public var style: PromptStyle
     /// What counts as relevant, in a sentence; nil takes the style's default.
     public var instruction: String?
@@ -20,7 +20,7 @@ public struct RerankOptions: Sendable, Equatable {
     }
 }
 
-/// A document to judge for a query.
+/// A document to score for a query.
 public struct RerankPair: Sendable, Equatable {
     /// What is looked for.
     public var query: String
@@ -50,7 +50,7 @@ public struct RerankScore: Sendable, Equatable {
     /// Whether the end of the document was cut off to fit the context.
     public let isTruncated: Bool
 
-    /// The score of a document that so many others precede.
+    /// The score with `count` added to its index.
     func moved(by count: Int) -> RerankScore {
         RerankScore(
             index: index + count, score: score, margin: margin, tokenCount: tokenCount, isTruncated: isTruncated)

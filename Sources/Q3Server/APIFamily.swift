@@ -41,7 +41,7 @@ struct Route: Sendable {
     }
 }
 
-/// Tells bodies apart that several routes of one path read: by the fields that they have.
+/// Chooses between several routes of one path by the fields of the body.
 struct BodyCondition: Sendable {
     /// Fields that must be there; `inputs.sentences` is one inside of an object.
     var present: [String] = []

@@ -28,8 +28,7 @@ extension TextOrTokens: Decodable {
 }
 
 /// A field that holds one text or many: `"x"`, `["x", "y"]`, `[1, 2]`, `[[1, 2], [3]]`, or a list that mixes strings
-/// and
-/// lists of ids.
+/// and lists of ids.
 struct Inputs: Decodable, Sendable {
     let items: [TextOrTokens]
     /// Whether a lone text came without a list around it.
@@ -118,9 +117,9 @@ struct Flag: Decodable, Sendable {
     }
 }
 
-/// A field that a peer has and q3 has not: an error unless it is left out, null, or says what q3 does anyway.
+/// A field that another server has and q3 does not: an error unless it is absent, null, or asks for what q3 does anyway.
 ///
-/// Ignoring it would give another answer than the one that was asked for.
+/// Ignoring it would give a wrong answer.
 struct Unsupported: Decodable, Sendable {
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()

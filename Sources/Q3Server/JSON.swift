@@ -20,8 +20,7 @@ struct JSONBody: Sendable {
     /// The body of a request that has none.
     init() { (data, fields) = (Data(), []) }
 
-    /// Refuses what the parser would let through or guess at: other encodings, raw control characters, bottomless
-    /// nesting.
+    /// Refuses what the parser would accept or guess: other encodings, raw control characters, bottomless nesting.
     /// Half an emoji (a surrogate without its pair) becomes U+FFFD.
     init(checking data: Data, lookingFor names: [String] = []) throws(APIError) {
         guard !data.isEmpty else { throw APIError(.invalid, "the body is empty; expected a JSON object") }
@@ -42,8 +41,7 @@ struct JSONBody: Sendable {
     }
 
     /// Unknown fields are ignored and `null` is the same as leaving a field out, since clients send both. The error
-    /// names
-    /// the first field that is wrong.
+    /// names the first field that is wrong.
     func decode<Body: Decodable>(_ type: Body.Type) throws(APIError) -> Body {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase

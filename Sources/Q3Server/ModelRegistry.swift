@@ -14,7 +14,7 @@ final class ModelRegistry: Sendable {
     private let served: [ServedModel]
     private let phase = Mutex(Phase.serving)
     private let isStrict: Bool
-    /// Tells once that a model's file is not what it was.
+    /// Says once that a model's file has changed.
     let changes: AsyncStream<Void>
     private let changed: AsyncStream<Void>.Continuation
 
@@ -84,8 +84,7 @@ final class ModelRegistry: Sendable {
     }
 
     /// Names are compared by their bytes. Ollama's clients add `:latest` where a name has no tag; `:query` and
-    /// `:document`
-    /// are for clients that can set nothing but a name.
+    /// `:document` are for clients that can set only a name.
     private func named(_ name: String, in models: [ServedModel]) -> ServedModel? {
         if let model = models.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) { return model }
         for (tag, prompt) in [(":latest", nil), (":query", .query(task: nil)), (":document", .document)]

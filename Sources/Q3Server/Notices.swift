@@ -1,4 +1,4 @@
-// What an operator is told once, however often it happens.
+// Warnings for the operator that are logged once, however often the cause occurs.
 #if Server
 import Logging
 import Synchronization

@@ -128,7 +128,7 @@ struct RequestRunner: Sendable {
     }
 }
 
-/// An error and the family whose words it is to be told in.
+/// An error and the family in whose form it is reported.
 struct FamilyError: Error {
     let family: APIFamily
     let error: APIError

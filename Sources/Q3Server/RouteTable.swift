@@ -56,7 +56,7 @@ struct RouteTable: Sendable {
         entries(request).first { $0.route.methods.contains(request.method) }?.route.needsKey ?? true
     }
 
-    /// In whose words to speak before a route is chosen: those of the path's last entry, which takes all bodies.
+    /// The form of errors before a route is chosen: that of the path's last entry, which takes all bodies.
     func family(_ request: Request) -> APIFamily? {
         let entries = entries(request)
         return (entries.last { $0.route.methods.contains(request.method) } ?? entries.last)?.family

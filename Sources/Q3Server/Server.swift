@@ -34,8 +34,7 @@ public struct Server: Service {
     private let onListening: @Sendable (_ port: Int?) async -> Void
 
     /// `registry` is what `/metrics` shows; give it to swift-metrics as well for what other libraries report.
-    /// `onListening`
-    /// gets the port, which the system chooses if it was given as 0; nil for a socket file.
+    /// `onListening` gets the port, which the system chooses if it was given as 0; nil for a socket file.
     public init(
         models: [ServedModel], options: ServerOptions = ServerOptions(),
         registry: PrometheusRegistry = Server.makeRegistry(), logger: Logger,

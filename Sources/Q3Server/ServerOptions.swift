@@ -35,7 +35,7 @@ public struct ServerOptions: Sendable {
 
     /// Where to listen.
     public var address = Address.host("127.0.0.1", port: 8080)
-    /// Keys of which a client must give one; with none, no key is needed.
+    /// Keys of which a client must send one; if empty, no key is needed.
     public var apiKeys: [String] = []
     /// Host names besides this machine's own that clients may call the server by; see `HostCheck`.
     public var allowedHosts: [String] = []
@@ -50,11 +50,11 @@ public struct ServerOptions: Sendable {
     public var bodyLimit = 32 << 20
     /// Texts of one request.
     public var itemLimit = 2048
-    /// Requests that wait or run at once; more are told to come back.
+    /// Requests that wait or run at once; others are asked to try again.
     public var requestLimit = 512
-    /// Tokens that may wait, and of one request.
+    /// Max tokens that wait, and max tokens of one request.
     public var queuedTokenLimit = 1 << 20
-    /// Most tokens computed together, which is also how long a newcomer may have to wait.
+    /// Max tokens computed together, which is also how long a new request may have to wait.
     public var batchTokens = 2048
     /// Connections at once.
     public var connectionLimit = 4096

@@ -14,8 +14,8 @@ package final class AtomicFile: Sendable {
     private let folder: CInt
     private let hasItsName = Atomic(false)
 
-    /// Makes an empty file. A relative path starts at `folder`, a descriptor that must stay open. `announcing` is told the
-    /// unfinished file's name before it exists.
+    /// Makes an empty file. A relative path starts at `folder`, a descriptor that must stay open. `announcing` is called
+    /// with the unfinished file's name before it exists.
     package init(
         path: String, in folder: CInt = AT_FDCWD, announcing: (_ partPath: String) -> Void = { _ in }
     ) throws(SystemError) {

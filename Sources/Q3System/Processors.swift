@@ -9,7 +9,7 @@ package var processorCount: Int {
 }
 
 /// The time that the control groups of this process allow, in processors, rounded up; nil without a limit. Groups are nested, and
-/// the least limit counts; both versions of control groups are read (cpu.max, cpu.cfs_quota_us).
+/// the lowest limit counts; both versions of control groups are read (cpu.max, cpu.cfs_quota_us).
 func processorQuota(membership: String = "/proc/self/cgroup", root: String = "/sys/fs/cgroup") -> Int? {
     var quotas: [Int] = []
     for line in smallFile(membership).split(separator: "\n") {
@@ -51,7 +51,7 @@ private func processors(_ quota: Int, _ period: Int) -> Int? {
     return max(1, quota / period + (quota % period > 0 ? 1 : 0))
 }
 
-/// The beginning of a file of the system; empty where there is none.
+/// The first bytes of a file of the system; empty where there is none.
 private func smallFile(_ path: String) -> String {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { return "" }

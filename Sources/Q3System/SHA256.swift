@@ -1,4 +1,4 @@
-// SHA-256, for telling files apart from what somebody put in their place.
+// SHA-256, which shows whether a file is the one that was meant.
 
 internal import CQ3System
 

@@ -9,7 +9,7 @@ struct BytePairMerger: Sendable {
 
     /// The token that begins at a position, if one does.
     struct Node {
-        /// What the token and the one behind it merge into; `none` too if no token begins here any more.
+        /// What the token and the next one merge into; `none` also where no token begins any more.
         var candidate: MergeTable.Candidate
         var id: Int32
         /// Positions of the tokens on both sides; -1 and the piece's length beyond its ends.
@@ -25,8 +25,8 @@ struct BytePairMerger: Sendable {
         self.byteTokens = byteTokens
     }
 
-    /// Appends the tokens of a piece. What `nodes` holds before and after is of no meaning; one array for all pieces
-    /// of a text saves allocating one for each.
+    /// Appends the tokens of a piece. `nodes` is scratch: one array for all pieces of a text saves allocating one for
+    /// each.
     func merge(_ piece: Span<UInt8>, scratch nodes: inout [Node], into output: inout [Int32]) {
         nodes.removeAll(keepingCapacity: true)
         for index in piece.indices {

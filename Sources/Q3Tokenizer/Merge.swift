@@ -73,7 +73,7 @@ private struct MergeLines {
         }
     }
 
-    /// A space is no character of the alphabet, so the first one ends the left part and there must be no second.
+    /// A space is not a character of the alphabet, so the first one ends the left part and there must be no second.
     private mutating func append(_ line: Span<UInt8>) -> Bool {
         var space = 0
         while space < line.count, line[space] != UInt8(ascii: " ") { space += 1 }

@@ -13,7 +13,7 @@ struct NormalizedText {
     var edits: [Edit] = []
 }
 
-/// NFC by segments: an inert scalar begins a segment, the marks and other unstable scalars behind it belong to it,
+/// NFC by segments: an inert scalar begins a segment, the marks and other unstable scalars after it belong to it,
 /// and no segment depends on another. Most text has no segment that needs work, and then nothing is copied.
 struct Normalizer: ~Escapable {
     private let text: Span<UInt8>

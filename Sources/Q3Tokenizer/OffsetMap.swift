@@ -4,7 +4,7 @@
 struct OffsetMap {
     private let start: Int
     private let edits: [NormalizedText.Edit]
-    /// The first edit that ends behind the place of the walk.
+    /// The first edit that ends after the current place.
     private var edit = 0
     private var position = 0
     /// What the edits before the place have added to an original offset.

@@ -1,4 +1,4 @@
-// The bytes of all tokens, one behind the other.
+// The bytes of all tokens, one after the other.
 
 /// Tokens' bytes by id.
 struct PieceStore: Sendable {

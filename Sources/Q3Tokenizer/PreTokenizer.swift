@@ -12,8 +12,8 @@
 ///     \s+(?!\S)
 ///     \s+
 struct PreTokenizer: ~Escapable {
-    /// A piece never has more bytes than this, which positions of the merger rest on. No tokenizer cuts text there,
-    /// but none has been seen to survive such a piece either.
+    /// The max bytes of a piece, so that the merger's positions fit. Other tokenizers do not cut here; none that was tried
+    /// survives such a piece.
     static let pieceByteLimit = 1 << 29
 
     private let text: Span<UInt8>
@@ -62,7 +62,7 @@ struct PreTokenizer: ~Escapable {
                 return symbolsEnd(from: next.end)
             }
         }
-        // The run's last scalar is left for the word behind it, unless there is none, or the run is that one scalar.
+        // The run's last scalar is left for the next word, unless there is none, or the run is that one scalar.
         var (last, end, afterLineEnd) = (start, first.end, isLineEnd(at: start) ? first.end : nil)
         while end < text.count {
             let scalar = scalar(at: end)
@@ -74,7 +74,7 @@ struct PreTokenizer: ~Escapable {
         return end == text.count || last == start ? end : last
     }
 
-    /// The rest of a run of symbols, with the line ends right behind it.
+    /// The rest of a run of symbols, with the line ends right after it.
     private func symbolsEnd(from start: Int) -> Int {
         var end = end(of: CharacterClass.other, from: start)
         while end < text.count, isLineEnd(at: end) { end += 1 }
@@ -111,8 +111,8 @@ struct PreTokenizer: ~Escapable {
     }
 
     @inline(__always)
-    private func isClass(_ wanted: UInt8, at offset: Int) -> Bool {
-        offset < text.count && scalar(at: offset).characterClass == wanted
+    private func isClass(_ expected: UInt8, at offset: Int) -> Bool {
+        offset < text.count && scalar(at: offset).characterClass == expected
     }
 
     private func isLineEnd(at offset: Int) -> Bool {
@@ -121,11 +121,11 @@ struct PreTokenizer: ~Escapable {
 
     /// Where the run of scalars of one class ends that begins at `start`.
     @inline(__always)
-    private func end(of wanted: UInt8, from start: Int) -> Int {
+    private func end(of expected: UInt8, from start: Int) -> Int {
         var end = start
         while end < text.count {
             let scalar = scalar(at: end)
-            guard scalar.characterClass == wanted else { break }
+            guard scalar.characterClass == expected else { break }
             end = scalar.end
         }
         return end

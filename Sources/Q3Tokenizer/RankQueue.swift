@@ -1,7 +1,7 @@
 // A priority queue of pairs by rank, then position, that is nearly a plain list when many pairs have the same rank.
 
 /// A binary heap of runs instead of pairs. A run is a list of pairs of one rank in ascending order of position. BPE
-/// visits the pairs of one rank from left to right, so what it inserts for another rank meanwhile is mostly one run
+/// visits the pairs of one rank from left to right, so what it inserts for another rank in that time is mostly one run
 /// too, and the millions of pairs of a long piece are some thousands of runs, of repetitive text a few dozen.
 struct RankQueue {
     private struct Pair {
@@ -28,7 +28,7 @@ struct RankQueue {
     /// By the low bits of the rank; a rank that finds its place taken begins a new run.
     private var openRuns: [OpenRun]
 
-    /// - Parameter capacity: About how many pairs will be in the queue at a time.
+    /// - Parameter capacity: About how many pairs the queue will hold at a time.
     init(capacity: Int) {
         var openRunCount = 64
         while openRunCount < min(capacity / 4, 1 << 16) { openRunCount *= 2 }

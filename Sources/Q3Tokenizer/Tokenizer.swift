@@ -59,7 +59,7 @@ public final class Tokenizer: Sendable {
     /// The number of tokens; ids are 0 to one less.
     public var vocabularySize: Int { vocabulary.count }
 
-    /// The tokens of a text; nothing is added before or behind them.
+    /// The tokens of a text; nothing is added before or after them.
     ///
     /// With `parseSpecial` added tokens such as `<|im_end|>` in the text become those tokens, the leftmost and longest first.
     /// Without it they are text like any other, so that text from outside cannot carry control tokens.
@@ -67,7 +67,7 @@ public final class Tokenizer: Sendable {
         encode(text, parseSpecial: parseSpecial, atLeast: .max)
     }
 
-    /// The first tokens of a text: `count` of them or some more, if it has so many. The rest is not encoded.
+    /// The first `count` tokens of a text or a few more, if it has so many. The rest is not encoded.
     package func encode(_ text: String, parseSpecial: Bool = false, atLeast count: Int) -> [Int32] {
         var ids: [Int32] = []
         ids.reserveCapacity(min(text.utf8.count / 3, count))
@@ -89,7 +89,7 @@ public final class Tokenizer: Sendable {
     }
 
     /// Encodes section by section: added tokens, and the text between them. Calls `body` after each with its ids,
-    /// where it begins in `text`, and where NFC changed it. Stops behind the piece with which there are `limit` ids.
+    /// where it begins in `text`, and where NFC changed it. Stops after the piece that completes `limit` ids.
     private func encode(
         _ text: Span<UInt8>, parseSpecial: Bool, upTo limit: Int = .max, into ids: inout [Int32],
         body: (ArraySlice<Int32>, Int, [NormalizedText.Edit]) -> Void

@@ -62,7 +62,7 @@ extension TokenizerError: CustomStringConvertible {
         case .tokenTypeCount(let types, let tokens):
             "\(TokenizerKey.tokenTypes) has \(types) entries for \(tokens) tokens; \(Self.convertAgain)"
         case .unknownTokenType(let id, let type):
-            "token \(id) has type \(type), wanted 1 to 6; \(Self.convertAgain)"
+            "token \(id) has type \(type), expected 1 to 6; \(Self.convertAgain)"
         case .emptyToken(let id):
             "token \(id) is empty; \(Self.convertAgain)"
         case .tokenTooLong(let id, let byteCount, let limit):

@@ -1,32 +1,31 @@
-// What the commands that make a model tell while they work and when they are done.
+// What the commands that make a model print while they work and when they are done.
 import Q3Convert
 import Q3GGUF
 import Q3Kernels
+import Q3Model
 
 enum ConversionOutput {
     /// Options that draw progress and have a signal delete the unfinished file.
     static func options(threads: Int?, line: ProgressLine) -> ConvertOptions {
         var options = ConvertOptions()
         options.threads = threads
-        options.progress = { done, total in
-            line.show { elapsed in Self.line(done: done, of: total, elapsed: elapsed) }
-        }
+        options.progress = { progress in line.show { Self.line(progress, elapsed: $0) } }
         // There is one conversion at a time, whose file is the only one.
         options.unfinished = { path in Interruption.deferred { $0 = Set([path].compactMap { $0 }) } }
         return options
     }
 
     /// "[####-]  80 %  512 of 640 MB, 320 MB/s, 0:01 left"
-    static func line(done: Int, of total: Int, elapsed: Duration, width: Int = Terminal.width(2)) -> String {
+    static func line(_ progress: Progress, elapsed: Duration, width: Int = Terminal.width(2)) -> String {
         let seconds = elapsed / .seconds(1)
-        let fraction = Double(done) / Double(max(total, 1))
-        let rate = Int(Double(done) / seconds / 1e6)
-        let left = RunProgress.time(seconds / max(fraction, 0.001) - seconds)
-        let text = "\(done / 1_000_000) of \(total / 1_000_000) MB, \(rate) MB/s, \(left) left"
-        return ProgressLine.bar(fraction, beside: text, width: width)
+        let rate = Int(Double(progress.completed) / seconds / 1e6)
+        let left = RunProgress.time(seconds / max(progress.fraction, 0.001) - seconds)
+        let (done, total) = (progress.completed / 1_000_000, progress.total / 1_000_000)
+        return ProgressLine.bar(
+            progress.fraction, beside: "\(done) of \(total) MB, \(rate) MB/s, \(left) left", width: width)
     }
 
-    /// Tells what was made, as lines or as JSON.
+    /// Reports what was made, as lines or as JSON.
     static func finish(_ report: FileReport, path: String, seconds: Double, json: Bool) throws {
         guard json else { return tell(report, path: path, seconds: seconds) }
         let output = try OutputFile(path: nil, inputs: [])

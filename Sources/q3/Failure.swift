@@ -21,9 +21,9 @@ enum ExitStatus: Int32 {
     case usage = 64
     case badData = 65
     case noInput = 66
-    /// The address to listen on is taken or is none of ours; a download does not succeed.
+    /// The address to listen on is taken or not this machine's; a download does not succeed.
     case unavailable = 69
-    /// The model computed something that is no answer, or we made a mistake.
+    /// The model computed something that is not an answer, or q3 has a bug.
     case software = 70
     case system = 71
     case cannotCreate = 73
@@ -76,7 +76,7 @@ struct Failure: Error {
         default:
             #if Index
                 if let error = error as? IndexError {
-                    self.init(error.exitStatus, "\(error)")
+                    self.init(error.exitStatus, message)
                     return
                 }
             #endif

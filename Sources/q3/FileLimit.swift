@@ -11,14 +11,14 @@ enum FileLimit {
         private static let resource = RLIMIT_NOFILE
     #endif
 
-    /// What may be open at once.
+    /// How many files may be open at once.
     static var current: Int {
         var limit = rlimit()
         guard unsafe getrlimit(resource, &limit) == 0 else { return 1024 }
         return Int(exactly: limit.rlim_cur) ?? .max
     }
 
-    /// Raises the soft limit to the hard one, as servers do, and returns what may be open at once.
+    /// Raises the soft limit to the hard one, as servers do, and returns how many may be open at once.
     static func raise() -> Int {
         var limit = rlimit()
         guard unsafe getrlimit(resource, &limit) == 0 else { return 1024 }

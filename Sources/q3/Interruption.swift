@@ -8,10 +8,10 @@ enum Interruption {
     /// The unfinished output files, locked while output is written.
     private static let unfinishedFiles = Mutex<Set<String>>([])
 
-    /// What to tell a person whom an interruption leaves with something unfinished.
+    /// What to say when an interruption leaves something unfinished.
     private static let lastWords = Mutex<String?>(nil)
 
-    /// Has an interruption end with a message, or with none again.
+    /// Sets the message that an interruption ends with; nil for none.
     static func sayWhenInterrupted(_ message: String?) {
         lastWords.withLock { $0 = message }
     }
@@ -28,16 +28,16 @@ enum Interruption {
     static func endWhenPagesAreLost() {
         signal(SIGBUS) { _ in
             let message: StaticString =
-                "q3: error: a file that q3 reads was cut meanwhile; use --no-mmap where others write to the model\n"
+                "q3: error: a file that q3 reads was cut; use --no-mmap where others write to the model\n"
             _ = unsafe write(2, message.utf8Start, message.utf8CodeUnitCount)
             _exit(ExitStatus.inputOutput.rawValue)
         }
     }
 
-    /// What the first signal does instead of ending the process, where ending takes time: a server finishes its requests.
+    /// What the first signal does instead of ending the process: a server finishes its requests.
     private static let gracefulEnd = Mutex<(@Sendable () -> Void)?>(nil)
 
-    /// Has the first signal call `end`; a second one ends the process at once.
+    /// Makes the first signal call `end`; a second one ends the process at once.
     static func onFirstSignal(_ end: @escaping @Sendable () -> Void) {
         gracefulEnd.withLock { $0 = end }
     }
@@ -58,7 +58,7 @@ enum Interruption {
         }
         let status = 128 + received  // as shells have it
         for _ in 0..<100 {
-            // The lock is kept to the end: no thread makes another file meanwhile.
+            // The lock is kept to the end, so that no thread makes another file.
             unfinishedFiles.withLockIfAvailable { paths in
                 for path in paths { unsafe unlink(path) }
                 if Terminal.isInteractive(2) { Terminal.redraw("") }

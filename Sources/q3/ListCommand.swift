@@ -2,6 +2,7 @@
 import ArgumentParser
 import Q3Catalog
 import Q3GGUF
+import Q3Model
 import Q3Pull
 import Q3System
 
@@ -45,7 +46,7 @@ struct ListCommand: ParsableCommand {
             let path = folder.file(entry.source.fileName)
             let present = Self.byteCount(of: path)
             return Row(
-                name: entry.name, role: entry.role.rawValue, repository: entry.source.repository,
+                name: entry.name, role: entry.role.command, repository: entry.source.repository,
                 byteCount: present ?? entry.byteCount, path: present == nil ? nil : path,
                 isRecommended: catalog.isRecommended(entry))
         }
@@ -60,7 +61,8 @@ struct ListCommand: ParsableCommand {
             BuiltInModel.byteCount.map {
                 [
                     Row(
-                        name: BuiltInModel.name, role: "embed", repository: nil, byteCount: $0, path: nil,
+                        name: BuiltInModel.name, role: ModelRole.Kind.embedding.command, repository: nil, byteCount: $0,
+                        path: nil,
                         isBuiltIn: true)
                 ]
             } ?? []

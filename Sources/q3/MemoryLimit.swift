@@ -15,7 +15,7 @@ enum MemoryLimit {
                 + "\(limit >> 20) MiB (ulimit -v)")
     }
 
-    /// The lesser of the limit on address space (`ulimit -v`) and the control group's, in bytes; nil without either.
+    /// The smaller of the limit on address space (`ulimit -v`) and the control group's, in bytes; nil without either.
     static var bytes: Int? {
         [addressSpace, controlGroup].compactMap { $0 }.min()
     }

@@ -1,4 +1,4 @@
-// What q3 info tells, as lines for a person and as JSON for a program.
+// The report of q3 info, as lines for a person and as JSON for a program.
 import Q3Embedding
 import Q3GGUF
 import Q3Model
@@ -23,7 +23,7 @@ struct ModelReport {
     private let mergeCount: Int
     private let prompts: EmbeddingPrompts
     private let ownTemplate: Result<RerankTemplate, RerankError>?
-    /// Why no head takes the model for its role, nil if one does.
+    /// Why neither head accepts the model, nil if one does.
     private let fault: String?
 
     init(model: Qwen3Model, tokenizer: Tokenizer, context: Int) throws {

@@ -1,12 +1,12 @@
 // Options that several commands share.
 public import ArgumentParser
 import Q3Catalog
-public import Q3Convert
+import Q3Convert
 public import Q3Embedding
 import Q3GGUF
 public import Q3Model
 public import Q3Reranking
-public import Q3System
+import Q3System
 
 struct ModelArguments: ParsableArguments {
     @Option(
@@ -49,7 +49,7 @@ struct ComputingArguments: ParsableArguments {
         return options
     }
 
-    /// Of the second model of a command, which `--role` does not speak of.
+    /// Options for the second model of a command, to which `--role` does not apply.
     var rerankerOptions: ModelOptions {
         var options = options
         options.role = nil
@@ -103,7 +103,7 @@ func modelPath(_ given: String?) throws -> String? {
     return try ModelFinder.path(of: given, environment: Environment.current.values)
 }
 
-/// Opens what `--model` means; whatever is wrong with it names the file, and so does a change while it was read.
+/// Opens what `--model` means. Errors name the file, also when it changes while it is read.
 func opening<Model>(_ given: String?, copying: Bool = false, _ open: (GGUFFile) throws -> Model) throws -> Model {
     let path = try modelPath(given)
     do {
@@ -122,7 +122,7 @@ func opening<Model>(_ given: String?, copying: Bool = false, _ open: (GGUFFile) 
 }
 
 extension ModelRole {
-    /// Says so where a model is used for something that nothing in its file says; chat models look like that.
+    /// Warns where nothing in the file says that the model is made for this use; chat models look like that.
     func announce(use: Kind, of model: Qwen3Model) {
         guard kind == .unstated else { return }
         Terminal.say(

@@ -1,4 +1,4 @@
-// Whether a file can be made where it is wanted, asked before any work is done for it.
+// Whether an output file can be made, checked before any work is done for it.
 import Q3System
 
 enum OutputPlace {

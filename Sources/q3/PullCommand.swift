@@ -1,5 +1,7 @@
 // q3 pull: a model from its hub into the model folder.
 #if Pull
+    import Synchronization
+    import Q3Model
     import ArgumentParser
     import Q3Catalog
     import Q3Pull
@@ -115,8 +117,13 @@
             options.plainHosts = allowHttpHost
             options.stallTimeout = stallTimeout
             options.retries = retries
-            options.progress = { done, before, total in
-                line.show { Self.line(done: done, before: before, of: total, elapsed: $0) }
+            let first = Mutex<Int?>(nil)
+            options.progress = { progress in
+                let before = first.withLock { first in
+                    first = min(first ?? progress.completed, progress.completed)
+                    return first ?? 0
+                }
+                line.show { Self.line(progress, before: before, elapsed: $0) }
             }
             options.note = { Terminal.say($0) }
             options.unfinished = { path in
@@ -128,12 +135,13 @@
 
         /// "[####-]  80 %  512 of 640 MB, 32.1 MB/s, 0:04 left"; the rate is of what came now.
         static func line(
-            done: Int, before: Int, of total: Int, elapsed: Duration, width: Int = Terminal.width(2)
+            _ progress: Progress, before: Int, elapsed: Duration, width: Int = Terminal.width(2)
         ) -> String {
+            let (done, total) = (progress.completed, progress.total)
             let rate = Double(done - before) / (elapsed / .seconds(1))
             let left = RunProgress.time(Double(total - done) / max(rate, 1))
             let text = "\(done / 1_000_000) of \(total / 1_000_000) MB, \((rate / 1e6).fixed(1)) MB/s, \(left) left"
-            return ProgressLine.bar(Double(done) / Double(max(total, 1)), beside: text, width: width)
+            return ProgressLine.bar(progress.fraction, beside: text, width: width)
         }
 
         private func tell(_ model: PulledModel) throws {

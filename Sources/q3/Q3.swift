@@ -43,7 +43,7 @@ enum Q3 {
         }
     }
 
-    /// Names the first argument that is no UTF-8: what the parser gets has been repaired, and would be another text.
+    /// Names the first argument that is not UTF-8: what the parser gets has been repaired, and would be another text.
     private static func argumentFault() -> String? {
         for index in 1..<max(1, Int(CommandLine.argc)) {
             guard let argument = unsafe CommandLine.unsafeArgv[index] else { continue }

@@ -4,6 +4,10 @@ import Q3Embedding
 import Q3Pull
 import Q3Reranking
 
+#if Index
+    import Q3Index
+#endif
+
 enum Remedy {
     /// The error and the option that avoids it, if there is one.
     static func adding(to error: any Error) -> String {
@@ -26,7 +30,21 @@ enum Remedy {
         case ConvertError.unknownRole: "--role embedding or --role reranker"
         case EmbeddingError.rerankerModel: "use 'q3 rerank'"
         case RerankError.embeddingModel: "use 'q3 embed'"
-        default: nil
+        default: indexText(for: error)
         }
+    }
+
+    private static func indexText(for error: any Error) -> String? {
+        #if Index
+            switch error {
+            case IndexError.exists: return "'q3 index add' adds to an index"
+            case IndexError.absent: return "'q3 index create' makes one"
+            case let error as IndexError where error.isDamage: return "'q3 index audit --repair'"
+            case IndexError.otherModel: return "choose with --model"
+            default: return nil
+            }
+        #else
+            return nil
+        #endif
     }
 }

@@ -1,4 +1,5 @@
-// An output that survives the end of its run: finished rows stay in a file beside it, and the same command goes on after them.
+// An output that survives the end of its run: finished rows stay in a file beside it, and the same command continues after
+// them.
 import Q3Catalog
 import Q3Input
 import Q3System
@@ -54,7 +55,7 @@ struct FinishedRows: Equatable {
     static let none = FinishedRows()
 }
 
-/// Rows go to FILE.q3-part; FILE.q3-job says what of. Both are gone when FILE is there.
+/// Rows go to FILE.q3-part; FILE.q3-job describes the job. Both are removed once FILE exists.
 ///
 /// The states that a killed run can leave, by the order of the steps: an empty part without a job, which is started over; a part
 /// with a job, whose last row may be cut; and a job that says "finished" with or without its part, of which the rename is
@@ -72,7 +73,7 @@ final class ResumableOutput: VectorOutput {
     let canPatch = true
     var isEmpty: Bool { byteCount == 0 }
 
-    /// Opens the part, and keeps others from writing it.
+    /// Opens the part and locks it against other processes.
     init(path: String, inputs: [String]) throws {
         guard !inputs.contains(where: { InputFolder.isSameFile($0, path) }) else {
             throw Failure(.usage, "\(path) is an input of this command; give another --output")
@@ -230,7 +231,7 @@ final class ResumableOutput: VectorOutput {
         Interruption.sayWhenInterrupted(nil)
     }
 
-    /// Has an interruption say how to go on.
+    /// Makes an interruption say how to continue.
     func sayWhenInterrupted(rowCount: Int) {
         Interruption.sayWhenInterrupted(
             "interrupted; \(rowCount) rows are in \(partPath): the same command goes on with them")

@@ -1,4 +1,4 @@
-// A line on stderr that shows how far a long run is; nothing for short ones, nor where no person looks.
+// A line on stderr that shows the progress of a long run on a terminal.
 import Q3Model
 import Synchronization
 
@@ -8,7 +8,7 @@ final class ProgressLine: Sendable {
     private let start = ContinuousClock.now
     private let isShown = Terminal.isInteractive(2)
 
-    /// Draws what `line` makes of the time so far, if it is time to.
+    /// Draws what `line` makes of the time so far, if the last drawing is old enough.
     func show(_ line: (_ elapsed: Duration) -> String) {
         guard isShown else { return }
         lastDrawn.withLock { lastDrawn in

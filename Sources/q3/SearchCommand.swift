@@ -103,14 +103,14 @@ struct SearchCommand: AsyncParsableCommand {
         if instruct != nil, !embedder.takesInstructions {
             throw Failure(.usage, "this model takes no instructions; leave out --instruct")
         }
-        let judge = try reranker.map { path in
+        let rerankModel = try reranker.map { path in
             try opening(path, copying: model.noMmap) {
                 try Reranker(file: $0, options: model.computing.rerankerOptions)
             }
         }
         let options = EmbeddingOptions(dimensions: dimensions, truncates: truncate)
         let target = try await embedder.embed(query, as: .query(task: instruct ?? Prompt.defaultTask), options: options)
-        var best = TopK(judge == nil ? topN : candidates)
+        var best = TopK(rerankModel == nil ? topN : candidates)
         var found: [Int: SearchHit] = [:]
         var rejections = Rejections(strict: input.strict)
         let progress = RunProgress()
@@ -130,7 +130,7 @@ struct SearchCommand: AsyncParsableCommand {
         progress.finish()
         var hits = best.hits.compactMap { found[$0.index] }
         if hits.isEmpty, rejections.count == 0 { Terminal.say("the input is empty: there are no documents in it") }
-        if let judge { hits = try await reranked(hits, by: judge, rejections: &rejections) }
+        if let rerankModel { hits = try await reranked(hits, by: rerankModel, rejections: &rejections) }
         try write(hits.prefix(topN), to: file)
         try file.finish()
         if let path = output.output, path != "-" {
@@ -140,9 +140,9 @@ struct SearchCommand: AsyncParsableCommand {
     }
 
     private func reranked(
-        _ hits: [SearchHit], by judge: Reranker, rejections: inout Rejections
+        _ hits: [SearchHit], by rerankModel: Reranker, rejections: inout Rejections
     ) async throws -> [SearchHit] {
-        let results = try await judge.results(
+        let results = try await rerankModel.results(
             for: hits.map { RerankPair(query: query, document: $0.text) },
             options: RerankOptions(instruction: instruct, truncates: truncate))
         var judged: [(hit: SearchHit, margin: Float)] = []

@@ -1,4 +1,4 @@
-// What a person wants to know when a server has started: which models, where, and what to type next.
+// The message of a server that has started: its models, its address, and what to type next.
 #if Server
     import Logging
     import Q3Model

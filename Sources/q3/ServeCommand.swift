@@ -12,7 +12,7 @@
     import Q3System
     import ServiceLifecycle
 
-    /// What the help texts tell, so that it is told once.
+    /// The defaults that help texts show.
     private let defaults = ServerOptions()
 
     private func seconds(_ duration: Duration) -> Int64 { duration.components.seconds }
@@ -185,7 +185,7 @@
             }
         }
 
-        /// The server gives up requests at the limit; this is for what does not stop when it is told to.
+        /// The server gives up requests at the limit; this is for those that do not stop.
         private static func endProcess(after limit: Duration) {
             DispatchQueue.global().asyncAfter(deadline: .now() + (limit / .seconds(1)) + 1) {
                 Terminal.say("requests were still computed at the end of --shutdown-timeout; they were given up")
@@ -195,7 +195,7 @@
 
         /// Opens the models and computes a text with each, so that the first request finds the file in memory.
         ///
-        /// Gives with them what in each file decided what it is.
+        /// Also returns the evidence of each model's role.
         private func load(_ settings: ServeSettings) async throws -> (models: [ServedModel], evidence: [String]) {
             var (served, evidence): ([ServedModel], [String]) = ([], [])
             for (given, name) in settings.models {

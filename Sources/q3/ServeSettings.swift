@@ -74,7 +74,7 @@
             }
         }
 
-        /// Names are told apart by their bytes.
+        /// Names are compared by their bytes.
         private static func checkNames(_ names: [String], aliases: [Alias]) throws {
             let all = (names + aliases.map(\.name)).map { Array($0.utf8) }
             if let twice = Dictionary(grouping: all, by: \.self).first(where: { $0.value.count > 1 })?.key {

@@ -17,7 +17,7 @@ struct TokenizeCommand: ParsableCommand {
 
             The text format is a line per token (id, offsets and piece with tabs between)
             and an empty line after each text. A jsonl line is {"index", "id"?, "ids",
-            "pieces", "offsets"}; bytes of a piece that are no UTF-8 by themselves show as
+            "pieces", "offsets"}; bytes of a piece that are not UTF-8 by themselves show as
             U+FFFD.
 
             EXAMPLES

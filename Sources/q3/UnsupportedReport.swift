@@ -1,4 +1,4 @@
-// What q3 info tells of a model that q3 does not run: what it is, and why not.
+// The report of q3 info on a model that q3 does not run: what it is, and why not.
 import Q3GGUF
 import Q3Model
 import Q3System

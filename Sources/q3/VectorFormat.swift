@@ -11,13 +11,13 @@ enum VectorFormat: String, CaseIterable, ExpressibleByArgument {
     /// Whether an unfinished file tells how far it is.
     var isResumable: Bool { self != .json && self != .text }
 
-    /// Endings that promise a format.
+    /// Endings that name a format.
     private static let endings: [String: VectorFormat] = [
         "npy": .npy, "jsonl": .jsonl, "ndjson": .jsonl, "json": .json, "csv": .csv, "bin": .raw, "raw": .raw,
         "f32": .raw,
     ]
 
-    /// What an ending asks for; a format that contradicts it is an error, since nobody could read such a file by its name.
+    /// The format of an ending. A format that contradicts it is an error: nobody could read such a file by its name.
     init(_ given: VectorFormat?, output path: String?) throws {
         let ending = path.flatMap { $0.split(separator: "/").last?.split(separator: ".").dropFirst().last }
         let promised = ending.flatMap { Self.endings[$0.lowercased()] }

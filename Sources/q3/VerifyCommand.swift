@@ -18,7 +18,7 @@ struct VerifyCommand: AsyncParsableCommand {
             Opens the file as embedding and reranking do; decodes every weight, of which
             each must be a finite number; computes the SHA-256 and compares it with
             --sha256, with what 'q3 pull' noted, and with the list of 'q3 list', as far as
-            there are such; and embeds a text, or scores a pair, alone and in company,
+            there are such; and embeds a text, or scores a pair, alone and in a batch,
             which must give the same bits.
 
             MODEL is a file, or a name as for --model.
@@ -77,7 +77,7 @@ struct VerifyCommand: AsyncParsableCommand {
         let others = report.faults.count - 1
         throw Failure(
             .badData,
-            "\(file.path): tensor \(first.tensor.escapedForTerminal) has a weight that is no finite number, in block "
+            "\(file.path): tensor \(first.tensor.escapedForTerminal) has a weight that is not a finite number, in block "
                 + "\(first.block) of type \(first.type.name)\(others == 0 ? "" : ", and \(others) other tensors have such")"
                 + "; download or convert it again")
     }
@@ -85,16 +85,15 @@ struct VerifyCommand: AsyncParsableCommand {
     /// The file's hash, and who else has the same one.
     private func checkHash(of file: GGUFFile) throws -> (SHA256Digest, agreeing: [String]) {
         let line = ProgressLine()
-        let found = try SHA256Digest(of: file) { done in
-            line.show { ConversionOutput.line(done: done, of: file.byteCount, elapsed: $0) }
+        let found = try SHA256Digest(of: file) { progress in line.show { ConversionOutput.line(progress, elapsed: $0) }
         }
         line.finish()
         var agreeing: [String] = []
-        func compare(_ wanted: SHA256Digest?, _ source: String) throws {
-            guard let wanted else { return }
-            guard wanted == found else {
+        func compare(_ expected: SHA256Digest?, _ source: String) throws {
+            guard let expected else { return }
+            guard expected == found else {
                 throw Failure(
-                    .badData, "\(file.path): SHA-256 is \(found), but \(source) has \(wanted); download it again")
+                    .badData, "\(file.path): SHA-256 is \(found), but \(source) has \(expected); download it again")
             }
             agreeing.append(source)
         }
@@ -110,23 +109,23 @@ struct VerifyCommand: AsyncParsableCommand {
         return (found, agreeing)
     }
 
-    /// Computes something alone and beside something else. Returns the norm of a vector, or a score.
+    /// Computes a text alone and in a batch. Returns the norm of a vector, or a score.
     private func checkCanary(of head: Head) async throws -> Float {
-        let (text, company) = ("The canary sings in the mine.", "It is quiet in the mine.")
+        let (text, other) = ("The canary sings in the mine.", "It is quiet in the mine.")
         switch head {
         case .embedder(let embedder):
             let alone = try await embedder.embed([text])[0].vector
-            let together = try await embedder.embed([company, text])[1].vector
+            let together = try await embedder.embed([other, text])[1].vector
             let norm = Similarity.dot(alone, alone).squareRoot()
             guard abs(norm - 1) < 1e-4 else {
-                throw Failure(.software, "the vector of a text has norm \(norm), wanted 1")
+                throw Failure(.software, "the vector of a text has norm \(norm), expected 1")
             }
             try check(alone.map(\.bitPattern) == together.map(\.bitPattern))
             return norm
         case .reranker(let reranker):
             let alone = try await reranker.rerank("mine", documents: [text])[0].score
-            let together = try await reranker.rerank("mine", documents: [company, text]).first { $0.index == 1 }?.score
-            guard 0...1 ~= alone else { throw Failure(.software, "the score of a text is \(alone), wanted 0 to 1") }
+            let together = try await reranker.rerank("mine", documents: [other, text]).first { $0.index == 1 }?.score
+            guard 0...1 ~= alone else { throw Failure(.software, "the score of a text is \(alone), expected 0 to 1") }
             try check(alone == together)
             return Float(alone)
         }
@@ -134,7 +133,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     private func check(_ isSame: Bool) throws {
         guard isSame else {
-            throw Failure(.software, "a text has other results in company than alone; please report this processor")
+            throw Failure(.software, "a text has other results in a batch than alone; please report this processor")
         }
     }
 

@@ -16,12 +16,12 @@ import Testing
 
         @Test(arguments: [[], ["--dimensions", "64"], ["--precision", "exact"], ["--no-mmap"]])
         func `vectors are those of the file`(_ options: [String]) throws {
-            let wanted = try Tool.run(["embed", "--model", Self.file, text, ""] + options)
+            let expected = try Tool.run(["embed", "--model", Self.file, text, ""] + options)
             let outcome = try Tool.run(["embed", text, ""] + options)
             #expect(outcome.status == 0)
             #expect(outcome.lines.count == 2)
-            #expect(outcome.text == wanted.text)
-            #expect(wanted.messages == "")
+            #expect(outcome.text == expected.text)
+            #expect(expected.messages == "")
         }
 
         @Test func `one line a day says which model it is`() throws {
@@ -52,8 +52,8 @@ import Testing
             for word in ["q3-mini (built in)", "embedding", "hidden 256", "documents and queries as they are"] {
                 #expect(info.text.contains(word), "\(word)")
             }
-            let wanted = try Tool.run(["info", "--model", Self.file])
-            #expect(info.lines.dropFirst() == wanted.lines.dropFirst(), "all but the file's name")
+            let expected = try Tool.run(["info", "--model", Self.file])
+            #expect(info.lines.dropFirst() == expected.lines.dropFirst(), "all but the file's name")
             let tokens = try Tool.run(["tokenize", text])
             #expect(tokens.status == 0)
             #expect(try tokens.text == Tool.run(["tokenize", "--model", Self.file, text]).text)

@@ -33,11 +33,11 @@ import Testing
     }
 
     @Test func `names stand for paths`() throws {
-        let wanted = try Tool.run(["embed", "-m", Self.model, "a"]).text
+        let expected = try Tool.run(["embed", "-m", Self.model, "a"]).text
         for name in ["tiny", "Tiny", "Tiny.gguf"] {
             let outcome = try q3("embed -m \(name) a")
             #expect(outcome.status == 0, "\(outcome.messages)")
-            #expect(outcome.text == wanted)
+            #expect(outcome.text == expected)
         }
         for command in ["info -m tiny", "tokenize -m tiny a", "quantize tiny '\(folder.file("out.gguf"))' q4_0"] {
             let outcome = try q3(command)
@@ -180,7 +180,8 @@ import Testing
         #expect(outcome.status == 65)
         #expect(outcome.output.isEmpty)
         #expect(
-            outcome.messages.contains("tensor blk.1.ffn_up.weight has a weight that is no finite number, in block 7"))
+            outcome.messages.contains("tensor blk.1.ffn_up.weight has a weight that is not a finite number, in block 7")
+        )
     }
 
     @Test func `broken structures are found`() throws {

@@ -1,5 +1,6 @@
 // q3 convert and q3 quantize end to end.
 import Q3GGUF
+import Q3Model
 import Q3System
 import TestSupport
 import Testing
@@ -188,7 +189,8 @@ import Testing
     }
 
     @Test func `progress says how far and how fast`() {
-        let line = ConversionOutput.line(done: 320_000_000, of: 640_000_000, elapsed: .seconds(4), width: 80)
+        let line = ConversionOutput.line(
+            Progress(completed: 320_000_000, total: 640_000_000), elapsed: .seconds(4), width: 80)
         #expect(line == "[############------------]  50 %  320 of 640 MB, 80 MB/s, 0:04 left")
         #expect(ConversionOutput.threeDigits(0.001138) == "1.14e-3" && ConversionOutput.threeDigits(0) == "0")
         #expect(ConversionOutput.threeDigits(9.999) == "1.00e1" && ConversionOutput.threeDigits(7.02) == "7.02")

@@ -52,26 +52,26 @@ struct EmbeddingLine: Decodable, Equatable {
         try folder.write("in.txt", "one\ntwo\n".utf8)
         try folder.write("dos.txt", "\u{FEFF}one\r\ntwo".utf8)
         try folder.write("in.jsonl", "{\"text\": \"one\"}\n\n{\"text\": \"two\", \"id\": null, \"other\": [1]}".utf8)
-        let wanted = try embed(["one", "two"])
-        #expect(wanted.lines.count == 2)
+        let expected = try embed(["one", "two"])
+        #expect(expected.lines.count == 2)
         for name in ["in.txt", "dos.txt", "in.jsonl"] {
-            #expect(try embed(["--input", folder.file(name)]).text == wanted.text, "\(name)")
+            #expect(try embed(["--input", folder.file(name)]).text == expected.text, "\(name)")
         }
-        #expect(try embed([], input: "one\ntwo\n").text == wanted.text)
-        #expect(try embed(["-"], input: "one\ntwo").text == wanted.text)
-        #expect(try embed(["--input", "-"], input: "one\ntwo").text == wanted.text)
+        #expect(try embed([], input: "one\ntwo\n").text == expected.text)
+        #expect(try embed(["-"], input: "one\ntwo").text == expected.text)
+        #expect(try embed(["--input", "-"], input: "one\ntwo").text == expected.text)
         let file = folder.file("out.jsonl")
         let written = try embed(["one", "two", "--output", file])
         #expect(written.status == 0 && written.output.isEmpty)
-        #expect(try folder.read("out.jsonl") == wanted.output)
+        #expect(try folder.read("out.jsonl") == expected.output)
     }
 
     @Test func `prompts are applied`() throws {
         let task = "Given a web search query, retrieve relevant passages that answer the query"
-        let wanted = try embed(["Instruct: \(task)\nQuery:where?"]).text
-        #expect(try embed(["--query", "where?"]).text == wanted)
-        #expect(try embed(["--instruct", task, "where?"]).text == wanted)
-        #expect(try embed(["where?"]).text != wanted)
+        let expected = try embed(["Instruct: \(task)\nQuery:where?"]).text
+        #expect(try embed(["--query", "where?"]).text == expected)
+        #expect(try embed(["--instruct", task, "where?"]).text == expected)
+        #expect(try embed(["where?"]).text != expected)
     }
 
     @Test func `special tokens are letters unless asked for`() throws {
@@ -131,10 +131,10 @@ struct EmbeddingLine: Decodable, Equatable {
     }
 
     @Test func `empty input gives empty output`() throws {
-        for (format, wanted) in [("jsonl", ""), ("json", "[]\n"), ("text", ""), ("raw", "")] {
+        for (format, expected) in [("jsonl", ""), ("json", "[]\n"), ("text", ""), ("raw", "")] {
             let outcome = try embed(["--format", format])
             #expect(outcome.status == 0)
-            #expect(outcome.text == wanted, "\(format)")
+            #expect(outcome.text == expected, "\(format)")
         }
         #expect(try embed(["--format", "npy"]).text.contains("'shape': (0, 64)"))
     }

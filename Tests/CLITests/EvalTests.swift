@@ -219,8 +219,8 @@ private struct MTEBResult: Decodable {
         ("queries.jsonl", "{\"_id\":\"c\",\"text\":\"\"}\n{\"_id\":\"c\",\"text\":\"\"}\n", 65, "two queries c"),
         ("qrels/test.tsv", "query-id\tcorpus-id\tscore\n", 65, "has no records"),
         ("qrels/test.tsv", "c c 1\n", 65, "test.tsv:1 (byte 0): 1 columns, but query-id"),
-        ("qrels/test.tsv", "c\tc\tx\n", 65, "\"score\" is no whole number"),
-        ("qrels/test.tsv", "c\tc\t99999999999\n", 65, "\"score\" is no whole number"),
+        ("qrels/test.tsv", "c\tc\tx\n", 65, "\"score\" is not a whole number"),
+        ("qrels/test.tsv", "c\tc\t99999999999\n", 65, "\"score\" is not a whole number"),
         ("qrels/test.tsv", "c\tc\t1\nc\tc\t2\n", 65, "test.tsv:2 (byte 6): another line grades that pair differently"),
     ]
 
@@ -238,7 +238,7 @@ private struct MTEBResult: Decodable {
         let model = ["-m", Self.model]
         try write(folder)
         try expectFailure(["eval", "retrieval", folder.path, "--split", "dev"] + model, 66, "qrels/dev.tsv")
-        try expectFailure(["eval", "retrieval", "/nonexistent"] + model, 66, "is no folder")
+        try expectFailure(["eval", "retrieval", "/nonexistent"] + model, 66, "is not a folder")
         try expectFailure(["eval", "sts", folder.path] + model, 66, "has neither test.jsonl nor test.tsv")
         try expectFailure(["eval", "classification", folder.path] + model, 66, "has neither train.jsonl nor train.tsv")
         try folder.write("test.jsonl", "{\"text\":\"a\",\"label\":\"x\"}\n".utf8)

@@ -1,5 +1,5 @@
-import Q3GGUF
 // How commands end: one line of message, an exit status that says which kind, and nothing left lying about.
+import Q3GGUF
 import Q3System
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 // The list of models, in the program and in files of others.
 import Q3Catalog
+import Q3Model
 import Q3System
 import TestSupport
 import Testing
@@ -11,7 +12,7 @@ import Testing
         let catalog = try Catalog.current(environment: [:])
         #expect(catalog.entries.count >= 19)
         let entry = try #require(catalog.entry(named: "Qwen3-Embedding-0.6B-Q8_0"))
-        #expect(entry.role == .embed)
+        #expect(entry.role == .embedding)
         #expect(entry.byteCount == 639_150_592)
         #expect(entry.digest?.hex == "06507c7b42688469c4e7298b0a1e16deff06caf291cf0a5b278c308249c3e439")
         #expect("\(entry.source)" == "Qwen/Qwen3-Embedding-0.6B-GGUF/Qwen3-Embedding-0.6B-Q8_0.gguf")
@@ -21,7 +22,7 @@ import Testing
     @Test func `sizes and hashes may be unknown`() throws {
         let catalog = try Catalog("# text\n\nmine rerank me/my-repo a/b.gguf - -\n", path: "list")
         let entry = try #require(catalog.entry(named: "mine"))
-        #expect(entry.role == .rerank)
+        #expect(entry.role == .reranker)
         #expect(entry.byteCount == nil)
         #expect(entry.digest == nil)
         #expect(entry.source.fileName == "b.gguf")

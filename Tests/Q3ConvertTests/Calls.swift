@@ -1,11 +1,8 @@
 // Remembers what a conversion told.
+import Q3Model
 import Synchronization
 
 final class Calls: Sendable {
-    let counts = Mutex<[(done: Int, total: Int)]>([])
+    let counts = Mutex<[Progress]>([])
     let paths = Mutex<[String?]>([])
-
-    func add(_ done: Int, _ total: Int) {
-        counts.withLock { $0.append((done, total)) }
-    }
 }

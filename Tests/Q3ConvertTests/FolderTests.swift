@@ -46,8 +46,8 @@ struct FolderTests {
     @Test(arguments: ["config.json", "model.safetensors", "tokenizer.json"])
     func `missing files are named`(_ name: String) throws {
         try FileManager.default.removeItem(atPath: "\(path)/\(name)")
-        let wanted = name == "tokenizer.json" ? "vocab.json" : name
-        #expect(message().contains("has no \(wanted)"))
+        let expected = name == "tokenizer.json" ? "vocab.json" : name
+        #expect(message().contains("has no \(expected)"))
         #expect(try folder.names() == ["tiny-embedding"])
     }
 
@@ -135,13 +135,13 @@ struct FolderTests {
     }
 
     @Test(arguments: edits) func `errors say what is wrong`(
-        _ name: String, _ old: String, _ new: String, _ wanted: String
+        _ name: String, _ old: String, _ new: String, _ expected: String
     )
         throws
     {
         try replace(old, with: new, in: name)
         let message = message()
-        #expect(message.contains(wanted), "\(message)")
+        #expect(message.contains(expected), "\(message)")
         #expect(try folder.names() == ["tiny-embedding"])
     }
 
@@ -165,10 +165,10 @@ struct FolderTests {
             (usual + [Self.module("Dense", "2_Dense")], "module sentence_transformers.models.Dense"),
             ([usual[0], Self.module("Pooling", "../1_Pooling")], "its pooling lies in ../1_Pooling"),
         ]
-        for (modules, wanted) in cases {
+        for (modules, expected) in cases {
             try folder.write("tiny-embedding/modules.json", "[\(modules.joined(separator: ","))]".utf8)
             let message = message()
-            #expect(message.contains(wanted), "\(message)")
+            #expect(message.contains(expected), "\(message)")
         }
         let fine = (usual + [Self.module("Normalize", "2_Normalize")]).joined(separator: ",")
         try folder.write("tiny-embedding/modules.json", "[\(fine)]".utf8)
@@ -237,7 +237,7 @@ struct FolderTests {
         ("tokenizer_config.json", "{}", "has no token <|endoftext|>"),
     ]
 
-    @Test(arguments: lines) func `a tokenizer in parts is checked`(_ name: String, _ text: String?, _ wanted: String)
+    @Test(arguments: lines) func `a tokenizer in parts is checked`(_ name: String, _ text: String?, _ expected: String)
         throws
     {
         let copy = folder.file("tiny-reranker")
@@ -248,7 +248,7 @@ struct FolderTests {
             _ = try Converter.convert(folder: copy, to: folder.file("out.gguf"))
             Issue.record("nothing was thrown")
         } catch {
-            #expect("\(error)".contains(wanted), "\(error)")
+            #expect("\(error)".contains(expected), "\(error)")
         }
         #expect(try folder.names() == ["tiny-embedding", "tiny-reranker"])
     }
@@ -282,7 +282,7 @@ struct FolderTests {
     ]
 
     @Test(arguments: adapterEdits)
-    func `errors say what is wrong with an adapter`(_ old: String, _ new: String, _ wanted: String) throws {
+    func `errors say what is wrong with an adapter`(_ old: String, _ new: String, _ expected: String) throws {
         let adapter = folder.file("tiny-adapter")
         try FileManager.default.copyItem(atPath: Fixture.path("checkpoints/tiny-adapter"), toPath: adapter)
         let config = String(decoding: try folder.read("tiny-adapter/adapter_config.json"), as: UTF8.self)
@@ -292,7 +292,7 @@ struct FolderTests {
             _ = try Converter.convert(folder: path, adapter: adapter, to: folder.file("out.gguf"))
             Issue.record("nothing was thrown")
         } catch {
-            #expect("\(error)".contains(wanted), "\(error)")
+            #expect("\(error)".contains(expected), "\(error)")
         }
     }
 
@@ -317,7 +317,7 @@ struct FolderTests {
         (["layers.0.mlp.up_proj", "model.layers.0.mlp.up_proj"], "has layers.0.mlp.up_proj under two names"),
     ]
 
-    @Test(arguments: strays) func `changes that cannot be merged are refused`(_ modules: [String], _ wanted: String)
+    @Test(arguments: strays) func `changes that cannot be merged are refused`(_ modules: [String], _ expected: String)
         throws
     {
         let adapter = folder.file("adapter")
@@ -336,7 +336,7 @@ struct FolderTests {
             _ = try Converter.convert(folder: path, adapter: adapter, to: folder.file("out.gguf"))
             Issue.record("nothing was thrown")
         } catch {
-            #expect("\(error)".contains(wanted), "\(error)")
+            #expect("\(error)".contains(expected), "\(error)")
         }
     }
 
@@ -390,10 +390,10 @@ struct FolderTests {
         (String(repeating: "[", count: 100_000), "not JSON"),
     ]
 
-    @Test(arguments: headers) func `hostile headers are refused`(_ header: String, _ wanted: String) throws {
+    @Test(arguments: headers) func `hostile headers are refused`(_ header: String, _ expected: String) throws {
         try writeWeights(header: header, data: 131_072)
         let message = message()
-        #expect(message.contains(wanted), "\(message)")
+        #expect(message.contains(expected), "\(message)")
         #expect(try folder.names() == ["tiny-embedding"])
     }
 

@@ -44,11 +44,11 @@ struct MixTests {
 
     @Test(arguments: FileType.allCases.filter(\.isQuantized))
     func `the output has more bits`(_ fileType: FileType) {
-        let wanted: TensorType = fileType == .q8_0 ? .q8_0 : .q6_K
+        let expected: TensorType = fileType == .q8_0 ? .q8_0 : .q6_K
         let tied = mix(fileType, layers: 28)
         let untied = mix(fileType, layers: 28, hasOutput: true)
-        #expect(tied.type(of: "token_embd.weight", shape: [1024, 151_669], now: .f16) == wanted)
-        #expect(untied.type(of: "output.weight", shape: [1024, 151_669], now: .f16) == wanted)
+        #expect(tied.type(of: "token_embd.weight", shape: [1024, 151_669], now: .f16) == expected)
+        #expect(untied.type(of: "output.weight", shape: [1024, 151_669], now: .f16) == expected)
         #expect(untied.type(of: "token_embd.weight", shape: [1024, 151_669], now: .f16) == fileType.tensorType)
         #expect(tied.type(of: "token_embd.weight", shape: [96, 151_669], now: .f16) == .q8_0)
     }
@@ -67,9 +67,9 @@ struct MixTests {
     ]
 
     @Test(arguments: shortRows) func `rows that do not fill blocks get a type of shorter ones`(
-        _ fileType: FileType, _ length: Int, _ wanted: TensorType
+        _ fileType: FileType, _ length: Int, _ expected: TensorType
     ) {
-        #expect(mix(fileType, layers: 28).type(of: "blk.4.attn_q.weight", shape: [length, 64], now: .f32) == wanted)
+        #expect(mix(fileType, layers: 28).type(of: "blk.4.attn_q.weight", shape: [length, 64], now: .f32) == expected)
     }
 
     @Test func `names are read in any case`() {

@@ -1,6 +1,7 @@
 // Quantizing whole files: what is kept, what changes, and what is refused.
 import Q3GGUF
 import Q3Kernels
+import Q3Model
 import Synchronization
 import TestSupport
 import Testing
@@ -64,14 +65,14 @@ struct QuantizerTests {
         for (index, tensor) in made.tensors.enumerated() {
             let old = source.tensors[index]
             #expect(tensor.type == mix.type(of: old.name, shape: old.shape, now: old.type))
-            let (wanted, got) = (values(source, old), values(made, tensor))
-            let squares = zip(wanted, got).reduce(0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
-            let rmse = (squares / Double(wanted.count)).squareRoot()
+            let (expected, got) = (values(source, old), values(made, tensor))
+            let squares = zip(expected, got).reduce(0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
+            let rmse = (squares / Double(expected.count)).squareRoot()
             let told = report.tensors[index]
             #expect(abs(told.difference.rmse - rmse) <= 1e-5 * rmse, "\(tensor.name)")
-            #expect(told.difference.largest == zip(wanted, got).map { abs($0 - $1) }.max())
+            #expect(told.difference.largest == zip(expected, got).map { abs($0 - $1) }.max())
             #expect(told.name == tensor.name && told.newType == tensor.type && told.byteCount == tensor.byteCount)
-            let power = wanted.reduce(0) { $0 + Double($1 * $1) }
+            let power = expected.reduce(0) { $0 + Double($1 * $1) }
             #expect((squares / power).squareRoot() <= Self.errorLimit[tensor.type] ?? 0, "\(tensor.name)")
         }
     }
@@ -140,8 +141,8 @@ struct QuantizerTests {
         let file = try copy.open()
         for type in [FileType.q4_0, .q8_0, .f16] {
             let mix = Mix(type, tensorNames: file.tensors.map(\.name))
-            let wanted = mix.type(of: "blk.1.ffn_up.weight", shape: [64, 96], now: .f32)
-            #expect(throws: ConvertError.outOfReach(tensor: "blk.1.ffn_up.weight", type: wanted)) {
+            let expected = mix.type(of: "blk.1.ffn_up.weight", shape: [64, 96], now: .f32)
+            #expect(throws: ConvertError.outOfReach(tensor: "blk.1.ffn_up.weight", type: expected)) {
                 try quantize(file, type)
             }
         }
@@ -180,13 +181,13 @@ struct QuantizerTests {
         let calls = Calls()
         var options = ConvertOptions()
         options.threads = 1
-        options.progress = { done, total in calls.add(done, total) }
+        options.progress = { progress in calls.counts.withLock { $0.append(progress) } }
         options.unfinished = { path in calls.paths.withLock { $0.append(path) } }
         let report = try Quantizer.quantize(
             try Fixture.model("tiny-embed-F32"), to: folder.file("out.gguf"), as: .q8_0, options: options)
         let counts = calls.counts.withLock { $0 }
-        #expect(counts.last?.done == report.byteCount && counts.allSatisfy { $0.total == report.byteCount })
-        #expect(counts.map(\.done) == counts.map(\.done).sorted())
+        #expect(counts.last?.completed == report.byteCount && counts.allSatisfy { $0.total == report.byteCount })
+        #expect(counts.map(\.completed) == counts.map(\.completed).sorted())
         let paths = calls.paths.withLock { $0 }
         #expect(paths.count == 2 && paths[0]?.hasPrefix(folder.file("out.gguf")) == true && paths[1] == nil)
     }

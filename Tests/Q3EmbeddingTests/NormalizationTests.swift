@@ -20,7 +20,7 @@ import Testing
     {
         let vector = try Embedding.normalized(test.state, dimensions: test.dimensions)
         #expect(vector.count == test.vector.count)
-        for (got, wanted) in zip(vector, test.vector) { #expect(abs(got - wanted) < 1e-6) }
+        for (got, expected) in zip(vector, test.vector) { #expect(abs(got - expected) < 1e-6) }
     }
 
     private static let refused: [(state: [Float], dimensions: Int, error: EmbeddingError)] = [

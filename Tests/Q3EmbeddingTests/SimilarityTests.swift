@@ -7,9 +7,9 @@ import Testing
         let a = (0..<count).map { Float($0 % 7 - 3) }
         let b = (0..<count).map { Float($0 % 5 - 2) }
         // Small integers, so every order of addition gives the same sum.
-        let wanted = (0..<count).reduce(0) { $0 + ($1 % 7 - 3) * ($1 % 5 - 2) }
-        #expect(Similarity.dot(a, b) == Float(wanted))
-        #expect(Similarity.dot(a.map { Int8($0) }, b.map { Int8($0) }) == wanted)
+        let expected = (0..<count).reduce(0) { $0 + ($1 % 7 - 3) * ($1 % 5 - 2) }
+        #expect(Similarity.dot(a, b) == Float(expected))
+        #expect(Similarity.dot(a.map { Int8($0) }, b.map { Int8($0) }) == expected)
     }
 
     @Test func `cosine does not depend on length`() {

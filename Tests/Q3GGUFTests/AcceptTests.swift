@@ -77,18 +77,18 @@ import Testing
         return try GGUFFile(path: "\(folder.path)/x.gguf").metadata
     }
 
-    private static let integers: [(value: MetadataValue, wanted: UInt32?, caseName: String?)] = [
+    private static let integers: [(value: MetadataValue, expected: UInt32?, caseName: String?)] = [
         (.uint32(.max), .max, nil), (.int32(.max), UInt32(Int32.max), nil), (.uint64(7), 7, nil),
         (.int32(-1), nil, "outOfRange"), (.uint64(1 << 32), nil, "outOfRange"), (.int64(7), nil, "wrongType"),
         (.uint16(7), nil, "wrongType"), (.float32(7), nil, "wrongType"), (.string("7"), nil, "wrongType"),
     ]
 
     @Test(arguments: integers.indices) func `uint32 takes other integers that fit`(_ index: Int) throws {
-        let (value, wanted, caseName) = Self.integers[index]
+        let (value, expected, caseName) = Self.integers[index]
         let metadata = try metadata(value)
         do throws(GGUFError) {
             let got = try metadata.uint32(Self.key)
-            #expect(got == wanted)
+            #expect(got == expected)
         } catch {
             #expect(error.caseName == caseName)
         }
@@ -116,7 +116,7 @@ import Testing
             if value.typeName == type {
                 #expect(try get(metadata))
             } else {
-                #expect(throws: GGUFError.wrongType(key: Self.key, wanted: type, got: value.typeName)) {
+                #expect(throws: GGUFError.wrongType(key: Self.key, expected: type, got: value.typeName)) {
                     try get(metadata)
                 }
             }

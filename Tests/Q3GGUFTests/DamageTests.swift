@@ -11,8 +11,8 @@ import Testing
         let bytes = RawFile.tiny.bytes
         for count in 0..<bytes.count {
             let error = scratch.errorOfOpening(Array(bytes[..<count]))
-            let wanted = count == 0 ? "empty" : count < RawFile.tiny.headerBytes.count ? "truncated" : "outOfFile"
-            #expect(error?.caseName == wanted, "cut to \(count) bytes")
+            let expected = count == 0 ? "empty" : count < RawFile.tiny.headerBytes.count ? "truncated" : "outOfFile"
+            #expect(error?.caseName == expected, "cut to \(count) bytes")
         }
         #expect(try errorOfOpening(bytes) == nil)
     }
@@ -21,10 +21,10 @@ import Testing
         let header = RawFile.tiny.headerBytes
         #expect(
             try errorOfOpening(Array(header.dropLast(3)))
-                == .truncated(what: "the data offset of c", at: header.count - 8, wanted: 8, available: 5))
+                == .truncated(what: "the data offset of c", at: header.count - 8, expected: 8, available: 5))
         #expect(
             try errorOfOpening(Array(header.prefix(6)))
-                == .truncated(what: "the version", at: 4, wanted: 4, available: 2))
+                == .truncated(what: "the version", at: 4, expected: 4, available: 2))
     }
 
     @Test func `a header with any bit flipped is refused or read`() throws {

@@ -115,13 +115,13 @@ import Testing
         case "link to nothing": #expect(unsafe symlink("\(folder.path)/y", path) == 0)
         default: break
         }
-        let wanted: GGUFError =
+        let expected: GGUFError =
             switch kind {
             case "missing", "link to nothing": .cannotOpen(path: path, code: ENOENT)
             case "socket": .cannotOpen(path: path, code: ENXIO)
             default: .notRegularFile(path: path)
             }
-        #expect(throws: wanted) { try GGUFFile(path: path, copying: copying) }
+        #expect(throws: expected) { try GGUFFile(path: path, copying: copying) }
     }
 
     private func bindSocket(to path: String) throws {

@@ -33,8 +33,8 @@ import Testing
             try unsafe bytes.withUnsafeMutableBytes { try unsafe file.read(tensor, at: offset, into: $0) }
             return bytes
         }
-        let wanted = unsafe Array(mapped.bytes(of: tensor)[3..<8])
-        #expect(try part(at: 3) == wanted)
+        let expected = unsafe Array(mapped.bytes(of: tensor)[3..<8])
+        #expect(try part(at: 3) == expected)
         #expect(throws: GGUFError.self) { try part(at: tensor.byteCount - 4) }
         try file.checkUnchanged()
     }
@@ -47,8 +47,8 @@ import Testing
         }
         for count in 1..<bytes.count {
             let cut = Array(bytes.prefix(count))
-            let wanted = try #require(try errorOfOpening(cut))
-            #expect(throws: wanted) { try unsafe GGUFFile(immortal: immortal(cut), name: "cut") }
+            let expected = try #require(try errorOfOpening(cut))
+            #expect(throws: expected) { try unsafe GGUFFile(immortal: immortal(cut), name: "cut") }
         }
     }
 }

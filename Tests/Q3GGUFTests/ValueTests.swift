@@ -37,16 +37,16 @@ import Testing
 
     @Test func `a count may be stored as a signed number if it fits`() throws {
         #expect(try file.metadata.required("count", as: UInt32.self) == 12)
-        #expect(throws: GGUFError.outOfRange(key: "negative", wanted: "0 to 4294967295", got: "-1")) {
+        #expect(throws: GGUFError.outOfRange(key: "negative", expected: "0 to 4294967295", got: "-1")) {
             try file.metadata.required("negative", as: UInt32.self)
         }
     }
 
     @Test func `a value of another type is an error and is not converted`() {
-        #expect(throws: GGUFError.wrongType(key: "small", wanted: "u16", got: "u8")) {
+        #expect(throws: GGUFError.wrongType(key: "small", expected: "u16", got: "u8")) {
             try file.metadata.value("small", as: UInt16.self)
         }
-        #expect(throws: GGUFError.wrongType(key: "numbers", wanted: "array of i32", got: "array of i16")) {
+        #expect(throws: GGUFError.wrongType(key: "numbers", expected: "array of i32", got: "array of i16")) {
             try file.metadata.value("numbers", as: [Int32].self)
         }
         #expect(throws: GGUFError.missingKey("nothing")) { try file.metadata.required("nothing", as: Bool.self) }

@@ -1,9 +1,9 @@
+// Where documents are cut, what stands before each chunk, and that nothing is lost.
 import Q3Embedding
 import Q3Mini
 import TestSupport
 import Testing
 
-// Where documents are cut, what stands before each chunk, and that nothing is lost.
 @testable import Q3Index
 
 @Suite struct ChunkerTests {

@@ -1,6 +1,6 @@
+// Patterns and ignore files against what gitignore(5) says.
 import Testing
 
-// Patterns and ignore files against what gitignore(5) says.
 @testable import Q3Index
 
 @Suite struct GlobTests {

@@ -64,12 +64,15 @@ struct WeightCodecTests {
 
     @Test(arguments: quantized)
     func `errors are smaller than those of plain rounding`(_ type: TensorType) throws {
-        for (name, values) in Self.cases where !["tiny", "subnormal", "zero"].contains(name) {
+        for (name, values) in Self.cases where !["tiny", "subnormal", "zero", "few"].contains(name) {
             let error = difference(values, type).squares
             #expect(error <= plainError(values, type), "\(name)")
         }
         let limit = try #require(Self.errorLimit[type])
         #expect(difference(Self.normal, type).relative < limit)
+        // In a block of one or two values plain rounding errs by its f16 scale alone, and may win by chance.
+        let few = try #require(Self.cases.first { $0.name == "few" }).values
+        #expect(difference(few, type).relative < limit)
     }
 
     @Test(arguments: quantized)

@@ -35,15 +35,15 @@ struct ConfigTests {
 
     @Test(arguments: ["general.architecture"] + sizes + numbers)
     func `types must be right`(_ key: String) throws {
-        let wanted = key == "general.architecture" ? "string" : Self.numbers.contains(key) ? "f32" : "u32"
+        let expected = key == "general.architecture" ? "string" : Self.numbers.contains(key) ? "f32" : "u32"
         let values: [(name: String, value: MetadataValue)] = [
             ("u32", .uint32(4)), ("string", .string("4")), ("f32", .float32(4)), ("f64", .float64(4)),
             ("bool", .bool(true)),
             ("array of u32", .array(MetadataArray([4, 4, 4] as [UInt32]))),
         ]
-        for (name, value) in values where name != wanted {
+        for (name, value) in values where name != expected {
             let error = try error(of: key, value) as? GGUFError
-            #expect(error == .wrongType(key: key, wanted: wanted, got: name))
+            #expect(error == .wrongType(key: key, expected: expected, got: name))
         }
     }
 
@@ -143,22 +143,25 @@ struct ConfigTests {
         arguments: [
             ("qwen3.block_count", 4, .missingTensor("blk.3.attn_norm.weight")),
             ("qwen3.block_count", 2, .unknownTensor("blk.2.attn_norm.weight")),
-            ("qwen3.embedding_length", 96, .badShape(tensor: "token_embd.weight", got: [64, 506], wanted: [96, 506])),
+            (
+                "qwen3.embedding_length", 96,
+                .badShape(tensor: "token_embd.weight", got: [64, 506], expected: [96, 506])
+            ),
             (
                 "qwen3.feed_forward_length", 64,
-                .badShape(tensor: "blk.0.ffn_gate.weight", got: [64, 96], wanted: [64, 64])
+                .badShape(tensor: "blk.0.ffn_gate.weight", got: [64, 96], expected: [64, 64])
             ),
             (
                 "qwen3.attention.head_count", 8,
-                .badShape(tensor: "blk.0.attn_q.weight", got: [64, 128], wanted: [64, 256])
+                .badShape(tensor: "blk.0.attn_q.weight", got: [64, 128], expected: [64, 256])
             ),
             (
                 "qwen3.attention.head_count_kv", 4,
-                .badShape(tensor: "blk.0.attn_k.weight", got: [64, 64], wanted: [64, 128])
+                .badShape(tensor: "blk.0.attn_k.weight", got: [64, 64], expected: [64, 128])
             ),
         ] as [(String, UInt32, ModelError)])
-    func `sizes must fit the tensors`(_ key: String, _ value: UInt32, _ wanted: ModelError) throws {
-        #expect(try error(of: key, .uint32(value)) as? ModelError == wanted)
+    func `sizes must fit the tensors`(_ key: String, _ value: UInt32, _ expected: ModelError) throws {
+        #expect(try error(of: key, .uint32(value)) as? ModelError == expected)
     }
 
     /// Half the heads of twice the size: the projections fit, the head norms do not.
@@ -168,8 +171,8 @@ struct ConfigTests {
         file["qwen3.attention.head_count_kv"] = .uint32(1)
         file["qwen3.attention.key_length"] = .uint32(64)
         file["qwen3.attention.value_length"] = .uint32(64)
-        let wanted = ModelError.badShape(tensor: "blk.0.attn_q_norm.weight", got: [32], wanted: [64])
-        #expect(try file.errorOfLoading() as? ModelError == wanted)
+        let expected = ModelError.badShape(tensor: "blk.0.attn_q_norm.weight", got: [32], expected: [64])
+        #expect(try file.errorOfLoading() as? ModelError == expected)
     }
 
     /// A table for 4,294,967,295 positions would take terabytes; nothing is sized by the context length.

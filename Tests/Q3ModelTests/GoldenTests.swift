@@ -53,18 +53,18 @@ struct GoldenTests {
         let states = try await dump(model, ids)
         let traces = try golden.traces()
         var compared = 0
-        for (name, wanted) in traces where !["embedding", "outputNorm"].contains(name) {
+        for (name, expected) in traces where !["embedding", "outputNorm"].contains(name) {
             let parts = name.split(separator: ".")
             let (layer, node) = (try #require(Int(parts[0])), String(parts[1]))
             guard let ours = Self.nodes[node] else { continue }
             let last = layer == model.config.layerCount - 1
             let got = try #require(states["\(layer).\(last && node == "v" ? "kv.v" : ours)"], "\(name)")
-            let tail = Array(wanted.suffix(got.count))
+            let tail = Array(expected.suffix(got.count))
             let size = tail.map { abs($0) }.max()!
             let error = zip(got, tail).map { abs($0 - $1) }.max()!
             #expect(error <= Self.stateError * size, "\(name)")
             let full = !last || ["v", "kRope"].contains(node)
-            #expect(got.count == (full ? wanted.count : wanted.count / ids.count), "\(name)")
+            #expect(got.count == (full ? expected.count : expected.count / ids.count), "\(name)")
             compared += 1
         }
         #expect(compared == (tiny == .f32 ? 14 : model.config.layerCount))

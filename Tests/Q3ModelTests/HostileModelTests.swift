@@ -42,7 +42,7 @@ struct HostileModelTests {
     }
 
     /// Weights far too large: a state has the ordinary length that the last norm gives, or shows what happened by a
-    /// value that is no finite number or by nothing but zeros, which no head takes.
+    /// value that is not a finite number or by nothing but zeros, which no head takes.
     @Test(arguments: [Tiny.f32, .f16, .bf16], Precision.allCases)
     func `huge weights give a usable state or one that heads refuse`(_ tiny: Tiny, _ precision: Precision) async throws
     {

@@ -22,11 +22,11 @@ struct InputTests {
             ([.max, .min], .tokenOutOfRange(index: 1, token: .max, vocabularySize: 506)),
             ([Int32](repeating: 1, count: 32_769), .inputTooLong(index: 1, tokenCount: 32_769, limit: 32_768)),
         ] as [([Int32], ModelError)])
-    func `bad inputs are refused`(_ list: [Int32], _ wanted: ModelError) async throws {
+    func `bad inputs are refused`(_ list: [Int32], _ expected: ModelError) async throws {
         let model = try Tiny.q8_0.model()
-        await #expect(throws: wanted) { try await model.lastHiddenStates(of: [[1], list, [2]]) }
-        await #expect(throws: wanted) { try await model.trace([[1], list, [2]]) { _ in } }
-        #expect(wanted.description.contains("input 1"))
+        await #expect(throws: expected) { try await model.lastHiddenStates(of: [[1], list, [2]]) }
+        await #expect(throws: expected) { try await model.trace([[1], list, [2]]) { _ in } }
+        #expect(expected.description.contains("input 1"))
     }
 
     @Test func `a text may fill the context`() async throws {

@@ -51,11 +51,11 @@ struct TensorTests {
         }
         for shape in wrong {
             let error = try error(of: name) { $0.reshape(shape) }
-            guard case .badShape(name, got: shape, wanted: let wanted) = error else {
+            guard case .badShape(name, got: shape, expected: let expected) = error else {
                 Issue.record("\(shape) gave \(error as Any)")
                 continue
             }
-            #expect(wanted == right || name == "token_embd.weight")
+            #expect(expected == right || name == "token_embd.weight")
         }
     }
 

@@ -55,10 +55,10 @@ import Testing
         let reranker = try reranker(Fixture.model("tiny-causal-Q8_0"))
         let head = try RerankHead(model: reranker.model, tokenizer: reranker.tokenizer)
         let state = (0..<head.yes.count).map { Float($0 % 5) - 2 }
-        let wanted = zip(state, zip(head.yes, head.no)).reduce(0) {
+        let expected = zip(state, zip(head.yes, head.no)).reduce(0) {
             $0 + Double($1.0) * (Double($1.1.0) - Double($1.1.1))
         }
-        #expect(abs(Double(try head.margin(state)) - wanted) < 1e-6)
+        #expect(abs(Double(try head.margin(state)) - expected) < 1e-6)
         #expect(throws: RerankError.nonFinite) { try head.margin(state.map { _ in .nan }) }
         #expect(throws: RerankError.nonFinite) { try head.margin(state.map { _ in .infinity }) }
         #expect(throws: RerankError.zeroState) { try head.margin(state.map { _ in 0 }) }
@@ -252,10 +252,10 @@ import Testing
         let damaged = try reranker(copy.open())
         let pairs = ["one", "%", "two"].map { RerankPair(query: "q", document: $0) }
         let results = try await damaged.results(for: pairs)
-        let wanted = try await whole.score(pairs)
-        #expect(try results[0].get() == wanted[0])
+        let expected = try await whole.score(pairs)
+        #expect(try results[0].get() == expected[0])
         #expect(throws: RerankError.nonFinite) { try results[1].get() }
-        #expect(try results[2].get() == wanted[2])
+        #expect(try results[2].get() == expected[2])
         await #expect(throws: RerankError.pair(index: 1, .nonFinite)) { try await damaged.score(pairs) }
     }
 

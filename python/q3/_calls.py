@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ctypes
 import sys
 import threading
@@ -153,6 +155,21 @@ def _run_watched(call: Callable[[], int], ticket: Ticket, description: str, show
     if isinstance(outcome[0], BaseException):
         raise outcome[0]
     return outcome[0]
+
+
+async def cancellable(call: Any) -> Any:
+    """Runs a call on another thread; its ticket is cancelled with the task."""
+    ticket = Ticket()
+    work = asyncio.get_running_loop().run_in_executor(None, call, ticket)
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        ticket.cancel()
+        with contextlib.suppress(Exception):
+            await work
+        raise
+    finally:
+        ticket.close()
 
 
 class _Bar:

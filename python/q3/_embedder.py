@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import ctypes
 import os
-import warnings
 from typing import Any, Literal, Mapping, Sequence
 
 import numpy as np
 
 from . import _library as c
 from . import _similarity
-from ._arrow import ArrowVectors, imported_chunks
-from ._calls import RESULT, PackedTexts, Ticket, as_list, run
-from ._models import check_batch_size, check_device, check_loading
-from ._sentence_transformers import SentenceTransformerNames
-from .errors import LongTextWarning, UnsupportedError
-
-Precision = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
+from ._arrow_embedding import ArrowEmbedding, Precision
+from ._calls import RESULT, PackedTexts, Ticket, as_list, cancellable, run
+from ._models import check_batch_size, check_device, check_loading, check_long_texts
+from .errors import UnsupportedError
 
 
-class Embedder(SentenceTransformerNames):
+class Embedder(ArrowEmbedding):
     """A Qwen3-Embedding model.
 
     A text has the same bits whatever else is in the call, whatever the batch size and the number of threads, and the same as
@@ -46,7 +40,7 @@ class Embedder(SentenceTransformerNames):
     precision : {"fast", "exact"}, optional
         "exact" is within 1e-6 of the reference in float32, and slower.
     long_texts : {"warn", "truncate", "raise"}, optional
-        What comes of texts with more tokens than the model takes: cut with one warning, cut without a word, or
+        What happens to texts with more tokens than the model takes: cut with one warning, cut in silence, or
         `TextTooLongError`.
     copy_file : bool, optional
         Read the file into memory instead of mapping it, for folders where others may write to it.
@@ -103,21 +97,14 @@ class Embedder(SentenceTransformerNames):
             modules=modules, device=device, revision=revision, model_kwargs=model_kwargs, config_kwargs=config_kwargs,
             backend=backend,
         )
-        if long_texts not in ("warn", "truncate", "raise"):
-            raise ValueError(f'long_texts is {long_texts!r}, expected "warn", "truncate" or "raise"')
+        check_long_texts(long_texts)
         super().__init__(
             model_name_or_path, threads=threads, precision=precision, copy_file=copy_file,
             prefix_cache_bytes=prefix_cache_bytes,
         )
-        self.long_texts = long_texts
-        self._has_warned = False
-        #: What is put before texts, by name.
-        self.prompts: dict[str, str] = (
-            {"query": self._handle.text(c.TEXT_QUERY_PROMPT), "document": ""} if prompts is None else dict(prompts)
-        )
-        if default_prompt_name is not None and default_prompt_name not in self.prompts:
-            raise ValueError(f"default_prompt_name is {default_prompt_name!r}, expected one of {list(self.prompts)}")
-        self.default_prompt_name = default_prompt_name
+        if prompts is None:
+            prompts = {"query": self._handle.text(c.TEXT_QUERY_PROMPT), "document": ""}
+        self._take(prompts, default_prompt_name, long_texts)
         self.similarity_fn_name = similarity_fn_name or "cosine"
         self.truncate_dim = truncate_dim
 
@@ -216,7 +203,7 @@ class Embedder(SentenceTransformerNames):
         truncate_dim : int, optional
             Values to keep of each vector, which then has unit length again.
         ranges : array, optional
-            Least and greatest value of each dimension, [2, dimensions], for "int8" and "uint8". Without it they are taken
+            Smallest and largest value of each dimension, [2, dimensions], for "int8" and "uint8". Without it they are taken
             from the texts of the call, so that only vectors of one call are comparable.
         parse_special_tokens : bool, optional
             Read ``<|im_end|>`` and the like in texts as control tokens; not for text from elsewhere.
@@ -254,7 +241,7 @@ class Embedder(SentenceTransformerNames):
             raise ValueError(f"precision is {precision!r}, expected one of {list(c.TYPES)}")
         dimensions = self._checked_dimensions(truncate_dim) or self.get_embedding_dimension()
         vectors = self._vectors(
-            texts, self._prompt(prompt_name, prompt), dimensions, show_progress=bool(show_progress_bar),
+            texts, self._chosen_prompt(prompt_name, prompt) or "", dimensions, show_progress=bool(show_progress_bar),
             parses_special_tokens=parse_special_tokens, long_texts=long_texts or self.long_texts, ticket=ticket,
         )
         if precision != "float32":
@@ -286,19 +273,7 @@ class Embedder(SentenceTransformerNames):
 
     async def aencode(self, inputs: str | Sequence[str], **arguments: Any) -> Any:
         """As `encode`, without blocking the event loop. Cancelling the task cancels the computation."""
-        return await _cancellable(lambda ticket: self.encode(inputs, ticket=ticket, **arguments))
-
-    def _prompt(self, name: str | None, prompt: str | None) -> str:
-        if prompt is not None:
-            if not isinstance(prompt, str):
-                raise TypeError(f"prompt is of type {type(prompt).__name__}, expected a str")
-            return prompt
-        name = name if name is not None else self.default_prompt_name
-        if name is None:
-            return ""
-        if name not in self.prompts:
-            raise ValueError(f"prompt_name is {name!r}, expected one of {list(self.prompts)}")
-        return self.prompts[name]
+        return await cancellable(lambda ticket: self.encode(inputs, ticket=ticket, **arguments))
 
     def _options(self, prompt: str, dimensions: int, type: str, truncates: bool, special: bool) -> c.EmbedOptions:
         prefix = PackedTexts([prompt], "prompt").block
@@ -329,93 +304,8 @@ class Embedder(SentenceTransformerNames):
         if len(failed):
             raise error.exception(int(results["status"][failed[0]]))
         if long_texts == "warn":
-            self._warn(results)
+            self._warn(results, f"texts have more than {self.max_seq_length} tokens")
         return vectors
-
-    def _warn(self, results: np.ndarray) -> None:
-        cut = int(results["is_truncated"].sum())
-        if cut and not self._has_warned:
-            self._has_warned = True
-            warnings.warn(
-                f"{cut} of {len(results)} texts have more than {self.max_seq_length} tokens and lost their end; "
-                'long_texts="truncate" cuts without a word, "raise" refuses them',
-                LongTextWarning, stacklevel=4,
-            )
-
-    def embed_arrow(
-        self, texts: Any, *, prompt_name: str | None = None, prompt: str | None = None, truncate_dim: int | None = None,
-        type: Precision = "float32", ranges: np.ndarray | None = None, show_progress_bar: bool = False,
-        parse_special_tokens: bool = False, long_texts: Literal["warn", "truncate", "raise"] | None = None,
-        errors: Literal["raise", "null"] = "raise",
-    ) -> ArrowVectors:
-        """The vectors of a column of texts, in Arrow's format and without a Python object for any text.
-
-        Parameters
-        ----------
-        texts : object with ``__arrow_c_array__`` or ``__arrow_c_stream__``
-            An array or a chunked array of pyarrow, a series of polars, and so on, of strings, binary, or a dictionary of
-            those, whose values are computed once each.
-        type : str, optional
-            Type of the stored values, as `precision` of `encode`; "int8" and "uint8" need `ranges`, [2, dimensions].
-        errors : {"raise", "null"}, optional
-            What comes of a text that has no vector, for instance because it is not UTF-8.
-
-        Returns
-        -------
-        ArrowVectors
-            Fixed-size lists, a null for each null; ``pyarrow.chunked_array(result)`` takes it, and so do others.
-        """
-        dimensions = self._checked_dimensions(truncate_dim) or self.get_embedding_dimension()
-        if type not in c.TYPES:
-            raise ValueError(f"type is {type!r}, expected one of {list(c.TYPES)}")
-        if type in ("int8", "uint8"):
-            if ranges is None:
-                raise ValueError(f"type {type} needs ranges, the least and greatest value of each dimension")
-            ranges = np.ascontiguousarray(ranges, np.float32)
-            if ranges.shape != (2, dimensions):
-                raise ValueError(f"ranges have the shape {ranges.shape}, expected (2, {dimensions})")
-        if errors not in ("raise", "null"):
-            raise ValueError(f'errors is {errors!r}, expected "raise" or "null"')
-        long_texts = long_texts or self.long_texts
-        options = self._options(
-            self._prompt(prompt_name, prompt), dimensions, type, long_texts != "raise", parse_special_tokens
-        )
-        if ranges is not None:
-            options.minimum, options.maximum = ranges[0].ctypes.data, ranges[1].ctypes.data
-        model, chunks = self._handle.value, []
-        for schema, array in imported_chunks(texts):
-            results = np.zeros(array.length, RESULT)
-            vectors_schema, vectors = c.ArrowSchema(), c.ArrowArray()
-            error = run(
-                lambda ticket, error: c.library().q3_embed_arrow(
-                    model, ctypes.addressof(schema), ctypes.addressof(array), options, ctypes.addressof(vectors_schema),
-                    ctypes.addressof(vectors), results.ctypes.data, ticket, error,
-                ),
-                description="Embedding", show_progress=show_progress_bar,
-            )
-            chunk = ArrowVectors.Chunk(vectors_schema, vectors)
-            failed = np.flatnonzero(results["status"])
-            if len(failed) and errors == "raise":
-                raise error.exception(int(results["status"][failed[0]]))
-            if long_texts == "warn":
-                self._warn(results)
-            chunks.append(chunk)
-        return ArrowVectors(chunks, dimensions // 8 if "binary" in type else dimensions, type)
-
-
-async def _cancellable(call: Any) -> Any:
-    """Runs a call on another thread; its ticket is cancelled with the task."""
-    ticket = Ticket()
-    work = asyncio.get_running_loop().run_in_executor(None, call, ticket)
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        ticket.cancel()
-        with contextlib.suppress(Exception):
-            await work
-        raise
-    finally:
-        ticket.close()
 
 
 SentenceTransformer = Embedder

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import warnings
+from typing import Any, Mapping
+
+import numpy as np
 
 from . import _library as c
-from .errors import UnsupportedError
+from .errors import LongTextWarning, UnsupportedError
 
 BUILT_IN = "q3-mini"
 
@@ -63,6 +66,40 @@ class Model:
     def __repr__(self) -> str:
         closed = ", closed" if self._handle.is_closed else ""
         return f"<q3.{type(self).__name__} {self._path or BUILT_IN}{closed}>"
+
+    def _take(self, prompts: Mapping[str, str], default_prompt_name: str | None, long_texts: str) -> None:
+        """Sets what embedders and rerankers do with texts."""
+        #: What is put before texts, by name.
+        self.prompts: dict[str, str] = dict(prompts)
+        if default_prompt_name is not None and default_prompt_name not in self.prompts:
+            raise ValueError(f"default_prompt_name is {default_prompt_name!r}, expected one of {list(self.prompts)}")
+        self.default_prompt_name = default_prompt_name
+        self.long_texts = long_texts
+        self._has_warned = False
+
+    def _chosen_prompt(self, name: str | None, prompt: str | None) -> str | None:
+        """The prompt of a call: the text itself, the one of a name, or the default; None without any."""
+        if prompt is not None:
+            if not isinstance(prompt, str):
+                raise TypeError(f"prompt is of type {type(prompt).__name__}, expected a str")
+            return prompt
+        name = name if name is not None else self.default_prompt_name
+        if name is None:
+            return None
+        if name not in self.prompts:
+            raise ValueError(f"prompt_name is {name!r}, expected one of {list(self.prompts)}")
+        return self.prompts[name]
+
+    def _warn(self, results: np.ndarray, what: str) -> None:
+        """Warns once of texts that lost their end; `what` says which they are."""
+        cut = int(results["is_truncated"].sum())
+        if cut and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"{cut} of {len(results)} {what} and lost their end; "
+                'long_texts="truncate" cuts them in silence, "raise" refuses them',
+                LongTextWarning, stacklevel=4,
+            )
 
     @property
     def path(self) -> str | None:
@@ -137,3 +174,9 @@ def check_batch_size(batch_size: Any) -> None:
         return
     if isinstance(batch_size, bool) or not hasattr(batch_size, "__index__") or batch_size.__index__() < 1:
         raise ValueError(f"batch_size is {batch_size!r}, expected a number from 1 up")
+
+
+def check_long_texts(long_texts: Any) -> None:
+    """Raises for anything but the three ways to treat long texts."""
+    if long_texts not in ("warn", "truncate", "raise"):
+        raise ValueError(f'long_texts is {long_texts!r}, expected "warn", "truncate" or "raise"')

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
-import warnings
 from typing import Any, Callable, Literal, Mapping, Sequence
 
 import numpy as np
 
 from . import _library as c
-from ._calls import RESULT, PackedTexts, Ticket, as_list, run
-from ._embedder import _cancellable
-from ._models import Model, check_batch_size, check_device, check_loading
-from .errors import LongTextWarning, UnsupportedError
+from ._calls import RESULT, PackedTexts, Ticket, as_list, cancellable, run
+from ._models import Model, check_batch_size, check_device, check_loading, check_long_texts
+from .errors import UnsupportedError
 
 
 class Reranker(Model):
@@ -78,8 +76,7 @@ class Reranker(Model):
             raise UnsupportedError(f"num_labels={num_labels} cannot be used: a Qwen3 reranker gives one score")
         if style not in ("card", "eval"):
             raise ValueError(f'style is {style!r}, expected "card" or "eval"')
-        if long_texts not in ("warn", "truncate", "raise"):
-            raise ValueError(f'long_texts is {long_texts!r}, expected "warn", "truncate" or "raise"')
+        check_long_texts(long_texts)
         super().__init__(
             model_name_or_path, threads=threads, precision=precision, copy_file=copy_file,
             prefix_cache_bytes=prefix_cache_bytes,
@@ -89,14 +86,9 @@ class Reranker(Model):
                 f"max_length={max_length} cannot be used: the model takes {self.max_length} tokens, and documents are not cut "
                 "before that"
             )
-        self.prompts: dict[str, str] = dict(prompts or {})
-        if default_prompt_name is not None and default_prompt_name not in self.prompts:
-            raise ValueError(f"default_prompt_name is {default_prompt_name!r}, expected one of {list(self.prompts)}")
-        self.default_prompt_name = default_prompt_name
+        self._take(prompts or {}, default_prompt_name, long_texts)
         self.activation_fn = activation_fn
         self.style = style
-        self.long_texts = long_texts
-        self._has_warned = False
 
     @property
     def max_length(self) -> int:
@@ -156,7 +148,7 @@ class Reranker(Model):
             if isinstance(pair, (str, bytes)) or not hasattr(pair, "__len__") or len(pair) != 2:
                 raise TypeError(f"inputs[{index}] is not a pair of a query and a document")
         scores, _ = self._scores(
-            [pair[0] for pair in pairs], [pair[1] for pair in pairs], self._instruction(prompt_name, prompt),
+            [pair[0] for pair in pairs], [pair[1] for pair in pairs], self._chosen_prompt(prompt_name, prompt),
             activation_fn, bool(show_progress_bar), ticket,
         )
         if convert_to_tensor:
@@ -198,7 +190,7 @@ class Reranker(Model):
             raise TypeError(f"query is of type {type(query).__name__}, expected a str")
         texts = as_list(documents, "documents")
         scores, margins = self._scores(
-            [query], texts, self._instruction(prompt_name, prompt), activation_fn, bool(show_progress_bar), ticket
+            [query], texts, self._chosen_prompt(prompt_name, prompt), activation_fn, bool(show_progress_bar), ticket
         )
         # By the margin: probabilities saturate, and would then leave documents in the order they came in.
         order = np.argsort(-margins, kind="stable")[: None if top_k is None else top_k]
@@ -210,24 +202,12 @@ class Reranker(Model):
 
     async def arank(self, query: str, documents: Sequence[str], **arguments: Any) -> list[dict[str, Any]]:
         """As `rank`, without blocking the event loop. Cancelling the task cancels the computation."""
-        return await _cancellable(lambda ticket: self.rank(query, documents, ticket=ticket, **arguments))
+        return await cancellable(lambda ticket: self.rank(query, documents, ticket=ticket, **arguments))
 
     def margins(self, query: str | Sequence[str], documents: Sequence[str], *, prompt: str | None = None) -> np.ndarray:
         """The logits of yes against no, which do not saturate; one query for all documents, or one for each."""
         queries = [query] if isinstance(query, str) else as_list(query, "query")
-        return self._scores(queries, as_list(documents, "documents"), self._instruction(None, prompt), None, False, None)[1]
-
-    def _instruction(self, name: str | None, prompt: str | None) -> str | None:
-        if prompt is not None:
-            if not isinstance(prompt, str):
-                raise TypeError(f"prompt is of type {type(prompt).__name__}, expected a str")
-            return prompt
-        name = name if name is not None else self.default_prompt_name
-        if name is None:
-            return None
-        if name not in self.prompts:
-            raise ValueError(f"prompt_name is {name!r}, expected one of {list(self.prompts)}")
-        return self.prompts[name]
+        return self._scores(queries, as_list(documents, "documents"), self._chosen_prompt(None, prompt), None, False, None)[1]
 
     def _scores(
         self, queries: Sequence[str], documents: Sequence[str], instruction: str | None,
@@ -254,14 +234,8 @@ class Reranker(Model):
         failed = np.flatnonzero(results["status"])
         if len(failed):
             raise error.exception(int(results["status"][failed[0]]))
-        cut = int(results["is_truncated"].sum())
-        if cut and self.long_texts == "warn" and not self._has_warned:
-            self._has_warned = True
-            warnings.warn(
-                f"{cut} of {len(results)} documents do not fit into {self.max_length} tokens with their query and lost their end; "
-                'long_texts="truncate" cuts without a word, "raise" refuses them',
-                LongTextWarning, stacklevel=4,
-            )
+        if self.long_texts == "warn":
+            self._warn(results, f"documents do not fit into {self.max_length} tokens with their query")
         activation_fn = activation_fn or self.activation_fn
         if activation_fn is not None:
             scores = _activated(activation_fn, margins)

@@ -16,14 +16,14 @@ struct ComputedStates: Sendable {
 /// Puts the token lists of all requests into batches of bounded size: one batch at a time, and a
 /// small one between the blocks of a long text.
 ///
-/// Batches change only who waits for whom: a list's state has the same bits in any batch.
+/// Batching changes only the waiting: a list's state has the same bits in any batch.
 actor BatchScheduler {
     struct Limits: Sendable {
         var batchTokens: Int
         var queuedTokens: Int
     }
 
-    /// A batch is about as many tokens as take this long, since a newcomer waits for the batch that runs.
+    /// A batch has about as many tokens as take this long, since a new request waits for the running batch.
     private static let batchSeconds = 1.0
     /// Smaller batches would compute noticeably slower.
     private static let leastBatchTokens = 256
@@ -84,8 +84,7 @@ actor BatchScheduler {
 
     /// The final hidden states of the lists' last tokens.
     ///
-    /// Throws `APIError.overloaded` when too much waits already, `APIError.deadline` when the deadline passes first,
-    /// and
+    /// Throws `APIError.overloaded` when too much waits already, `APIError.deadline` when the deadline passes first, and
     /// `CancellationError` when the task is cancelled; both stop computing what no other request needs.
     func states(
         of lists: [[Int32]], model: Qwen3Model, deadline: ContinuousClock.Instant
@@ -145,9 +144,8 @@ actor BatchScheduler {
 
     private static let late = APIError(.deadline, "the request was not computed within its time limit")
 
-    /// Looks for passed deadlines as long as requests wait. A sleep for each request would outlast it: cancelling one
-    /// does
-    /// not take it out of the system's queue.
+    /// Looks for passed deadlines as long as requests wait. A sleep for each request would outlast it: cancelling one does
+    /// not remove it from the system's queue.
     private func watchDeadlines() {
         guard !isWatching else { return }
         isWatching = true

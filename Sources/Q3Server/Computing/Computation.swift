@@ -32,8 +32,7 @@ struct Computation: Sendable {
         return Job(kind: kind, request: request, field: field, itemCount: itemCount)
     }
 
-    /// The token ids of each text. Others get their turn between two texts, and a request that was given up stops
-    /// there.
+    /// The token ids of each text. Other requests get their turn between two texts, and a cancelled request stops there.
     func tokenize(
         _ job: inout Job, _ input: (_ index: Int, _ roomInRequest: Int) throws -> ModelInput
     ) async throws(APIError) -> [ModelInput] {

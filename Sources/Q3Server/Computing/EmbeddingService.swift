@@ -20,7 +20,7 @@ struct EmbeddingService: Sendable {
         var dimensions: Int?
         /// Which end of a text that is too long is lost; nil makes it an error.
         var cut: Embedder.Cut?
-        /// Tokens of a text, where the request takes fewer than the model.
+        /// Max tokens of a text, where the request allows fewer than the model.
         var tokenLimit: Int?
         var norm = VectorNorm.unitLength
         /// Whether an empty text has a vector, which is that of the lone `<|endoftext|>`.
@@ -46,7 +46,7 @@ struct EmbeddingService: Sendable {
         var vectors: [[Float]] = []
         for (index, state) in states.enumerated() {
             do {
-                // Also finds what is not a number where the vector itself is not asked for at unit length.
+                // Also finds values that are not numbers where the vector is not scaled to unit length.
                 let unit = try Embedding.normalized(state, dimensions: kept)
                 vectors.append(work.norm.applied(to: Array(state.prefix(kept)), unit: unit))
             } catch {
@@ -58,7 +58,7 @@ struct EmbeddingService: Sendable {
 
     /// The final hidden state of every token, not normalized: [texts][tokens][hiddenSize].
     ///
-    /// Each prefix of a text is computed as a text of its own, which costs nothing twice: they share all their rows.
+    /// Each prefix of a text is computed as a text of its own. All prefixes share their rows, so nothing is computed twice.
     func embedTokens(_ work: Work, for request: APIRequest) async throws(APIError) -> (
         states: [[[Float]]], timing: Timing
     ) {

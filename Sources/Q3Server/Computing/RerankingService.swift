@@ -8,7 +8,7 @@ struct RerankingService: Sendable {
     let models: ModelRegistry
     let computation: Computation
 
-    /// Tokens to read, where a request takes fewer than the model.
+    /// Max tokens to read, where a request allows fewer than the model.
     struct Limits {
         var query: Int?
         var document: Int?

@@ -9,7 +9,7 @@ import NIOHTTPTypesHTTP1
 /// Closes connections that take too long and tells a request when its client has gone.
 ///
 /// The limits are for whole phases, so a byte a second does not help: the header, the body, the answer, the silence
-/// between requests. A client that closes its sending half counts as gone, as it cannot be told from one that left.
+/// between requests. A client that closes its sending half counts as gone: the two look the same.
 /// Belongs to its channel's event loop.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
@@ -133,9 +133,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 }
 
-/// Refuses a header that names two hosts, of which each reader might believe another (after the codec one of them is
-/// gone), and one whose body has no end that both sides know: RFC 9112, 6.3, wants 400 where chunked is not the last
-/// transfer coding.
+/// Refuses a header that names two hosts, since readers might believe different ones (the codec drops one of them), and
+/// one whose body has no end that both sides know: RFC 9112, 6.3, requires 400 where chunked is not the last transfer
+/// coding.
 private final class HeadCheck: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -160,7 +160,7 @@ private final class HeadCheck: ChannelInboundHandler {
     }
 }
 
-/// Stands where bytes come in, which the guard after the parser does not see before a header is whole.
+/// Sees bytes as they come in; the guard after the parser sees them only once a header is whole.
 private final class FirstByte: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer

@@ -17,7 +17,7 @@ final class ConnectionLife: Sendable {
 
     private let state = Mutex(State())
 
-    /// Runs `action` once when the client goes, at once if it is gone; nil takes the last one back.
+    /// Runs `action` once when the client leaves, at once if it is gone; nil cancels the last one.
     func whenOver(_ action: (@Sendable () -> Void)?) {
         let isOver = state.withLock { state in
             state.action = action

@@ -139,8 +139,7 @@ private struct Cohere: Sendable {
         throw .invalid("embedding_types", "\"embedding_types\" takes float, int8, uint8, binary, ubinary and base64")
     }
 
-    /// The 256 steps of `int8` and `uint8`, the same for every request so that their vectors can be compared: a value
-    /// of
+    /// The 256 steps of `int8` and `uint8`, the same for every request so that their vectors can be compared: a value of
     /// a unit vector of n dimensions is seldom beyond 4/√n, four times its root mean square, and is clamped there.
     private static func ranges(_ dimensions: Int) throws(EmbeddingError) -> EmbeddingRanges {
         let bound = 4 / Float(dimensions).squareRoot()

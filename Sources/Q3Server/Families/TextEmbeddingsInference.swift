@@ -277,9 +277,8 @@ private struct TextEmbeddingsInference: Sendable {
             json: vectors.vectors.dropFirst().map { Similarity.dot(source, $0) }, timing: vectors.timing)
     }
 
-    /// Each token with the bytes of the text that it stands for. The answer is written as text at once: a value for
-    /// each
-    /// token on the way would take many times its room.
+    /// Each token with the bytes of the text that it stands for. The answer is written as text at once: a value for each
+    /// token in between would take many times its memory.
     func tokenize(_ request: APIRequest) async throws(APIError) -> APIResponse {
         let body = try request.decode(TEITokenizeRequest.self)
         let served = try backend.models.model()

@@ -45,12 +45,12 @@ struct AccessControl: RouterMiddleware {
             request.headers[values: .authorization].map { value in
                 value.utf8.starts(with: "Bearer ".utf8) ? Array(value.utf8.dropFirst(7)) : Array(value.utf8)
             } + request.headers[values: .apiKey].map { Array($0.utf8) }
-        // Two keys in one request are a trick, not a client.
+        // Two keys in one request are an attack.
         guard given.count == 1 else { return false }
         return keys.reduce(false) { $0 || Self.equal($1, given[0]) }
     }
 
-    /// Takes as long for a key that is wrong at its first byte as for one that is wrong at its last.
+    /// Takes equally long for a key that is wrong at its first byte and for one that is wrong at its last.
     static func equal(_ key: [UInt8], _ given: [UInt8]) -> Bool {
         var difference = key.count ^ given.count
         for index in key.indices {

@@ -1,4 +1,4 @@
-// Pages of other origins: what a browser is told about them, beforehand and with each answer.
+// Pages of other origins: the answer to a browser's preflight, and the headers of every other answer.
 #if Server
 import HTTPTypes
 import Hummingbird
@@ -35,7 +35,7 @@ struct CORSHeaders: RouterMiddleware {
     }
 }
 
-/// Answers the question that a browser asks beforehand; a page that is not allowed learns nothing.
+/// Answers a browser's preflight; a page that is not allowed learns nothing.
 struct Preflight: RouterMiddleware {
     let origins: AllowedOrigins
 

@@ -1,4 +1,4 @@
-// The axis of a plot: what it spans, where its ticks are, and what they are called.
+// The axis of a plot: its range, its ticks and their labels.
 import Q3System
 
 struct Axis {
@@ -44,7 +44,7 @@ struct Axis {
         return high > low ? (scale(value) - low) / (high - low) : 0.5
     }
 
-    /// The least of 1, 2 and 5 times a power of ten not less than `step`.
+    /// The smallest of 1, 2 and 5 times a power of ten that is at least `step`.
     static func niceStep(_ step: Double) -> Double {
         guard step > 0, step.isFinite else { return 1 }
         let unit = pow(10, log10(step).rounded(.down))

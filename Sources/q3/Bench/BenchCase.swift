@@ -1,4 +1,5 @@
 // What q3 bench can measure, and the token lists that stand for it.
+import Q3System
 
 /// One thing to measure.
 enum BenchCase: Equatable {
@@ -17,7 +18,7 @@ enum BenchCase: Equatable {
     /// One text with 1, 2, ... threads.
     case threads
 
-    /// More than the context of any model, and little enough to be held.
+    /// More than the context of any model, and few enough to fit in memory.
     private static let tokenLimit = 1 << 20
 
     static let lengths = [1, 4, 16, 64, 128, 512, 2048, 8192, 32_768]
@@ -60,8 +61,8 @@ enum BenchCase: Equatable {
     /// Tokens of the text that `threads` and `--roofline` run.
     static let steadyLength = 512
 
-    /// Random ids below `vocabularySize` in the shape of the case; the same on every run. Nil for a case that is no
-    /// pass of the model.
+    /// Random ids below `vocabularySize` in the shape of the case; the same on every run. Nil for a case that does not run
+    /// the model.
     func tokenLists(vocabularySize: Int) -> [[Int32]]? {
         var random = SeededGenerator(seed: 3)
         func ids(_ count: Int) -> [Int32] {
@@ -81,20 +82,5 @@ enum BenchCase: Equatable {
             return (0..<100).map { _ in prefix + ids(150) + suffix }
         case .start, .tokenizer: return nil
         }
-    }
-}
-
-/// SplitMix64: enough randomness for test data, the same everywhere.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,4 +1,4 @@
-// Runs one case: a warm-up that nobody times, then the timed runs.
+// Runs one case: an untimed warm-up, then the timed runs.
 import Q3GGUF
 import Q3Kernels
 import Q3Model
@@ -6,10 +6,10 @@ import Q3Model
 struct BenchRunner {
     let setup: BenchSetup
 
-    /// Tokens that a warm-up runs at most: enough to touch every weight, without doubling the time of long texts.
+    /// Max tokens of a warm-up: enough to touch every weight, without doubling the time of long texts.
     private static let warmUpLimit = 4096
 
-    /// The measurements of a case: one per number of threads for `threads`, none for a case that this model has not.
+    /// The measurements of a case: one per number of threads for `threads`, none for a case that this model does not have.
     func run(_ benchCase: BenchCase) async throws -> [Measurement] {
         switch benchCase {
         case .start: return [try StartCase(setup: setup).run()]

@@ -1,5 +1,6 @@
 // Random weight blocks that any kernel can read: small finite scales, arbitrary quants.
 import Q3GGUF
+import Q3System
 
 /// Blocks of one tensor type, repeated to fill tensors of any size.
 struct BlockPool: Sendable {

@@ -2,7 +2,7 @@
 
 struct Measurement {
     let benchCase: BenchCase
-    /// Tokens that came in, and how many remain when shared prefixes are counted once.
+    /// Tokens of the input, and how many remain when shared prefixes are counted once.
     let tokenCount: Int
     let distinctTokenCount: Int
     /// Of the timed runs, at least one.

@@ -1,4 +1,4 @@
-// q3 bench --roofline: what this machine could do at most, and how near the products and the whole model come to it.
+// q3 bench --roofline: what this machine could do at most, and how close the products and the whole model come to it.
 import Q3GGUF
 import Q3Kernels
 import Q3Model

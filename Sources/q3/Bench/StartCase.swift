@@ -1,4 +1,4 @@
-// The start case: a process of our own, from its start to its first vector.
+// The start case: a new process of q3, from its start to its first vector.
 import Q3Embedding
 import Q3GGUF
 import Q3Kernels

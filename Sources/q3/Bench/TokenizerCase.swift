@@ -1,5 +1,6 @@
 // The tokenizer case: how fast text becomes tokens.
 import Q3GGUF
+import Q3System
 import Q3Tokenizer
 
 struct TokenizerCase {

@@ -10,7 +10,7 @@ struct BEIRFolder {
         let name: String
     }
 
-    /// An id, equal to another one of the same bytes: Swift takes letters for the same however their accents are written.
+    /// An id, equal to another one of the same bytes: Swift's strings are equal however accents are written.
     struct Key: Hashable {
         let text: String
         static func == (a: Key, b: Key) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
@@ -26,7 +26,7 @@ struct BEIRFolder {
     let corpusPath: String
     /// In the order of the corpus.
     let documentIDs: [Key]
-    /// Those that the split judges, in the order of their file.
+    /// Queries that the split has grades for, in the order of their file.
     let queries: [Query]
     /// The grades of a query's documents, by their position in the corpus: [queries]
     let grades: [[Int: Int]]
@@ -35,14 +35,14 @@ struct BEIRFolder {
     init(_ path: String, split: String) throws {
         guard EvalData.isFolder(path) else {
             throw Failure(
-                .noInput, "\(path) is no folder; retrieval needs corpus.jsonl, queries.jsonl and qrels/\(split).tsv")
+                .noInput, "\(path) is not a folder; retrieval needs corpus.jsonl, queries.jsonl and qrels/\(split).tsv")
         }
         corpusPath = "\(path)/corpus.jsonl"
         let judgments = try EvalData("\(path)/qrels/\(split).tsv", split: split).records(
             columns: ["query-id", "corpus-id", "score"],
             json: { _ throws(BadRecord) -> Judgment in throw BadRecord(message: "not columns") },
             tsv: { fields throws(BadRecord) in
-                guard let grade = Int32(fields[2]) else { throw BadRecord(message: "\"score\" is no whole number") }
+                guard let grade = Int32(fields[2]) else { throw BadRecord(message: "\"score\" is not a whole number") }
                 return Judgment(query: Key(text: fields[0]), document: Key(text: fields[1]), grade: Int(grade))
             })
         let judged = Set(judgments.map(\.content.query))

@@ -54,7 +54,7 @@ struct EvalArguments: ParsableArguments {
         return embedder
     }
 
-    /// What names the data: the last part of its path, without an ending.
+    /// The name of the data: the last part of its path, without an ending.
     func taskName(of data: String) -> String {
         if let name { return name }
         let last = data.split(separator: "/").last { $0 != "." } ?? Substring(data)

@@ -1,4 +1,4 @@
-// q3 eval bitext: whether a sentence's translation is the nearest of all sentences of the other language.
+// q3 eval bitext: whether a sentence's translation is the most similar sentence of the other language.
 import ArgumentParser
 import Q3Embedding
 import Q3Eval

@@ -58,7 +58,7 @@ struct EvalClassificationCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard EvalData.isFolder(folder) else {
-            throw Failure(.noInput, "\(folder) is no folder; give one with train.jsonl and \(arguments.split).jsonl")
+            throw Failure(.noInput, "\(folder) is not a folder; give one with train.jsonl and \(arguments.split).jsonl")
         }
         let (trainFile, testFile) = (
             try EvalData(folder, split: "train"), try EvalData(folder, split: arguments.split)

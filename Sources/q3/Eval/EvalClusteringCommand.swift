@@ -1,4 +1,4 @@
-// q3 eval clustering: whether texts of one topic lie together.
+// q3 eval clustering: whether texts of one topic have similar vectors.
 import ArgumentParser
 import Q3Embedding
 import Q3Eval

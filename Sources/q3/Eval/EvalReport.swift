@@ -1,4 +1,4 @@
-// What an evaluation found, as a table for people and in the layout of MTEB's results.
+// The scores of an evaluation, as a table for people and in the layout of MTEB's results.
 import Q3Eval
 import Q3GGUF
 import Q3System
@@ -24,7 +24,7 @@ struct EvalReport {
         note("model", arguments.model.model ?? BuiltInModel.name)
     }
 
-    /// Says how the scores came about.
+    /// Says how the scores were computed.
     mutating func note(_ name: String, _ value: String) { settings.append((name, value)) }
 
     /// Says how the texts were embedded.

@@ -14,11 +14,11 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
         discussion: """
             FOLDER has BEIR's layout: corpus.jsonl ({"_id", "title"?, "text"}),
             queries.jsonl ({"_id", "text"}) and qrels/SPLIT.tsv (query-id, corpus-id and
-            score, with tabs between). Queries that the split does not judge are left out.
+            score, with tabs between). Queries without a grade in the split are left out.
 
             Every document is compared with every query. Equal scores are ranked by id,
             descending, as trec_eval does. With --reranker the first documents of each
-            query are scored again and the others stay behind them; results before and
+            query are scored again and the others stay after them; results before and
             after are reported. Folders with the names of BEIR's data sets (scifact,
             nfcorpus, ...) have the instructions of those.
 
@@ -65,7 +65,7 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
             arguments, data: folder, inputs: files + [reranker].compactMap { try? modelPath($0) })
         let data = try BEIRFolder(folder, split: arguments.split)
         let embedder = try arguments.openEmbedder()
-        let judge = try reranker.map { path in
+        let rerankModel = try reranker.map { path in
             try opening(path, copying: arguments.model.noMmap) {
                 try Reranker(file: $0, options: arguments.model.computing.rerankerOptions)
             }
@@ -83,21 +83,21 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
             data.queries[$0].name
         }
         let (corpus, documents) = try await embed(
-            data, with: &texts, as: instruction.flatMap { $0.isSymmetric ? $0 : nil }, keepingTexts: judge != nil)
+            data, with: &texts, as: instruction.flatMap { $0.isSymmetric ? $0 : nil }, keepingTexts: rerankModel != nil)
         var rankings = await search(corpus, queries, data)
         let first = scores(of: rankings, data)
         var final: RetrievalScores?
         report.note(texts, as: instruction)
         progress.finish()
-        if let judge {
-            rankings = try await rerank(rankings, with: judge, documents, data, instruction?.text)
+        if let rerankModel {
+            rankings = try await rerank(rankings, with: rerankModel, documents, data, instruction?.text)
             final = scores(of: rankings, data)
             report.note("reranker", reranker ?? "")
         }
         try write(report, first: first, final: final, data)
     }
 
-    /// The vectors of the corpus, and its texts if somebody will read them.
+    /// The vectors of the corpus, and its texts if a reranker will read them.
     private func embed(
         _ data: BEIRFolder, with texts: inout TextVectors, as instruction: TaskInstruction?, keepingTexts: Bool
     ) async throws -> (Vectors, [String]) {
@@ -114,7 +114,7 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
         return (corpus, documents)
     }
 
-    /// The first documents of each query, as far as any measure looks.
+    /// The first documents of each query, as many as any measure looks at.
     private func search(_ corpus: Vectors, _ queries: Vectors, _ data: BEIRFolder) async -> [[Hit]] {
         let limit = min(max(RetrievalScores.cuts.max() ?? 0, topN), corpus.count)
         let rankings = await Search.nearest(limit + 1, of: corpus, to: queries, tieRanks: data.tieRanks)
@@ -126,7 +126,8 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
 
     /// Each query's first documents in the order of the reranker's scores, before the others.
     private func rerank(
-        _ rankings: [[Hit]], with judge: Reranker, _ documents: [String], _ data: BEIRFolder, _ instruction: String?
+        _ rankings: [[Hit]], with rerankModel: Reranker, _ documents: [String], _ data: BEIRFolder,
+        _ instruction: String?
     ) async throws -> [[Hit]] {
         let options = RerankOptions(
             style: promptStyle, instruction: rerankInstruct ?? instruction, truncates: arguments.truncate)
@@ -138,7 +139,7 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
             let fraction = Double(index + 1) / Double(rankings.count)
             let candidates = hits.prefix(topN)
             let query = data.queries[index]
-            let results = try await judge.results(
+            let results = try await rerankModel.results(
                 for: candidates.map { RerankPair(query: query.text, document: documents[$0.index]) }, options: options,
                 progress: { [tokenCount] value in
                     progress.show(

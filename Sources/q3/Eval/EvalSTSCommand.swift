@@ -1,4 +1,4 @@
-// q3 eval sts: how well similarities of vectors follow those that people see.
+// q3 eval sts: how well similarities of vectors agree with people's.
 import ArgumentParser
 import Q3Embedding
 import Q3Eval

@@ -7,7 +7,7 @@
     import Q3System
 
     struct IndexWritingArguments: ParsableArguments {
-        @Option(help: "Seconds to wait for somebody else who writes to the index.")
+        @Option(help: "Seconds to wait for another writer of the index.")
         var wait = 5.0
 
         @Option(help: "Leave out files of more MiB.")
@@ -92,7 +92,7 @@
                 case ENOENT: .noInput
                 default: .inputOutput
                 }
-            case .catalog(_, let code, _): code & 0xFF == 11 || code & 0xFF == 26 ? .badData : .inputOutput
+            case .catalog: isDamage ? .badData : .inputOutput
             case .notAnIndex, .newer, .otherModel, .segment: .badData
             }
         }

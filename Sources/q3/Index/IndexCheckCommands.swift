@@ -83,8 +83,8 @@
             let opened = try SearchIndex(path: index)
             let embedder = try model.namedEmbedder(recorded: opened.configuration.model.name)
             let line = ProgressLine()
-            let report = try await opened.audit(sample: all ? nil : sample, seed: seed, with: embedder) { done, count in
-                line.show { _ in "\(done) of \(count) chunks embedded again" }
+            let report = try await opened.audit(sample: all ? nil : sample, seed: seed, with: embedder) { progress in
+                line.show { _ in "\(progress.completed) of \(progress.total) chunks embedded again" }
             }
             line.finish()
             for finding in report.findings { try Terminal.output("\(finding)") }

@@ -22,7 +22,7 @@
         @Flag(help: "Of each document only its best chunk.")
         var group = false
 
-        @Option(help: "Leave out hits of a lesser cosine that hold no word of the query.")
+        @Option(help: "Leave out hits with a smaller cosine that hold no word of the query.")
         var minSimilarity: Float?
 
         @Option(help: "Time for the reranker, such as 2s or 500ms; it reads as many candidates as fit. (default: all)")
@@ -57,7 +57,7 @@
             if instruct != nil, !named.embedder.takesInstructions {
                 throw Failure(.usage, "this model takes no instructions; leave out --instruct")
             }
-            let judge = try reranker.map { path in
+            let rerankModel = try reranker.map { path in
                 try opening(path, copying: model.noMmap) {
                     try Reranker(file: $0, options: model.computing.rerankerOptions)
                 }
@@ -66,9 +66,9 @@
                 query, mode: indexed.mode, count: topN, filters: try indexed.filters.map { try SearchFilter($0) },
                 groupsByDocument: indexed.group, leastSimilarity: indexed.minSimilarity)
             var results = try await opened.search(search, with: named.embedder, task: instruct ?? Prompt.defaultTask)
-            if let judge {
+            if let rerankModel {
                 results = try await results.reranked(
-                    by: judge, query: query, count: topN, limit: candidates,
+                    by: rerankModel, query: query, count: topN, limit: candidates,
                     budget: indexed.rerankBudget.flatMap(IndexSearchArguments.duration), instruction: instruct)
                 Terminal.say(
                     "reranked \(results.rerankedCount) of \(min(candidates, results.candidates.count)) candidates")

@@ -16,7 +16,7 @@
         case list([JSONValue])
         case object([String: JSONValue])
 
-        /// Nil for what is no JSON.
+        /// Nil for text that is not JSON.
         init?(parsing text: String) {
             guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)) else { return nil }
             self = value
