@@ -7,7 +7,7 @@ SHELL := /bin/bash
 FIXTURES := Tests/Fixtures
 C_SOURCES := $(shell find CShims Sources/CQ3System Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: setup build demo test test-clients test-index test-python test-python-long test-resume check lint symbols docs sanitize fuzz clean dist-files dist wheel install
+.PHONY: setup build demo test test-clients test-index test-python test-python-long test-resume terminal check lint symbols docs sanitize fuzz clean dist-files dist wheel install
 
 # OpenMP runs the kernels' threads on Linux; the probe links as the package will.
 setup:
@@ -96,6 +96,10 @@ test-index: build
 # Jobs of q3 embed --resume that are killed a hundred times, run out of disk or get another input.
 test-resume: build
 	Tests/EndToEnd/Resume/resume_test.py "$$(swift build -c release --show-bin-path)/q3"
+
+# docs/terminal.md once more, from real runs on a pseudo-terminal.
+terminal: build
+	Tests/EndToEnd/Terminal/capture.py "$$(swift build -c release --show-bin-path)/q3"
 
 # In a reader of files no arithmetic may wrap unseen, nothing may be forced, and nothing may end the process.
 UNCHECKED := &[+*-]|try!|as!|fatalError|precondition|assert\(|[])[:alnum:]]!([^=]|$$)

@@ -4,8 +4,10 @@
     resume_test.py Q3 [--rows 20000] [--kills 100] [--forms jsonl,npy,raw,csv] [--seed 1] [--model MODEL]
 
 Each form's job is killed with SIGKILL at random moments, and started again by the same command, until so many kills have hit
-it; whenever the job ends, its bytes must be those of the undisturbed run, and nothing may be left beside them. The full disk
-is a small tmpfs, which needs root and Linux; elsewhere that part is left out, and said. Needs Python 3.10 and nothing else.
+it. Some moments are in the start of the process, most anywhere in the run, some in its last milliseconds, when the output
+gets its name; how far the job was at each kill is printed. Whenever the job ends, its bytes must be those of the undisturbed run,
+and nothing may be left beside them. The full disk is a small tmpfs, which needs root and Linux; elsewhere that part is left
+out, and said. Needs Python 3.10 and nothing else.
 """
 
 import argparse
@@ -34,6 +36,8 @@ class Job:
         self.q3, self.model, self.folder = arguments.q3, arguments.model, Path(folder)
         words = "the old mill stands by a quiet river where boats bring grain and people tell stories at night".split()
         generator = random.Random(arguments.seed)
+        self.undisturbed = {}
+        self.other_model = str(Path(__file__).parents[2] / "Fixtures" / "tiny-embed-Q8_0.gguf")
         self.input = self.folder / "texts.jsonl"
         with self.input.open("w") as file:
             for index in range(rows):
@@ -46,36 +50,58 @@ class Job:
                 "--output", str(output), *more]
 
     def expected(self, form):
-        path = self.folder / f"expected.{form}"
-        start = time.monotonic()
-        outcome = run(self.command(path))
-        check(outcome.returncode == 0, outcome.stderr)
-        ids = self.folder / "expected.ids.txt"
-        return path.read_bytes(), ids.read_bytes() if form == "npy" else None, time.monotonic() - start
+        """Bytes, ids and seconds of an undisturbed run without --resume."""
+        if form not in self.undisturbed:
+            path = self.folder / f"expected.{form}"
+            start = time.monotonic()
+            outcome = run(self.command(path))
+            check(outcome.returncode == 0, outcome.stderr)
+            ids = self.folder / "expected.ids.txt"
+            self.undisturbed[form] = (
+                path.read_bytes(), ids.read_bytes() if form == "npy" else None, time.monotonic() - start)
+        return self.undisturbed[form]
 
 
 def names(folder):
     return sorted(path.name for path in Path(folder).iterdir())
 
 
+def size(path):
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def wait_for_end(process, part, bytes_at_end):
+    """Returns in the last milliseconds of a job: once all of its rows are in the part, or it has ended."""
+    while process.poll() is None and size(part) < bytes_at_end:
+        time.sleep(0.001)
+
+
 def kill_often(job, form, kills, generator):
     expected, ids, seconds = job.expected(form)
     folder = job.folder / f"killed-{form}"
     folder.mkdir()
-    output = folder / f"out.{form}"
+    output, part = folder / f"out.{form}", folder / f"out.{form}.q3-part"
     command = job.command(output, "--resume")
-    hit = ended = resumed = 0
-    while hit < kills:
+    ended = resumed = named = 0
+    tenths = []  # how much of the output was there at each kill
+    while len(tenths) < kills:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        moment = generator.choice(["start", "early", "any", "any", "end"])
+        if moment == "end":
+            wait_for_end(process, part, len(expected))
         try:
-            # A few of them at the very start and the others anywhere, so that a job takes a good many kills.
-            process.wait(generator.choice([0.02, 0.1, 1]) * generator.random() * max(seconds / 2, 0.5))
+            longest = {"start": 0.05, "early": 0.3, "any": max(seconds / 2, 0.5), "end": 0.02}[moment]
+            process.wait(generator.random() * longest)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
         message = process.communicate()[1]
         resumed += "going on after" in message
         if process.returncode == -signal.SIGKILL:
-            hit += 1
+            tenths.append(10 if output.exists() else 10 * size(part) // len(expected))
+            named += output.exists()
             continue
         check(process.returncode == 0, f"{form}: status {process.returncode}: {message}")
         ended += 1
@@ -86,8 +112,11 @@ def kill_often(job, form, kills, generator):
     outcome = run(command)
     check(outcome.returncode == 0, f"{form}: status {outcome.returncode}: {outcome.stderr}")
     compare(form, output, expected, ids, folder)
-    print(f"{form:6} {hit} kills, {resumed} resumptions, {ended + 1} jobs ended, all with the bytes of the undisturbed run "
-          f"({len(expected)} bytes, {seconds:.1f} s)", flush=True)
+    spread = " ".join(str(tenths.count(tenth)) for tenth in range(11))
+    print(f"{form:6} {kills} kills, {resumed} resumptions, {ended + 1} jobs ended, all with the bytes of the undisturbed run "
+          f"({len(expected)} bytes, {seconds:.1f} s); kills with 0, 10 .. 100 % of the output there: {spread}, "
+          f"{named} of them after it had its name", flush=True)
+    check(len({tenth for tenth in tenths if 0 < tenth < 10}) >= min(5, kills // 10), f"{form}: kills are not spread: {spread}")
 
 
 def compare(form, output, expected, ids, folder):
@@ -134,8 +163,10 @@ def change_input(job, form):
     command = job.command(output, "--resume")
     part = folder / f"out.{form}.q3-part"
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and not (part.exists() and part.stat().st_size > 4096):
+    while process.poll() is None and size(part) < 4096:
         time.sleep(0.002)
+    outcome = run(command)
+    check(outcome.returncode == 69 and "another q3" in outcome.stderr, f"{form}: two at once: {outcome.stderr}")
     process.kill()
     process.wait()
     check(part.exists(), f"{form}: ended before it was killed; give more --rows")
@@ -143,8 +174,10 @@ def change_input(job, form):
     job.input.write_bytes(text[:-20] + b"X" + text[-19:])
     refusals = [(command, "texts.jsonl has changed")]
     for more, reason in [(["--dimensions", "16"], "--dimensions"), (["--truncate"], "--truncate"),
-                         (["--query", "--precision", "exact"], "fingerprint"), (["--type", "f16"], "--type"),
-                         (["--shard", "1/2"], "--shard"), (["--text-column", "text"], "--text-column")]:
+                         (["--parse-special"], "--parse-special"), (["--precision", "exact"], "fingerprint"),
+                         (["--model", job.other_model], "fingerprint"), (["--type", "f16"], "--type"),
+                         (["--shard", "1/2"], "--shard"), (["--text-column", "text"], "--text-column"),
+                         (["--input", str(job.input)], "the number of inputs")]:
         refusals.append((command + more, reason))
     for index, (changed, reason) in enumerate(refusals):
         outcome = run(changed)
