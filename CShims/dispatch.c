@@ -68,10 +68,11 @@ const q3_kernels *q3_kernels_of(q3_isa isa) { return q3_isa_available(isa) ? isa
 
 /* === Types === */
 
-#define IS_U8(name, unit, u8, w16, minimums, wide, encodes) Q3_IF_##u8(case Q3_##name:)
-#define IS_W16(name, unit, u8, w16, minimums, wide, encodes) Q3_IF_W16_##w16(case Q3_##name:)
-#define IS_TYPE(name, unit, u8, w16, minimums, wide, encodes) case Q3_##name:
-#define IS_ENCODED(name, unit, u8, w16, minimums, wide, encodes) Q3_IF_##encodes(case Q3_##name:)
+#define IS_U8(name, unit, u8, w16, s8, minimums, wide, encodes) Q3_IF_##u8(case Q3_##name:)
+#define IS_W16(name, unit, u8, w16, s8, minimums, wide, encodes) Q3_IF_W16_##w16(case Q3_##name:)
+#define IS_S8(name, unit, u8, w16, s8, minimums, wide, encodes) Q3_IF_S8_##s8(case Q3_##name:)
+#define IS_TYPE(name, unit, u8, w16, s8, minimums, wide, encodes) case Q3_##name:
+#define IS_ENCODED(name, unit, u8, w16, s8, minimums, wide, encodes) Q3_IF_##encodes(case Q3_##name:)
 #define LISTED(type, which) \
     switch (type) { \
         Q3_TYPES(which) \
@@ -84,6 +85,7 @@ bool q3_type_in_family(uint32_t type, q3_family family) {
     case Q3_FAMILY_U8: LISTED(type, IS_U8)
     case Q3_FAMILY_W16: LISTED(type, IS_W16)
     case Q3_FAMILY_F32: LISTED(type, IS_TYPE)
+    case Q3_FAMILY_S8: LISTED(type, IS_S8)
     }
     return false;
 }
@@ -101,8 +103,13 @@ void q3_dequantize_rows(q3_matrix w, const int32_t *ids, size_t count, float *ou
 /* === Memory === */
 
 size_t q3_panel_bytes(q3_family family, size_t cols) {
-    size_t block = family == Q3_FAMILY_U8 ? sizeof(block_u8) : family == Q3_FAMILY_W16 ? sizeof(block_w16) : sizeof(block_f32);
-    return sizeof(panel_header) + cols / Q3_BLOCK * block;
+    static const size_t blocks[] = {
+        [Q3_FAMILY_U8] = sizeof(block_u8),
+        [Q3_FAMILY_W16] = sizeof(block_w16),
+        [Q3_FAMILY_F32] = sizeof(block_f32),
+        [Q3_FAMILY_S8] = sizeof(block_s8),
+    };
+    return sizeof(panel_header) + cols / Q3_BLOCK * blocks[family];
 }
 
 size_t q3_attention_scratch_bytes(size_t head_dim) {

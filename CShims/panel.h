@@ -31,6 +31,11 @@ typedef struct {
     int16_t w[16][16][2];
     float d[16], m[16];
 } block_w16; /* K = 2 per dword */
+/* Bytes are the weights plus 128, since the instructions of x86 multiply unsigned bytes with signed ones. */
+typedef struct {
+    uint8_t w[8][16][4];
+    float d[16];
+} block_s8; /* K = 4 per dword */
 typedef struct {
     float w[32][16];
 } block_f32;

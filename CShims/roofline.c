@@ -46,6 +46,8 @@ typedef struct {
 #define AVX512 "avx512f,avx512bw,avx512vl,avx512vnni"
 
 BURST(words_of_bytes, "avx2", __m256i, "x", "vpmaddubsw %2, %3, %1\n\tvpaddw %1, %0, %0")
+BURST(signed_bytes, "avx2", __m256i, "x",
+      "vpsignb %2, %3, %1\n\tvpmaddubsw %1, %2, %1\n\tvpmaddwd %3, %1, %1\n\tvpaddd %1, %0, %0")
 BURST(dwords_of_words, "avx2", __m256i, "x", "vpmaddwd %2, %3, %1\n\tvpaddd %1, %0, %0")
 BURST(floats_256, "avx2,fma", __m256, "x", "vfmadd231ps %2, %3, %0")
 BURST(dot_bytes_256, "avx2,avxvnni", __m256i, "x", "%{vex%} vpdpbusd %2, %3, %0")
@@ -60,18 +62,21 @@ static const ceiling ceilings[Q3_ISA_COUNT][Q3_FAMILY_COUNT] = {
             [Q3_FAMILY_U8] = {"vpmaddubsw + vpaddw", 32, words_of_bytes},
             [Q3_FAMILY_W16] = {"vpmaddwd + vpaddd", 16, dwords_of_words},
             [Q3_FAMILY_F32] = {"vfmadd231ps ymm", 8, floats_256},
+            [Q3_FAMILY_S8] = {"vpsignb + vpmaddubsw + vpmaddwd + vpaddd", 32, signed_bytes},
         },
     [Q3_ISA_AVXVNNI] =
         {
             [Q3_FAMILY_U8] = {"vpdpbusd ymm", 32, dot_bytes_256},
             [Q3_FAMILY_W16] = {"vpdpwssd ymm", 16, dot_words_256},
             [Q3_FAMILY_F32] = {"vfmadd231ps ymm", 8, floats_256},
+            [Q3_FAMILY_S8] = {"vpdpbusd ymm", 32, dot_bytes_256},
         },
     [Q3_ISA_AVX512VNNI] =
         {
             [Q3_FAMILY_U8] = {"vpdpbusd zmm", 64, dot_bytes_512},
             [Q3_FAMILY_W16] = {"vpdpwssd zmm", 32, dot_words_512},
             [Q3_FAMILY_F32] = {"vfmadd231ps zmm", 16, floats_512},
+            [Q3_FAMILY_S8] = {"vpdpbusd zmm", 64, dot_bytes_512},
         },
 };
 
@@ -87,6 +92,7 @@ static const ceiling ceilings[Q3_ISA_COUNT][Q3_FAMILY_COUNT] = {
             [Q3_FAMILY_U8] = {"sdot", 16, dot_bytes},
             [Q3_FAMILY_W16] = {"smlal", 4, dwords_of_words},
             [Q3_FAMILY_F32] = {"fmla", 4, floats_128},
+            [Q3_FAMILY_S8] = {"sdot", 16, dot_bytes},
         },
 };
 

@@ -21,6 +21,21 @@ Q3_INLINE row_ints dot_u8(row_ints sum, row_ints w, row_ints x) {
     return (row_ints)vdotq_s32((int32x4_t)sum, (int8x16_t)w, (int8x16_t)x);
 }
 
+/* sdot takes signed bytes. */
+#define OWN_SUMS_S8
+Q3_INLINE void sums_s8(const block_s8 *b, const int8_t *x, const int32_t *start, int n, row_ints sum[INTEGER_TILE][PARTS]) {
+    (void)start;
+    EACH(i, n) {
+        EACH(p, PARTS) sum[i][p] = 0;
+    }
+    EACH(g, 8) {
+        EACH(p, PARTS) {
+            row_ints w = (row_ints)veorq_u8((uint8x16_t)load_rows(b->w[g][TILE_ROWS * p]), vdupq_n_u8(128));
+            EACH(i, n) sum[i][p] = dot_u8(sum[i][p], w, broadcast32(x + 32 * i + 4 * g));
+        }
+    }
+}
+
 /* A register holds 4 rows × 2 words, of which smlal takes two rows at a time: sums over even and odd K stay apart until the end of
  * the block. So 8 rows have as many sums as fit the registers. */
 #define W16_PARTS 2

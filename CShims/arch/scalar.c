@@ -62,6 +62,33 @@ static void scalar_exp(const float *x, float *y, size_t n) {
             for (int i = 0; i < unit; i++) ((block_f32 *)(header + 1))[(k * unit + i) / 32].w[i % 32][r] = x[i]; \
         } \
     }
+/* The code at the end makes weights q[unit] and scales d[unit / 32] of the block at `from`. */
+#define PACK_S8_ROWS(name, unit, ...) \
+    for (size_t k = 0; k < w->cols / unit; k++) { \
+        for (int r = 0; r < 16; r++) { \
+            const uint8_t *from = rows + (size_t)r * w->row_bytes + k * sizeof(block_##name); \
+            int8_t q[unit]; \
+            float d[unit / 32]; \
+            __VA_ARGS__ \
+            for (int i = 0; i < unit; i++) { \
+                block_s8 *b = (block_s8 *)(header + 1) + (k * unit + (size_t)i) / 32; \
+                b->w[i % 32 / 4][r][i % 4] = (uint8_t)(q[i] + 128); \
+                b->d[r] = d[i / 32]; \
+            } \
+        } \
+    }
+#define PACK_S8_WORDS(name, unit) \
+    PACK_S8_ROWS(name, unit, int16_t words[unit]; float m[unit / 32]; unpack16_##name(from, words, d, m); \
+                 for (int i = 0; i < unit; i++) q[i] = (int8_t)words[i];)
+#define PACK_S8_INTEGERS(name, unit) \
+    PACK_S8_ROWS(name, unit, int16_t words[unit]; float base[unit / 32], m[unit / 32]; unpack16_##name(from, words, base, m); \
+                 for (int j = 0; j < unit / 32; j++) round_integers_to_s8(words + 32 * j, base[j], q + 32 * j, d + j);)
+#define PACK_S8_ROUNDED(name, unit) \
+    PACK_S8_ROWS(name, unit, float x[unit]; unpackf_##name(from, x); \
+                 for (int j = 0; j < unit / 32; j++) round_to_s8(x + 32 * j, q + 32 * j, d + j);)
+#define PACK_S8_BYTES(name, unit) PACK_S8_WORDS(name, unit)
+#define PACK_S8_SCALED(name, unit) PACK_S8_INTEGERS(name, unit)
+#define PACK_S8_HALVES(name, unit) PACK_S8_ROUNDED(name, unit)
 
 #include "../generic/pack.inc"
 
@@ -90,7 +117,8 @@ static float not_finite(const float *x, size_t n) {
     return zero;
 }
 
-#define PREPARE(format, element, limit) \
+/* `more` is what a format has besides integers, scale and sum. */
+#define PREPARE(format, element, limit, more) \
     static void prepare_##format(const float *x, size_t row, const q3_activations *a) { \
         for (size_t j = 0; j < a->cols / 32; j++) { \
             float bad = not_finite(x + 32 * j, 32), max = largest(x + 32 * j, 32); \
@@ -104,10 +132,11 @@ static float not_finite(const float *x, size_t n) {
             } \
             a->format##_scale[slot] = scale; \
             a->format##_sum[slot] = scale * (float)sum; \
+            more \
         } \
     }
-PREPARE(i8, int8_t, Q3_I8_MAX)
-PREPARE(i16, int16_t, Q3_I16_MAX)
+PREPARE(i8, int8_t, Q3_I8_MAX, a->i8_start[slot] = -128 * sum;)
+PREPARE(i16, int16_t, Q3_I16_MAX, )
 
 static void scalar_prepare_row(const float *x, const float *gain, float epsilon, size_t row, const q3_activations *a, float *work) {
     if (gain) {
@@ -137,6 +166,18 @@ static void scalar_prepare_row(const float *x, const float *gain, float epsilon,
 ROW(u8, block_u8, i8, 4)
 ROW(w16, block_w16, i16, 2)
 
+static float row_s8(const panel_header *header, int r, const q3_activations *a, size_t t) {
+    const block_s8 *b = (const block_s8 *)(header + 1);
+    float y = 0;
+    for (size_t j = 0; j < header->blocks; j++, b++) {
+        size_t slot = q3_slot(a, t, j);
+        int dot = a->i8_start[slot];
+        for (int i = 0; i < 32; i++) dot += b->w[i / 4][r][i % 4] * a->i8[32 * slot + i];
+        y = fmaf((float)dot * b->d[r], a->i8_scale[slot], y);
+    }
+    return y;
+}
+
 static float row_f32(const panel_header *header, int r, const q3_activations *a, size_t t) {
     const block_f32 *b = (const block_f32 *)(header + 1);
     const float *x = a->f32 + t * a->cols;
@@ -150,6 +191,7 @@ static void scalar_multiply_panel(q3_family family, void *panel, const q3_activa
     for (size_t t = 0; t < tokens; t++) {
         for (int r = 0; r < 16; r++) {
             float y = family == Q3_FAMILY_U8    ? row_u8(panel, r, a, first + t)
+                      : family == Q3_FAMILY_S8  ? row_s8(panel, r, a, first + t)
                       : family == Q3_FAMILY_W16 ? row_w16(panel, r, a, first + t)
                                                 : row_f32(panel, r, a, first + t);
             float *o = out + t * out_stride + r;

@@ -43,6 +43,25 @@ Q3_INLINE void sums_u8(const block_u8 *b, const int8_t *x, int n, bool wide, row
     }
 }
 
+/* The sign of a weight goes to the activation, so that weights are unsigned: 2·128·127 fits int16. */
+#define OWN_SUMS_S8
+Q3_INLINE void sums_s8(const block_s8 *b, const int8_t *x, const int32_t *start, int n, row_ints sum[INTEGER_TILE][PARTS]) {
+    (void)start;
+    const __m256i ones = _mm256_set1_epi16(1), bias = _mm256_set1_epi8(-128);
+    EACH(i, n) {
+        EACH(half, 2) sum[i][half] = 0;
+    }
+    EACH(g, 8) {
+        EACH(half, 2) {
+            __m256i w = _mm256_xor_si256((__m256i)load_rows(b->w[g][8 * half]), bias), magnitude = _mm256_abs_epi8(w);
+            EACH(i, n) {
+                __m256i signed_x = _mm256_sign_epi8((__m256i)broadcast32(x + 32 * i + 4 * g), w);
+                sum[i][half] += (row_ints)_mm256_madd_epi16(_mm256_maddubs_epi16(magnitude, signed_x), ones);
+            }
+        }
+    }
+}
+
 #include "../generic/vector.inc"
 
 #pragma clang attribute pop

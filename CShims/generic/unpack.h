@@ -310,7 +310,7 @@ Q3_INLINE void dequantize(const int16_t *q, const float *d, const float *m, int 
     for (int i = 0; i < count; i++) x[i] = d[i / 32] * (float)q[i] + m[i / 32];
 }
 
-#define DEQUANTIZED(name, unit, u8, w16, minimums, wide, encodes) \
+#define DEQUANTIZED(name, unit, u8, w16, s8, minimums, wide, encodes) \
     Q3_IF_EXACT_##w16(Q3_INLINE void unpackf_##name(const void *p, float *x) { \
         int16_t q[unit]; \
         float d[unit / 32], m[unit / 32]; \
@@ -319,5 +319,31 @@ Q3_INLINE void dequantize(const int16_t *q, const float *d, const float *m, int 
     })
 Q3_TYPES(DEQUANTIZED)
 #undef DEQUANTIZED
+
+/* === Every type to bytes: 32 weights with one scale, so that the largest is ±127 === */
+
+Q3_INLINE void round_to_s8(const float *x, int8_t *w, float *d) {
+    float max = 0, bad = 0;
+    for (int i = 0; i < 32; i++) {
+        float magnitude = __builtin_fabsf(x[i]);
+        max = magnitude > max ? magnitude : max;
+        bad = __builtin_fmaf(x[i], 0, bad); /* NaN after a NaN or an infinity, which d shows */
+    }
+    float inverse = bad == 0 && max > Q3_TINY ? Q3_I8_MAX / max : 0;
+    *d = max / Q3_I8_MAX + bad;
+    for (int i = 0; i < 32; i++) w[i] = inverse == 0 ? 0 : (int8_t)(__builtin_fmaf(x[i], inverse, Q3_ROUND) - Q3_ROUND);
+}
+
+/* The same for d · q, where the integers are rounded. */
+Q3_INLINE void round_integers_to_s8(const int16_t *q, float d, int8_t *w, float *w_d) {
+    int max = 0;
+    for (int i = 0; i < 32; i++) {
+        int magnitude = q[i] < 0 ? -q[i] : q[i];
+        max = magnitude > max ? magnitude : max;
+    }
+    float inverse = max > 0 ? Q3_I8_MAX / (float)max : 0;
+    *w_d = d * ((float)max / Q3_I8_MAX);
+    for (int i = 0; i < 32; i++) w[i] = (int8_t)(__builtin_fmaf(q[i], inverse, Q3_ROUND) - Q3_ROUND);
+}
 
 #endif

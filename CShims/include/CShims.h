@@ -1,12 +1,13 @@
 /* CShims: the kernels of q3. README.md beside this folder says what lies where.
  *
  * Every product is out[t, r] = Σ_k weight[r, k] · activation[t, k]. Weights stay as the GGUF file has them and are packed, 16 rows
- * at a time, into a panel that one core keeps in its caches while all tokens pass over it. Three panel families exist; types.h
+ * at a time, into a panel that one core keeps in its caches while all tokens pass over it. Four panel families exist; types.h
  * says which types they take:
  *
  *   U8   weights 0..31 as bytes with a minimum, activations int8 with one scale per 32 values
  *   W16  weights int16 with integer sub-scales folded in, activations ±8191 with one scale per 32 values
  *   F32  weights and activations f32: every type
+ *   S8   weights int8 with one scale per 32, to which most types are rounded; activations as in U8
  *
  * All families walk K in blocks of 32 in file order, whatever the tile, the thread or the instruction set, and round at the same
  * places: the bits of a result depend on its own row and token only. Matrices are row-major, last axis fastest. Callers have
@@ -49,8 +50,8 @@ const char *q3_isa_name(q3_isa isa);
 
 /* === Weights === */
 
-typedef enum { Q3_FAMILY_U8, Q3_FAMILY_W16, Q3_FAMILY_F32 } q3_family;
-enum { Q3_FAMILY_COUNT = Q3_FAMILY_F32 + 1 };
+typedef enum { Q3_FAMILY_U8, Q3_FAMILY_W16, Q3_FAMILY_F32, Q3_FAMILY_S8 } q3_family;
+enum { Q3_FAMILY_COUNT = Q3_FAMILY_S8 + 1 };
 
 /* A weight matrix as it lies in the mapped file. */
 typedef struct {
@@ -89,6 +90,7 @@ typedef struct {
     int8_t *i8;       /* [tokens/8, cols/32, 8, 32] */
     float *i8_scale;  /* [tokens/8, cols/32, 8] */
     float *i8_sum;    /* like i8_scale: scale · Σ i8 */
+    int32_t *i8_start; /* like i8_scale: -128 · Σ i8, what sums of bytes that are 128 too large begin with */
     int16_t *i16;     /* [tokens/8, cols/32, 8, 32] */
     float *i16_scale; /* [tokens/8, cols/32, 8] */
     float *i16_sum;   /* like i16_scale: scale · Σ i16 */

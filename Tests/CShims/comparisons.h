@@ -16,6 +16,7 @@ static q3_activations take_activations(size_t rows, size_t cols) {
         .i8 = take(padded * cols),
         .i8_scale = take(blocks * sizeof(float)),
         .i8_sum = take(blocks * sizeof(float)),
+        .i8_start = take(blocks * sizeof(int32_t)),
         .i16 = take(padded * cols * sizeof(int16_t)),
         .i16_sum = take(blocks * sizeof(float)),
         .i16_scale = take(blocks * sizeof(float)),
@@ -33,6 +34,7 @@ static void check_prepared(contender *c, size_t row, const q3_activations *got, 
         if (isnan(expected->i16_scale[q3_slot(expected, row, j)])) return; /* the integers mean nothing */
     }
     check_bytes(c, "i8", got->i8, expected->i8, values);
+    check_bytes(c, "i8_start", got->i8_start, expected->i8_start, blocks * sizeof(int32_t));
     check_bytes(c, "i16", got->i16, expected->i16, values * sizeof(int16_t));
     check_floats(c, "i16_sum", got->i16_sum, expected->i16_sum, blocks);
 }
@@ -53,6 +55,12 @@ static void check_panel(contender *c, q3_family family, const panel_header *got,
             check_bytes(c, "words", a->w, b->w, sizeof a->w);
             check_floats(c, "d", a->d, b->d, 16);
             check_floats(c, "m", a->m, b->m, 16);
+            break;
+        }
+        case Q3_FAMILY_S8: {
+            const block_s8 *a = (const block_s8 *)(got + 1) + j, *b = (const block_s8 *)(expected + 1) + j;
+            check_bytes(c, "signed bytes", a->w, b->w, sizeof a->w);
+            check_floats(c, "d", a->d, b->d, 16);
             break;
         }
         case Q3_FAMILY_F32: {

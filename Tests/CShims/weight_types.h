@@ -15,7 +15,7 @@ typedef struct {
     int encodes;
 } weight_type;
 
-#define ROW(name, unit, u8, w16, minimums, wide, encodes) {#name, Q3_##name, unit, sizeof(block_##name), 0 Q3_IF_##encodes(+1)},
+#define ROW(name, unit, u8, w16, s8, minimums, wide, encodes) {#name, Q3_##name, unit, sizeof(block_##name), 0 Q3_IF_##encodes(+1)},
 static const weight_type weight_types[] = {Q3_TYPES(ROW)};
 #undef ROW
 

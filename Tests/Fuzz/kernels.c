@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     if (count < 4) return -1;
     input = bytes, input_bytes = count, input_position = 0;
     const weight_type *type = weight_types + next_byte() % WEIGHT_TYPES;
-    q3_family family = (q3_family)(next_byte() % 3);
+    q3_family family = (q3_family)(next_byte() % Q3_FAMILY_COUNT);
     uint8_t width = next_byte();
     if (!q3_type_in_family(type->id, family)) return -1;
     run_products(type, family, type->weights * (1 + width % 3), width & 0x80);
