@@ -15,7 +15,7 @@ class Case:
     bench: str
     bar: float | None = None  # how many times llama.cpp's speed we aim at
     threads: int = 2
-    precision: str = "fast"
+    precision: str = "auto"
     rounds: int | None = None  # of A B A B; None: as many as asked for
     pytorch: bool = False
     tune: bool = True  # llama.cpp's settings are searched with this case, not taken over from 512 tokens

@@ -26,7 +26,7 @@ def measure(names, files, q3, llama, pytorch):
         end = fields["tokenizer.ggml.eos_token_id"].contents()
         lists = [encode(text) + [end] for text in TEXTS]
         reference = pytorch.vectors(path, TEXTS, lists, None)
-        for engine, precision in ((q3, "fast"), (q3, "exact"), (llama, None)):
+        for engine, precision in (*((q3, step) for step in ("auto", "fast", "fine", "exact")), (llama, None)):
             if engine:
                 row = distances(engine.vectors(path, TEXTS, lists, precision), reference)
                 rows.append({"file": name, "engine": " ".join(filter(None, [engine.name, precision])), **row})

@@ -146,9 +146,12 @@ extension ModelOptions {
     fileprivate init(_ options: q3_open_options) throws(Fault) {
         self.init()
         switch Int(options.precision) {
-        case Q3_FAST: precision = .fast
+        case Q3_AUTO: precision = .auto
         case Q3_EXACT: precision = .exact
-        default: throw .argument("precision is \(options.precision), expected Q3_FAST or Q3_EXACT")
+        case Q3_FAST: precision = .fast
+        case Q3_FINE: precision = .fine
+        default:
+            throw .argument("precision is \(options.precision), expected Q3_AUTO, Q3_FAST, Q3_FINE or Q3_EXACT")
         }
         guard options.threads >= 0 else { throw .argument("threads is \(options.threads), expected 0 or more") }
         threads = options.threads == 0 ? nil : Int(options.threads)

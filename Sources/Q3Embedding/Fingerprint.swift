@@ -29,7 +29,7 @@ public struct Fingerprint: Sendable, Hashable, LosslessStringConvertible {
         hash.combine(Self.rules)
         let metadata = model.file.metadata
         hash.combine(try EmbeddingPrompts(of: metadata).fingerprintText)
-        hash.combine(model.options.precision.rawValue)
+        hash.combine(model.options.precision.fingerprintText)
         hash.combine(model.config)
 
         hash.combine(try metadata.string(TokenizerKey.preTokenizer))
@@ -82,6 +82,18 @@ extension Fingerprint: Codable {
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(description)
+    }
+}
+
+extension Precision {
+    /// `auto` was called fast before there were steps; indexes keep their vectors.
+    fileprivate var fingerprintText: String {
+        switch self {
+        case .auto: "fast"
+        case .fast: "8 bits"
+        case .fine: "14 bits"
+        case .exact: "exact"
+        }
     }
 }
 

@@ -6,20 +6,21 @@ internal import CShims
 public struct ActivationPlaces: Sendable {
     let rows: Int
     let widest: Int
-    let f32, i8, i8Scale, i8Sum, i16, i16Sum, i16Scale: ArenaLayout.Place
+    let f32, i8, i8Scale, i8Sum, i8Start, i16, i16Sum, i16Scale: ArenaLayout.Place
 
     /// Room for `rows` rows of up to `widest` columns in any of `families`.
     public init(rows: Int, widest: Int, families: Set<PanelFamily>, in layout: inout ArenaLayout) {
         let group = Int(Q3_TOKEN_GROUP)
         let padded = (rows + group - 1) / group * group
         let scales = padded * (widest / Matrix.colMultiple) * MemoryLayout<Float>.stride
-        let (u8, w16) = (families.contains(.u8), families.contains(.w16))
+        let (bytes, w16) = (families.contains { $0.hasByteActivations }, families.contains(.w16))
         self.rows = padded
         self.widest = widest
         f32 = layout.reserve(byteCount: families.contains(.f32) ? padded * widest * MemoryLayout<Float>.stride : 0)
-        i8 = layout.reserve(byteCount: u8 ? padded * widest : 0)
-        i8Scale = layout.reserve(byteCount: u8 ? scales : 0)
-        i8Sum = layout.reserve(byteCount: u8 ? scales : 0)
+        i8 = layout.reserve(byteCount: bytes ? padded * widest : 0)
+        i8Scale = layout.reserve(byteCount: bytes ? scales : 0)
+        i8Sum = layout.reserve(byteCount: bytes ? scales : 0)
+        i8Start = layout.reserve(byteCount: bytes ? scales : 0)
         i16 = layout.reserve(byteCount: w16 ? padded * widest * MemoryLayout<Int16>.stride : 0)
         i16Sum = layout.reserve(byteCount: w16 ? scales : 0)
         i16Scale = layout.reserve(byteCount: w16 ? scales : 0)
@@ -41,10 +42,11 @@ public struct ActivationPlaces: Sendable {
         var raw = unsafe q3_activations()
         unsafe raw.cols = cols
         if families.contains(.f32) { unsafe raw.f32 = arena.pointer(places.f32, as: Float.self) }
-        if families.contains(.u8) {
+        if families.contains(where: \.hasByteActivations) {
             unsafe raw.i8 = arena.pointer(places.i8, as: Int8.self)
             unsafe raw.i8_scale = arena.pointer(places.i8Scale, as: Float.self)
             unsafe raw.i8_sum = arena.pointer(places.i8Sum, as: Float.self)
+            unsafe raw.i8_start = arena.pointer(places.i8Start, as: Int32.self)
         }
         if families.contains(.w16) {
             unsafe raw.i16 = arena.pointer(places.i16, as: Int16.self)

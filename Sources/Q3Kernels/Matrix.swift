@@ -10,22 +10,27 @@ public enum PanelFamily: Sendable, CaseIterable {
     case w16
     /// Weights and activations f32.
     case f32
+    /// Weights rounded to int8 with one scale per 32, activations as in `u8`.
+    case s8
 
     var raw: q3_family {
         switch self {
         case .u8: Q3_FAMILY_U8
         case .w16: Q3_FAMILY_W16
         case .f32: Q3_FAMILY_F32
+        case .s8: Q3_FAMILY_S8
         }
     }
+
+    /// Whether activations are rounded to 8 bits.
+    var hasByteActivations: Bool { self == .u8 || self == .s8 }
 
     /// Whether matrices of a GGUF tensor type can be computed in this family.
     package func supports(typeID: UInt32) -> Bool { q3_type_in_family(typeID, raw) }
 
-    /// The fastest family for a type, `exact` without any rounding of activations; nil for an unreadable type.
-    public static func forType(_ typeID: UInt32, exact: Bool) -> PanelFamily? {
-        let order: [PanelFamily] = exact ? [.f32] : [.u8, .w16, .f32]
-        return order.first { $0.supports(typeID: typeID) }
+    /// The first of `families` that supports a type; nil if none does.
+    public static func forType(_ typeID: UInt32, in families: [PanelFamily]) -> PanelFamily? {
+        families.first { $0.supports(typeID: typeID) }
     }
 }
 

@@ -5,23 +5,13 @@ package import Q3Kernels
 import Q3System
 import Synchronization
 
-/// How activations are rounded before they meet quantized weights.
-public enum Precision: String, Sendable, CaseIterable {
-    /// Integer products: activations with one scale for every 32, of 8 bits for Q4_K, Q5_K, Q4_0 and Q4_1, of 14 bits
-    /// for the other types and for attention. Weights of F16 and BF16 are rounded to 13 bits of the largest of 32,
-    /// which few weights notice; F32 and Q2_K are computed in f32, and so is attention in files that have nothing else.
-    case fast
-    /// Weights dequantized and everything computed in f32, at the speed of an F32 file.
-    case exact
-}
-
 /// How a model computes. Results have the same bits whatever the options are, except for `precision`.
 public struct ModelOptions: Sendable {
     /// The max number of threads.
     public static let threadLimit = Team.threadLimit
 
-    /// How activations are rounded before they meet quantized weights.
-    public var precision = Precision.fast
+    /// How activations are rounded before they meet the weights.
+    public var precision = Precision.auto
     /// What a file was made for whose metadata does not say; nil goes by its names. A file that says otherwise, by a
     /// pooling type or a classifier, is still refused.
     public var role: ModelRole.Kind?
@@ -35,7 +25,7 @@ public struct ModelOptions: Sendable {
     /// A 0.6B model takes 224 KiB for a token, the 4B and 8B 288 KiB. Results have the same bits either way.
     public var prefixCacheBytes = 0
 
-    /// The defaults: fast, a thread for each processor, no cache.
+    /// The defaults: `auto`, a thread for each processor, no cache.
     public init() {}
 }
 
@@ -166,7 +156,7 @@ public final class Qwen3Model: Sendable {
             throw ModelError.badShape(
                 tensor: tensorName, got: tensor.shape, expected: [config.hiddenSize, max(row &+ 1, tensor.rowCount)])
         }
-        return try Matrix(tensor, in: file, exact: true).dequantizedRow(row)
+        return try Matrix(tensor, in: file, families: Precision.exact.families).dequantizedRow(row)
     }
 
     /// What a pass over one text of `tokenCount` tokens takes.

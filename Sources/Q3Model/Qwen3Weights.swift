@@ -70,13 +70,13 @@ private struct TensorReader {
 
     /// A matrix whose rows are only looked up.
     func table(_ part: Qwen3Schema.Part) throws -> Matrix {
-        try Matrix(try tensor(part), in: file, exact: true)
+        try Matrix(try tensor(part), in: file, families: Precision.exact.families)
     }
 
     /// A matrix of the layers.
     mutating func matrix(_ part: Qwen3Schema.Part, _ layer: Int) throws -> Matrix {
         let tensor = try tensor(part, layer)
-        let matrix = try Matrix(tensor, in: file, exact: precision == .exact)
+        let matrix = try Matrix(tensor, in: file, families: precision.families)
         families.insert(matrix.family)
         byteCount += tensor.byteCount
         return matrix
@@ -101,15 +101,15 @@ private struct TensorReader {
 }
 
 extension Matrix {
-    /// A matrix of the file in the fastest family that its type allows.
-    init(_ tensor: TensorInfo, in file: GGUFFile, exact: Bool) throws {
+    /// A matrix of the file in the first of `families` that takes its type.
+    init(_ tensor: TensorInfo, in file: GGUFFile, families: [PanelFamily]) throws {
         let type = tensor.type.rawValue
-        guard let family = PanelFamily.forType(type, exact: exact),
+        guard let family = PanelFamily.forType(type, in: families),
             let matrix = unsafe Matrix(
                 bytes: file.bytes(of: tensor), typeID: type, rows: tensor.rowCount, cols: tensor.shape[0],
                 family: family)
         else {
-            let readable = TensorType.allCases.filter { PanelFamily.forType($0.rawValue, exact: true) != nil }
+            let readable = TensorType.allCases.filter { PanelFamily.forType($0.rawValue, in: families) != nil }
             throw ModelError.unsupportedType(
                 tensor: tensor.name, type: tensor.type,
                 expected: "one of " + readable.map(\.name).joined(separator: " ") + " in rows of whole blocks of 32")

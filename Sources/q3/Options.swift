@@ -28,8 +28,10 @@ struct ComputingArguments: ParsableArguments {
     var threads: Int?
 
     @Option(
-        help: ArgumentHelp("fast, or exact for results within 1e-6 of the f32 reference.", valueName: "precision"))
-    var precision: Precision = .fast
+        help: ArgumentHelp(
+            "How far activations are rounded: auto, fast (8 bits), fine (14 bits) or exact (f32).",
+            valueName: "precision"))
+    var precision: Precision = .auto
 
     @Option(help: "embedding or reranker, for a model whose file does not say or whose name misleads.")
     var role: ModelRole.Kind?

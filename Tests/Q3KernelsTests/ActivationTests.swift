@@ -73,6 +73,7 @@ struct ActivationTests {
         for slot in 0..<16 / 8 * 3 * 8 {
             let block = 32 * slot..<32 * (slot + 1)
             #expect(formats["i16 sum"]![slot] == formats["i16 scale"]![slot] * formats["i16"]![block].reduce(0, +))
+            #expect(formats["i8 start"]![slot] == -128 * formats["i8"]![block].reduce(0, +))
             #expect(formats["i8 sum"]![slot] == formats["i8 scale"]![slot] * formats["i8"]![block].reduce(0, +))
         }
     }

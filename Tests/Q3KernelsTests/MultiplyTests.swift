@@ -40,7 +40,7 @@ struct MultiplyTests {
             for token in 0..<rows.rows {
                 let x =
                     switch kind.family {
-                    case .u8: rows.values8(token)
+                    case .u8, .s8: rows.values8(token)
                     case .w16: rows.values16(token)
                     case .f32: rows.values(token)
                     }

@@ -23,6 +23,20 @@ struct PackTests {
         }
     }
 
+    /// Types that are bytes already stay as they are.
+    @Test(arguments: Kind.all.filter { $0.family == .s8 })
+    func `weights of S8 are within half a step of 127 to the largest of 32`(_ kind: Kind) {
+        let isByte = [.q8_0, .q5_0, .iq4_NL, .mxfp4, .tq1_0, .tq2_0].contains(kind.type)
+        let weights = Weights(kind, rows: 16, cols: 256, seed: 4)
+        let (got, values) = (weights.computed(), weights.dequantized().map(Double.init))
+        for block in stride(from: 0, to: values.count, by: 32) {
+            let step = values[block..<block + 32].reduce(0) { max($0, abs($1)) } / 127
+            for index in block..<block + 32 {
+                #expect(abs(got[index] - values[index]) <= (isByte ? 0 : 0.50001 * step), "weight \(index)")
+            }
+        }
+    }
+
     /// Tensor data of a file may begin at any byte, and may be the file's last.
     @Test(arguments: Kind.all)
     func `weights may lie at any address and end where memory ends`(_ kind: Kind) {
@@ -51,8 +65,8 @@ struct PackTests {
     func `every readable type has a family, and computes in f32 where that is asked for`(_ type: TensorType) {
         let readable = Kind.readable.contains(type)
         #expect(WeightCodec.canDecode(typeID: type.rawValue) == readable)
-        #expect(PanelFamily.forType(type.rawValue, exact: true) == (readable ? .f32 : nil))
-        #expect((PanelFamily.forType(type.rawValue, exact: false) != nil) == readable)
+        #expect(PanelFamily.forType(type.rawValue, in: [.f32]) == (readable ? .f32 : nil))
+        #expect((PanelFamily.forType(type.rawValue, in: [.u8, .s8]) != nil) == readable)
     }
 
     @Test func `Swift names every instruction set and every family of the C kernels`() {

@@ -62,7 +62,8 @@ import Testing
     }
 
     private static let kinds = [
-        Kind(type: .q4_0, family: .u8), Kind(type: .q8_0, family: .w16), Kind(type: .f16, family: .f32),
+        Kind(type: .q4_0, family: .u8), Kind(type: .q8_0, family: .w16),
+        Kind(type: .q5_0, family: .s8), Kind(type: .f16, family: .f32),
     ]
 
     /// Several panels, two products over one input, one of them added.

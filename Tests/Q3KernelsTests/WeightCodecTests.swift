@@ -39,7 +39,7 @@ struct WeightCodecTests {
     @Test(arguments: writable)
     func `decoding reads what matrices read`(_ type: TensorType) throws {
         let blocks = encoded(Self.normal, type)
-        let family = try #require(PanelFamily.forType(type.rawValue, exact: true))
+        let family = PanelFamily.f32
         let rows = Self.normal.count / 512
         let expected = try unsafe blocks.withUnsafeBytes { bytes in
             let matrix = try #require(

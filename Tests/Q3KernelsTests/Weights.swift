@@ -131,8 +131,10 @@ extension [UInt8] {
         return output.elements
     }
 
-    /// All weights as products compute with them: F16, BF16 and NVFP4 in W16 are rounded to 13 bits of the largest of 32.
+    /// All weights as products compute with them: F16, BF16 and NVFP4 in W16 are rounded to 13 bits of the largest of 32, in
+    /// S8 every type to bytes.
     func computed() -> [Double] {
+        if kind.family == .s8 { return signedBytes() }
         let values = dequantized()
         guard kind.family == .w16, [.f16, .bf16, .nvfp4].contains(kind.type) else { return values.map(Double.init) }
         return stride(from: 0, to: values.count, by: 32).flatMap { start in
@@ -140,6 +142,21 @@ extension [UInt8] {
             let most = block.reduce(0x1p-100) { max($0, abs(Double($1))) }
             let step = Double(sign: .plus, exponent: most.exponent - 12, significand: 1)
             return block.map { (Double($0) / step).rounded(.toNearestOrEven) * step }
+        }
+    }
+
+    /// The 16 rows as the scalar kernels' S8 panel has them: a header of 64 bytes, then, for every 32 columns, eight
+    /// times 4 bytes of 16 rows, 128 too large, and 16 scales.
+    private func signedBytes() -> [Double] {
+        let panel = panel(.scalar).elements
+        return (0..<rows * cols).map { index in
+            let (row, col) = (index / cols, index % cols)
+            let block = 64 + col / 32 * (512 + 64)
+            let byte = panel[block + col % 32 / 4 * 64 + row * 4 + col % 4]
+            let scale = panel[block + 512 + 4 * row..<block + 512 + 4 * row + 4].reversed().reduce(UInt32(0)) {
+                $0 << 8 | UInt32($1)
+            }
+            return Double(Int(byte) - 128) * Double(Float(bitPattern: scale))
         }
     }
 

@@ -19,7 +19,9 @@ struct GoldenTests {
 
     private func bound(_ tiny: Tiny, _ precision: Precision) -> Bound {
         switch (precision, tiny) {
-        case (.exact, _), (_, .f32): Self.exact
+        case (.exact, _), (.auto, .f32), (.fine, .f32): Self.exact
+        case (.fast, _): Self.eightBits
+        case (.fine, _): Self.fourteenBits
         case (_, .f16), (_, .bf16), (_, .q8_0), (_, .q5_0), (_, .q6_K): Self.fourteenBits
         case (_, .q4_0), (_, .q4_K_M), (_, .q5_K_M): Self.eightBits
         }

@@ -14,6 +14,8 @@ struct LowBitTests {
     /// to 8 bits.
     private func bounds(_ mix: String, _ precision: Precision) -> (median: Double, max: Double) {
         if precision == .exact { return (2e-12, 2e-11) }
+        if precision == .fast { return (4e-3, 2e-2) }
+        if precision == .fine { return (2.5e-6, 4e-6) }
         return ["IQ3_S", "IQ3_XXS"].contains(mix) ? (5e-4, 7e-4) : (2.5e-6, 4e-6)
     }
 

@@ -29,7 +29,7 @@ enum Tiny: String, CaseIterable {
     }
 
     func model(
-        _ precision: Precision = .fast, threads: Int = 1, batchTokens: Int = 4096, sharing: Bool = true,
+        _ precision: Precision = .auto, threads: Int = 1, batchTokens: Int = 4096, sharing: Bool = true,
         cacheBytes: Int = 0, isa: ISA = .best
     ) throws -> Qwen3Model {
         var options = ModelOptions()

@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     embed.add_argument("--shards", type=int, help="number of shards; JOB_COMPLETION_INDEX says which one this is")
     embed.add_argument("--long-texts", default="truncate", choices=["truncate", "raise"])
     embed.add_argument("--errors", default="raise", choices=["raise", "null"])
-    embed.add_argument("--precision", default="fast", choices=["fast", "exact"])
+    embed.add_argument("--precision", default="auto", choices=["auto", "fast", "fine", "exact"])
     embed.add_argument("--threads", type=int)
     embed.add_argument("--quiet", action="store_true")
 

@@ -27,7 +27,7 @@ class EmbeddingSpec:
     truncate_dim: int | None = None
     type: str = "float32"
     ranges: tuple[tuple[float, ...], tuple[float, ...]] | None = None
-    precision: str = "fast"
+    precision: str = "auto"
     long_texts: str = "truncate"
     errors: str = "raise"
     fingerprint: str | None = None

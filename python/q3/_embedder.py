@@ -12,7 +12,7 @@ from . import _library as c
 from . import _similarity
 from ._arrow_embedding import ArrowEmbedding, Precision
 from ._calls import RESULT, PackedTexts, Ticket, as_list, cancellable, run
-from ._models import check_batch_size, check_device, check_loading, check_long_texts
+from ._models import ModelPrecision, check_batch_size, check_device, check_loading, check_long_texts
 from .errors import UnsupportedError
 
 
@@ -37,8 +37,9 @@ class Embedder(ArrowEmbedding):
         Values to keep of each vector, which then has unit length again; the models are trained for 32 and up.
     threads : int, optional
         Threads that compute; one per core without it.
-    precision : {"fast", "exact"}, optional
-        "exact" is within 1e-6 of the reference in float32, and slower.
+    precision : {"auto", "fast", "fine", "exact"}, optional
+        How far activations are rounded: "fast" to 8 bits, "fine" to 14, "exact" not at all (float32); "auto" to what
+        the type of the file deserves.
     long_texts : {"warn", "truncate", "raise"}, optional
         What happens to texts with more tokens than the model takes: cut with one warning, cut in silence, or
         `TextTooLongError`.
@@ -88,7 +89,7 @@ class Embedder(ArrowEmbedding):
         similarity_fn_name: str | None = None,
         truncate_dim: int | None = None,
         threads: int | None = None,
-        precision: Literal["fast", "exact"] = "fast",
+        precision: ModelPrecision = "auto",
         long_texts: Literal["warn", "truncate", "raise"] = "warn",
         copy_file: bool = False,
         prefix_cache_bytes: int = 0,

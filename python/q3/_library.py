@@ -18,6 +18,7 @@ BAD_RESULT, CANCELLED, FORKED, BUFFER_TOO_SMALL, NO_RESOURCES = 7, 8, 9, 10, 11
 
 EMBEDDER, RERANKER, TOKENIZER = 0, 1, 2
 TEXT_PATH, TEXT_NAME, TEXT_ROLE, TEXT_WEIGHTS, TEXT_QUERY_PROMPT, TEXT_FINGERPRINT = range(6)
+PRECISIONS = {"auto": 0, "exact": 1, "fast": 2, "fine": 3}
 TYPES = {"float32": 0, "float16": 1, "int8": 2, "uint8": 3, "binary": 4, "ubinary": 5}
 
 
@@ -243,13 +244,12 @@ class Handle:
     def __init__(self, path: str | None, kind: int, *, threads: int | None, precision: str, copies_file: bool,
                  prefix_cache_bytes: int) -> None:
         self._value: int | None = None
-        precisions = {"fast": 0, "exact": 1}
-        if precision not in precisions:
-            raise ValueError(f'precision is {precision!r}, expected "fast" or "exact"')
+        if precision not in PRECISIONS:
+            raise ValueError(f'precision is {precision!r}, expected "auto", "fast", "fine" or "exact"')
         if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
             raise ValueError(f"threads is {threads!r}, expected a number from 1 up")
         options = OpenOptions(
-            size=ctypes.sizeof(OpenOptions), kind=kind, precision=precisions[precision], threads=threads or 0,
+            size=ctypes.sizeof(OpenOptions), kind=kind, precision=PRECISIONS[precision], threads=threads or 0,
             copies_file=int(copies_file), prefix_cache_bytes=prefix_cache_bytes,
         )
         handle, error = c_void_p(), Error()

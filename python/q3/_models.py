@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any, Mapping
+from typing import Any, Literal, Mapping
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from .errors import LongTextWarning, UnsupportedError
 
 BUILT_IN = "q3-mini"
 
+# How far activations are rounded; see `Precision` of the Swift library.
+ModelPrecision = Literal["auto", "fast", "fine", "exact"]
+
 
 class Model:
     """An open model file. Not to be made itself."""
@@ -20,7 +23,7 @@ class Model:
     _kind = c.EMBEDDER
 
     def __init__(
-        self, model: str | os.PathLike[str] | None, *, threads: int | None = None, precision: str = "fast",
+        self, model: str | os.PathLike[str] | None, *, threads: int | None = None, precision: str = "auto",
         copy_file: bool = False, prefix_cache_bytes: int = 0,
     ) -> None:
         self._settings = dict(

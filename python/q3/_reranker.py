@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _library as c
 from ._calls import RESULT, PackedTexts, Ticket, as_list, cancellable, run
-from ._models import Model, check_batch_size, check_device, check_loading, check_long_texts
+from ._models import Model, ModelPrecision, check_batch_size, check_device, check_loading, check_long_texts
 from .errors import UnsupportedError
 
 
@@ -62,7 +62,7 @@ class Reranker(Model):
         max_length: int | None = None,
         activation_fn: Callable[[Any], Any] | None = None,
         threads: int | None = None,
-        precision: Literal["fast", "exact"] = "fast",
+        precision: ModelPrecision = "auto",
         style: Literal["card", "eval"] = "card",
         long_texts: Literal["warn", "truncate", "raise"] = "warn",
         copy_file: bool = False,

@@ -12,6 +12,7 @@ from typing import Any, Callable, Literal, Sequence
 from ._columns import EmbeddingSpec, FingerprintError, as_ranges, vectors_of, worker_embedder
 from ._inputs import InputFile, input_files
 from ._job_folder import FOLDER, Job, JobError, Part, metadata
+from ._models import ModelPrecision
 from .batch import run_batch
 
 __all__ = ["FingerprintError", "JobError", "JobReport", "VerifyReport", "embed_dataset", "run_batch", "verify_dataset"]
@@ -64,7 +65,7 @@ def embed_dataset(
     shard: str | tuple[int, int] | None = None,
     shards: int | None = None,
     threads: int | None = None,
-    precision: Literal["fast", "exact"] = "fast",
+    precision: ModelPrecision = "auto",
     long_texts: Literal["truncate", "raise"] = "truncate",
     errors: Literal["raise", "null"] = "raise",
     progress: Callable[[int, int], None] | None = None,

@@ -6,6 +6,7 @@ import os
 from typing import Any, Literal
 
 from ._columns import EmbeddingSpec, as_ranges, with_vectors, worker_embedder
+from ._models import ModelPrecision
 
 __all__ = ["Embedder"]
 
@@ -44,7 +45,7 @@ class Embedder:
         truncate_dim: int | None = None,
         type: Literal["float32", "float16", "int8", "uint8"] = "float32",
         ranges: Any = None,
-        precision: Literal["fast", "exact"] = "fast",
+        precision: ModelPrecision = "auto",
         long_texts: Literal["truncate", "raise"] = "truncate",
         errors: Literal["raise", "null"] = "raise",
         fingerprint: str | None = None,

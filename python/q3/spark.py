@@ -6,6 +6,7 @@ import os
 from typing import Any, Iterator, Literal
 
 from ._columns import EmbeddingSpec, as_ranges, with_vectors, worker_embedder
+from ._models import ModelPrecision
 from .errors import Q3Error
 
 __all__ = ["embed"]
@@ -22,7 +23,7 @@ def embed(
     truncate_dim: int | None = None,
     type: Literal["float32", "int8"] = "float32",
     ranges: Any = None,
-    precision: Literal["fast", "exact"] = "fast",
+    precision: ModelPrecision = "auto",
     long_texts: Literal["truncate", "raise"] = "truncate",
     errors: Literal["raise", "null"] = "raise",
     threads: int | None = None,

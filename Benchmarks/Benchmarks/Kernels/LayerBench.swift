@@ -12,7 +12,7 @@ struct LayerBench {
     private let arena: Arena
 
     init(tokens: Int, cols: Int, rows: Int, type: TensorType) {
-        let family = PanelFamily.forType(type.rawValue, exact: false)!
+        let family = PanelFamily.forType(type.rawValue, in: [.u8, .w16, .f32])!
         // 0x11 everywhere is a valid block of every type: scales of 0.0006, or floats near 0.
         let bytes = UnsafeMutableRawBufferPointer.allocate(
             byteCount: rows * cols / type.itemsPerBlock * type.bytesPerBlock, alignment: 64)

@@ -86,14 +86,16 @@ enum {
 };
 
 enum {
-    Q3_FAST = 0,   // integer products
+    Q3_AUTO = 0,   // as many bits as the file's type deserves
     Q3_EXACT = 1,  // everything in float32
+    Q3_FAST = 2,   // activations of 8 bits, and weights of at most 8
+    Q3_FINE = 3,   // activations of 14 bits
 };
 
 typedef struct q3_open_options {
     size_t size;
     int32_t kind;       // Q3_EMBEDDER ...
-    int32_t precision;  // Q3_FAST ...
+    int32_t precision;  // Q3_AUTO ...
     // Threads that compute; 0 takes one per processor. All models of a process share one team.
     int32_t threads;
     // 1 reads the file into memory instead of mapping it: for folders where others may write to it.

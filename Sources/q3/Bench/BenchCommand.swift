@@ -55,8 +55,8 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Threads that compute. (default: one per core)")
     var threads: Int?
 
-    @Option(help: "fast, or exact for results within 1e-6 of the reference in f32.")
-    var precision: Precision = .fast
+    @Option(help: "How far activations are rounded: auto, fast (8 bits), fine (14 bits) or exact (f32).")
+    var precision: Precision = .auto
 
     @Option(help: "Most distinct tokens that one pass computes together.")
     var batchTokens = ModelOptions().batchTokens

@@ -238,7 +238,7 @@ def test_threads_and_the_exact_precision_agree_with_the_program(program, embedde
         assert np.array_equal(exact.encode(TEXTS).view("u4"), q3_embed(TEXTS, "--precision", "exact").view("u4"))
         assert exact.threads == 1 and exact.fingerprint != embedder.fingerprint
     shown = subprocess.run([program, "info", "-m", EMBED], capture_output=True, text=True, check=True).stdout
-    assert f"{embedder.fingerprint} (precision fast)" in shown
+    assert f"{embedder.fingerprint} (precision auto)" in shown
 
 
 def test_pickled_models_open_again(embedder):
