@@ -82,8 +82,8 @@ wheel: dist-files
 	PATH="$$PWD/.build/wheel-venv/bin:$$PATH" auditwheel -q repair -w .build/dist .build/wheel/*.whl
 	@ls .build/dist/*.whl
 
-# An index from outside: read by Python and NumPy, and killed at random moments, KILLS times. Needs numpy; mcp, faiss-cpu and
-# sqlite-vec where they are there.
+# An index from outside: read by Python and NumPy, and killed at random moments, KILLS times. Needs numpy; mcp, faiss-cpu,
+# sqlite-vec and selenium where they are there.
 KILLS ?= 200
 
 test-index: build
@@ -91,6 +91,7 @@ test-index: build
 	python3 Tests/EndToEnd/Index/read_test.py "$$q3"; \
 	python3 Tests/EndToEnd/Index/hostile.py "$$q3"; \
 	if python3 -c 'import mcp' 2>/dev/null; then python3 Tests/EndToEnd/Index/mcp_test.py "$$q3"; fi; \
+	if python3 -c 'import selenium' 2>/dev/null; then python3 Tests/EndToEnd/Index/ui_test.py "$$q3"; fi; \
 	python3 Tests/EndToEnd/Index/crash.py "$$q3" $(KILLS)
 
 # Jobs of q3 embed --resume that are killed a hundred times, run out of disk or get another input.
@@ -126,7 +127,7 @@ sanitize: setup
 	Tests/CShims/run $(CROSS)
 	@mkdir -p .build
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 swift test --disable-xctest --scratch-path .build-asan --sanitize=address \
-	    --traits OpenMP $(UNDEFINED) --filter '$(READERS)' \
+	    --traits OpenMP,Index $(UNDEFINED) --filter '$(READERS)' \
 	    --skip 'huge arrays cost no memory|distinct words leave nothing|thousand loads leak nothing|steps grow|steps of' 2>&1 | tee .build/asan.log
 	@$(call some_tests_ran,asan)
 	TSAN_OPTIONS=halt_on_error=1 swift test --disable-xctest --scratch-path .build-tsan --sanitize=thread \

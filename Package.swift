@@ -110,11 +110,18 @@ let package = Package(
                 .linkedLibrary(":libsqlite3.a", .when(platforms: [.linux])),
                 .linkedLibrary("sqlite3", .when(platforms: [.macOS, .iOS])),
             ]),
-        .target(name: "CPages", path: "Sources/CPages", exclude: ["ui.html", "docs.html", "openapi.json"]),
+        .target(
+            name: "Q3IndexAPI",
+            dependencies: ["Q3Embedding", "Q3Index", "Q3Reranking", "Q3System"], swiftSettings: swift),
+        .target(
+            name: "CPages", path: "Sources/CPages",
+            exclude: ["compare.html", "docs.html", "openapi.json", "page.html", "search.html"]),
         .target(
             name: "Q3Server",
             dependencies: [
                 "Q3Embedding", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3System", "Q3Tokenizer",
+                .target(name: "Q3Index", condition: .when(traits: ["Index"])),
+                .target(name: "Q3IndexAPI", condition: .when(traits: ["Index"])),
                 "CPages", server("Hummingbird", "hummingbird"), server("HummingbirdCore", "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird", condition: .when(traits: ["TLS"])),
                 .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["TLS"])),
@@ -150,6 +157,7 @@ let package = Package(
                 "Q3Catalog", "Q3Convert", "Q3Embedding", "Q3Eval", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model",
                 "Q3Pull", "Q3Reranking", "Q3Server", "Q3System", "Q3Tokenizer",
                 .target(name: "Q3Index", condition: .when(traits: ["Index"])),
+                .target(name: "Q3IndexAPI", condition: .when(traits: ["Index"])),
                 .target(name: "Q3Mini", condition: .when(traits: ["Mini"])),
                 server("Logging", "swift-log"), server("Metrics", "swift-metrics"),
                 server("ServiceLifecycle", "swift-service-lifecycle"),
@@ -183,8 +191,8 @@ let package = Package(
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Model", "Q3Reranking", "Q3System", "Q3Tokenizer",
-                "TestSupport",
+                "Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3System",
+                "Q3Tokenizer", "TestSupport", .target(name: "Q3Index", condition: .when(traits: ["Index"])),
             ],
             path: "Tests/Fuzz", exclude: ["Corpus", "gguf.dict", "kernels.c", "make_corpus.py", "run"],
             swiftSettings: swift),
@@ -193,6 +201,8 @@ let package = Package(
             name: "Q3ServerTests",
             dependencies: [
                 "Q3Embedding", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3Server", "Q3Tokenizer", "TestSupport",
+                .target(name: "Q3Index", condition: .when(traits: ["Index"])),
+                .target(name: "Q3IndexAPI", condition: .when(traits: ["Index"])),
                 server("CoreMetrics", "swift-metrics"), server("HTTPTypes", "swift-http-types"),
                 server("Hummingbird", "hummingbird"), server("HummingbirdCore", "hummingbird"),
                 server("Logging", "swift-log"), server("Metrics", "swift-metrics"), server("NIOCore", "swift-nio"),

@@ -90,21 +90,23 @@ extension Catalog {
     }
 
     func add(_ chunk: ChunkEntry, toDocument document: Int) throws(IndexError) {
+        let pairs = Words.pairs(of: "\(chunk.context)\n\(chunk.text)")
         try database.run(
             """
             INSERT INTO chunks(
-                document, byte_start, byte_end, line_start, line_end, context, text, tokens, sha256, slot)
-            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                document, byte_start, byte_end, line_start, line_end, context, text, tokens, sha256, slot, pairs)
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 .integer(document), .integer(chunk.bytes.lowerBound), .integer(chunk.bytes.upperBound),
                 .integer(chunk.lines.lowerBound), .integer(chunk.lines.upperBound), .text(chunk.context),
                 .text(chunk.text), .integer(chunk.tokens), .blob(chunk.hash), .integer(chunk.slot),
+                .text(pairs),
             ])
         let id = database.lastRow
         try database.run(
-            "INSERT INTO words(rowid, text, context) VALUES(?, ?, ?)",
-            [.integer(id), .text(chunk.text), .text(chunk.context)])
+            "INSERT INTO words(rowid, text, context, pairs) VALUES(?, ?, ?, ?)",
+            [.integer(id), .text(chunk.text), .text(chunk.context), .text(pairs)])
         try database.run("DELETE FROM dead WHERE slot = ?", [.integer(chunk.slot)])
     }
 
@@ -125,8 +127,8 @@ extension Catalog {
         let values: [SQLValue] = [.integer(file), .integer(last)]
         try database.run(
             """
-            INSERT INTO words(words, rowid, text, context)
-            SELECT 'delete', id, text, context FROM chunks WHERE document IN \(chunks)
+            INSERT INTO words(words, rowid, text, context, pairs)
+            SELECT 'delete', id, text, context, pairs FROM chunks WHERE document IN \(chunks)
             """, values)
         var slots: Set<Int> = []
         try database.run("SELECT slot FROM chunks WHERE document IN \(chunks)", values) { row in

@@ -64,12 +64,14 @@ final class Catalog {
             id INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents(id),
             byte_start INTEGER NOT NULL, byte_end INTEGER NOT NULL, line_start INTEGER NOT NULL,
             line_end INTEGER NOT NULL, context TEXT NOT NULL, text TEXT NOT NULL, tokens INTEGER NOT NULL,
-            sha256 BLOB NOT NULL, slot INTEGER NOT NULL);
+            sha256 BLOB NOT NULL, slot INTEGER NOT NULL,
+            -- What scripts without spaces are searched by: two letters each (see Words).
+            pairs TEXT NOT NULL DEFAULT '');
         CREATE INDEX chunks_by_document ON chunks(document);
         CREATE INDEX chunks_by_hash ON chunks(sha256);
         CREATE INDEX chunks_by_slot ON chunks(slot);
         CREATE VIRTUAL TABLE words USING fts5(
-            text, context, content='chunks', content_rowid='id', tokenize="unicode61 remove_diacritics 2");
+            text, context, pairs, content='chunks', content_rowid='id', tokenize="unicode61 remove_diacritics 2");
         CREATE TABLE segments(
             number INTEGER PRIMARY KEY, first_slot INTEGER NOT NULL, rows INTEGER NOT NULL, byte_count INTEGER NOT NULL);
         -- Slots that no chunk has any more.

@@ -61,7 +61,7 @@ public struct IndexedDocument: Sendable, Equatable {
     /// The programming language of code; nil for anything else.
     public let language: String?
     /// The texts of its chunks with their first lines, in their order.
-    public internal(set) var chunks: [Part]
+    public package(set) var chunks: [Part]
 
     /// The text of one chunk.
     public struct Part: Sendable, Equatable {

@@ -21,7 +21,7 @@ extension IndexWriter {
     public func compact() async throws -> CompactReport {
         _ = try await flush()
         let before = try catalog.status()
-        _ = try rewriteSegments(from: VectorStore(catalog, configuration: configuration))
+        try rewriteSegments(from: VectorStore(catalog, configuration: configuration))
         try catalog.tidy()
         let after = try catalog.status()
         return CompactReport(
@@ -30,50 +30,58 @@ extension IndexWriter {
     }
 
     /// New segments with every vector that a chunk has.
-    func rewriteSegments(from store: VectorStore) throws -> Int {
+    private func rewriteSegments(from store: VectorStore) throws {
         let database = catalog.database
-        let old = try catalog.segments()
         var living: [Int] = []
         try database.run("SELECT DISTINCT slot FROM chunks ORDER BY slot") { row in
             living.append(row.int(0))
             return true
         }
-        let writer = try SegmentWriter(
-            folder: path, header: catalog.vectorHeader(configuration), number: (old.map(\.number).max() ?? 0) + 1,
-            firstSlot: 0)
-        var entries: [Int: SegmentEntry] = [:]
-        var moved: [(old: Int, new: Int)] = []
-        moved.reserveCapacity(living.count)
-        for start in stride(from: 0, to: living.count, by: Self.blockRows) {
-            var vectors: [[Float]] = []
-            var slots: [Int] = []
-            for slot in living[start..<min(start + Self.blockRows, living.count)] {
-                guard let vector = store.vector(in: slot) else {
-                    throw IndexError.segment(path: path, offset: 0, problem: "slot \(slot) has no vector")
-                }
-                vectors.append(vector)
-                slots.append(slot)
-            }
-            let (firstSlot, entry) = try writer.append(vectors)
-            writer.commit(entry)
-            entries[entry.number] = entry
-            for (index, slot) in slots.enumerated() { moved.append((slot, firstSlot + index)) }
-        }
         try database.execute("CREATE TEMP TABLE IF NOT EXISTS moved(old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
-        try database.transaction {
+        try replaceSegments(living, vector: { store.vector(in: $0) }) { moved in
             try database.run("DELETE FROM moved")
             for (old, new) in moved {
                 try database.run("INSERT INTO moved VALUES(?, ?)", [.integer(old), .integer(new)])
             }
             try database.run("UPDATE chunks SET slot = (SELECT new FROM moved WHERE old = slot)")
-            try database.run("DELETE FROM dead")
-            try database.run("DELETE FROM segments")
+        }
+    }
+
+    /// Writes the vectors of `rows` into new segments, in their order, lets the catalog point to them and removes the old
+    /// segments. `move` says in the same transaction which chunks have the new slots.
+    ///
+    /// Whatever ends it before that transaction leaves the index as it was. Throws `segment` for a row without a vector.
+    func replaceSegments<Row>(
+        _ rows: [Row], vector: (Row) -> [Float]?, move: ([(row: Row, slot: Int)]) throws -> Void
+    ) throws {
+        let number = (try catalog.segments().map(\.number).max() ?? 0) + 1
+        let writer = try SegmentWriter(
+            folder: path, header: catalog.vectorHeader(configuration), number: number, firstSlot: 0)
+        var entries: [Int: SegmentEntry] = [:]
+        var moved: [(row: Row, slot: Int)] = []
+        moved.reserveCapacity(rows.count)
+        for start in stride(from: 0, to: rows.count, by: Self.blockRows) {
+            let part = rows[start..<min(start + Self.blockRows, rows.count)]
+            let vectors = try part.map { row in
+                guard let vector = vector(row) else {
+                    throw IndexError.segment(path: path, offset: 0, problem: "a chunk has no vector in it")
+                }
+                return vector
+            }
+            let (firstSlot, entry) = try writer.append(vectors)
+            writer.commit(entry)
+            entries[entry.number] = entry
+            for (index, row) in part.enumerated() { moved.append((row, firstSlot + index)) }
+        }
+        try catalog.database.transaction {
+            try move(moved)
+            try catalog.database.run("DELETE FROM dead")
+            try catalog.database.run("DELETE FROM segments")
             for entry in entries.values { try catalog.set(entry) }
             try catalog.bumpGeneration()
         }
         forgetSegmentWriter()
         try catalog.removeStraySegments()
-        return living.count
     }
 }
 

@@ -72,43 +72,32 @@ extension IndexWriter {
         return result
     }
 
-    /// New segments with the sound vectors of all chunks and the given ones.
+    /// New segments with the sound vectors of all chunks and the given ones. Chunks of the same words share a vector.
     private func rewrite(_ store: SoundVectors, replacing vectors: [Int: [Float]]) throws {
-        let database = catalog.database
-        let number = (try catalog.segments().map(\.number).max() ?? 0) + 1
-        let writer = try SegmentWriter(
-            folder: path, header: catalog.vectorHeader(configuration), number: number, firstSlot: 0)
-        var rows: [(id: Int, slot: Int)] = []
-        try database.run("SELECT id, slot FROM chunks ORDER BY slot, id") { row in
-            rows.append((row.int(0), row.int(1)))
+        var rows: [(chunk: Int, slot: Int)] = []
+        var isTaken: Set<Int> = []
+        var sharing: [Int: Int] = [:]  // chunks by the sound slot that they keep
+        try catalog.database.run("SELECT id, slot FROM chunks ORDER BY slot, id") { row in
+            let (chunk, slot) = (row.int(0), row.int(1))
+            if vectors[chunk] == nil, !isTaken.insert(slot).inserted {
+                sharing[chunk] = slot
+            } else {
+                rows.append((chunk, slot))
+            }
             return true
         }
-        var entries: [Int: SegmentEntry] = [:]
-        var moved: [(chunk: Int, slot: Int)] = []
-        for start in stride(from: 0, to: rows.count, by: 4096) {
-            let part = rows[start..<min(start + 4096, rows.count)]
-            let block = try part.map { row in
-                guard let vector = vectors[row.id] ?? store.vector(in: row.slot) else {
-                    throw IndexError.segment(path: path, offset: 0, problem: "slot \(row.slot) has no vector")
-                }
-                return vector
+        try replaceSegments(rows, vector: { vectors[$0.chunk] ?? store.vector(in: $0.slot) }) { moved in
+            var newSlots: [Int: Int] = [:]
+            let database = catalog.database
+            for (row, slot) in moved {
+                if vectors[row.chunk] == nil { newSlots[row.slot] = slot }
+                try database.run("UPDATE chunks SET slot = ? WHERE id = ?", [.integer(slot), .integer(row.chunk)])
             }
-            let (firstSlot, entry) = try writer.append(block)
-            writer.commit(entry)
-            entries[entry.number] = entry
-            for (index, row) in part.enumerated() { moved.append((row.id, firstSlot + index)) }
-        }
-        try database.transaction {
-            for (chunk, slot) in moved {
+            for (chunk, old) in sharing {
+                guard let slot = newSlots[old] else { continue }
                 try database.run("UPDATE chunks SET slot = ? WHERE id = ?", [.integer(slot), .integer(chunk)])
             }
-            try database.run("DELETE FROM dead")
-            try database.run("DELETE FROM segments")
-            for entry in entries.values { try catalog.set(entry) }
-            try catalog.bumpGeneration()
         }
-        forgetSegmentWriter()
-        try catalog.removeStraySegments()
     }
 }
 

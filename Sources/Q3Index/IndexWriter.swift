@@ -29,7 +29,7 @@ public struct NamedEmbedder: Sendable {
     }
 
     /// What tells its vectors from others'. Reads the whole model once.
-    func identity() throws -> ModelIdentity {
+    package func identity() throws -> ModelIdentity {
         ModelIdentity(name: name, fingerprint: try Fingerprint(of: embedder.model).description)
     }
 }

@@ -56,7 +56,8 @@ public struct SearchFilter: Sendable, Equatable {
         // The key is a parameter, so that nothing in it is taken for SQL; quotes make it one member's name.
         let columns = keys.indices.map { ", json_extract(d.metadata, ?\($0 + 1))" }.joined()
         let sql = """
-            SELECT d.id, f.path, s.path, s.kind, d.name, d.title, d.kind, d.language\(columns)
+            SELECT d.id, f.path, s.path, s.kind, d.name, d.title, d.kind,
+                coalesce(d.language, json_extract(d.metadata, '$.lang'), json_extract(d.metadata, '$.language'))\(columns)
             FROM documents d JOIN files f ON f.id = d.file JOIN sources s ON s.id = f.source
             """
         let members = keys.map { SQLValue.text("$.\"\($0.replacing("\"", with: ""))\"") }

@@ -13,6 +13,17 @@ extension SearchResults {
         by reranker: Reranker, query: String, count: Int, limit: Int, budget: Duration? = nil,
         instruction: String? = nil
     ) async throws -> SearchResults {
+        let options = RerankOptions(instruction: instruction, truncates: true)
+        return try await reranked(query: query, count: count, limit: limit, budget: budget) { pairs in
+            try await reranker.results(for: pairs, options: options)
+        }
+    }
+
+    /// The same with scores from elsewhere, such as a server that computes for many.
+    package func reranked(
+        query: String, count: Int, limit: Int, budget: Duration?,
+        scores: @escaping @Sendable ([RerankPair]) async throws -> [Result<RerankScore, RerankError>]
+    ) async throws -> SearchResults {
         let deadline = budget.map { ContinuousClock.now + $0 }
         var read: [IndexHit] = []
         var rest: [IndexHit] = []
@@ -22,10 +33,11 @@ extension SearchResults {
             // Without a budget all go together, which shares the most.
             let group = candidates[
                 next..<(deadline == nil ? candidates.count : min(next + Self.groupSize, candidates.count))]
-            guard let scores = try await Self.scores(group, by: reranker, query, instruction, until: deadline) else {
-                break
+            let pairs = group.map { hit in
+                RerankPair(query: query, document: hit.context.isEmpty ? hit.text : "\(hit.context)\n\n\(hit.text)")
             }
-            for (var hit, result) in zip(group, scores) {
+            guard let results = try await Self.ended(by: deadline, { try await scores(pairs) }) else { break }
+            for (var hit, result) in zip(group, results) {
                 switch result {
                 case .success(let score):
                     (hit.relevance, hit.margin) = (score.score, score.margin)
@@ -43,21 +55,16 @@ extension SearchResults {
         return results
     }
 
-    /// The scores of a group; nil when they did not come in time.
-    private static func scores(
-        _ group: ArraySlice<IndexHit>, by reranker: Reranker, _ query: String, _ instruction: String?,
-        until deadline: ContinuousClock.Instant?
-    ) async throws -> [Result<RerankScore, RerankError>]? {
-        let pairs = group.map { hit in
-            RerankPair(query: query, document: hit.context.isEmpty ? hit.text : "\(hit.context)\n\n\(hit.text)")
-        }
-        let options = RerankOptions(instruction: instruction, truncates: true)
-        guard let deadline else { return try await reranker.results(for: pairs, options: options) }
+    /// What `work` gives; nil when it did not end in time.
+    private static func ended<Value: Sendable>(
+        by deadline: ContinuousClock.Instant?, _ work: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value? {
+        guard let deadline else { return try await work() }
         return try await withThrowingTaskGroup { tasks in
-            tasks.addTask { () -> [Result<RerankScore, RerankError>]? in
+            tasks.addTask { () -> Value? in
                 do {
-                    return try await reranker.results(for: pairs, options: options)
-                } catch is CancellationError {
+                    return try await work()
+                } catch  where Task.isCancelled {
                     return nil
                 }
             }

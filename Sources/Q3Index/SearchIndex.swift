@@ -92,6 +92,19 @@ public actor SearchIndex {
         }
     }
 
+    /// The vectors of chunks, in their order; an empty one for a chunk that is not there any more.
+    package func vectors(ofChunks chunks: [Int]) throws -> [[Float]] {
+        try catalog.database.transaction("DEFERRED") {
+            let vectors = try current().1
+            return try chunks.map { chunk in
+                let slot = try catalog.database.first("SELECT slot FROM chunks WHERE id = ?", [.integer(chunk)]) {
+                    $0.int(0)
+                }
+                return slot.flatMap(vectors.vector) ?? []
+            }
+        }
+    }
+
     /// The vectors of the catalog's present generation.
     func current() throws -> (Int, VectorStore) {
         let generation = try catalog.generation()
@@ -147,7 +160,7 @@ public actor SearchIndex {
             }
         }
         let order = scores.sorted { $0.value != $1.value ? $0.value > $1.value : $0.key < $1.key }
-        let words = Set(Words.split(query.text).map { Words.folded($0.word) })
+        let words = Words.searched(query.text)
         var hits: [IndexHit] = []
         var documents: Set<Int> = []
         for (chunk, score) in order {
@@ -180,7 +193,7 @@ public actor SearchIndex {
         let limit = allowed == nil ? " LIMIT \(count)" : ""
         try catalog.database.run(
             """
-            SELECT rowid, bm25(words, 1.0, \(SearchConstants.contextWeight)) AS score FROM words WHERE words MATCH ?
+            SELECT rowid, bm25(words, 1.0, \(SearchConstants.contextWeight), 1.0) AS score FROM words WHERE words MATCH ?
             ORDER BY score, rowid\(limit)
             """, [.text(expression)]
         ) { row in

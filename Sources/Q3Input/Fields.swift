@@ -60,6 +60,38 @@ package struct Fields: Sendable {
         if case .text(let text) = value(name) { text } else { nil }
     }
 
+    /// The texts, numbers and truth values of all fields but some, as a JSON object; nil where there are none.
+    package func metadata(without names: [String]) -> String? {
+        var object = JSONObject()
+        var isEmpty = true
+        var seen: Set<String> = []
+        for field in fields.reversed() where !names.contains(field.key) && seen.insert(field.key).inserted {
+            switch field.value {
+            case .text(let text): object.add(field.key, quoted: text)
+            case .number(let digits): object.add(field.key, digits)
+            // As a word: SQLite would make 1 of it.
+            case .bool(let value): object.add(field.key, quoted: "\(value)")
+            case .null, .nested, .object: continue
+            }
+            isEmpty = false
+        }
+        return isEmpty ? nil : "\(object)"
+    }
+
+    /// All texts and numbers, a line for each: what a record says that has no field for its text.
+    package var asLines: String {
+        fields.compactMap { field -> String? in
+            switch field.value {
+            case .text(let text) where !text.isEmpty: "\(field.key): \(text)"
+            case .number(let digits): "\(field.key): \(digits)"
+            default: nil
+            }
+        }.joined(separator: "\n")
+    }
+
+    /// Whether there is a field of this name.
+    package func has(_ name: String) -> Bool { value(name) != nil }
+
     /// The number of a field; throws if there is none.
     package func number(_ name: String) throws(BadRecord) -> Double {
         switch value(name) {

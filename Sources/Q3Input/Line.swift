@@ -15,7 +15,18 @@ package struct Line {
     package let name: String
     /// Of the content's first byte, from the start of the input.
     package let byteOffset: Int
+    /// The first line of the input that it stands on, counted from 1.
+    package let number: Int
     package let content: Content
+
+    /// The bytes of the input that it is, without the line end.
+    package var byteRange: Range<Int> {
+        switch content {
+        case .bytes(let bytes): byteOffset..<byteOffset + bytes.count
+        case .tooLong(let byteCount): byteOffset..<byteOffset + byteCount
+        case .broken: byteOffset..<byteOffset
+        }
+    }
 
     package var isBlank: Bool {
         guard case .bytes(let bytes) = content else { return false }

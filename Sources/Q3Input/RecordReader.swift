@@ -8,6 +8,9 @@ package struct Record<Content: Sendable>: Sendable {
     package let content: Result<Content, BadRecord>
     /// Where it came from, for messages.
     package let name: String
+    /// The line of its file or pipe that it begins on, counted from 1, and its bytes there (after decompressing).
+    package let line: Int
+    package let bytes: Range<Int>
     /// The part of the whole input that ends with this record, 0...1; nil where its size is not known.
     package let fraction: Double?
 }
@@ -152,7 +155,7 @@ package final class RecordReader<Content: Sendable> {
             defer { index += 1 }
             let content = Result { () throws(BadRecord) in try parser.text(text) }
             return Record(
-                index: index, id: nil, content: content, name: "text \(index + 1)",
+                index: index, id: nil, content: content, name: "text \(index + 1)", line: 1, bytes: 0..<text.utf8.count,
                 fraction: Double(index + 1) / Double(argumentCount))
         }
         while true {
@@ -256,7 +259,9 @@ package final class RecordReader<Content: Sendable> {
                 return try parser.fields(fields)
             }
         }
-        return Record(index: index, id: id, content: content, name: line.name, fraction: fraction(in: file))
+        return Record(
+            index: index, id: id, content: content, name: line.name, line: line.number, bytes: line.byteRange,
+            fraction: fraction(in: file))
     }
 
     private func fraction(in file: OpenFile) -> Double? {

@@ -87,7 +87,9 @@ package final class RecordSplitter {
                 let isOpen = cell == .quoted || value.depth > 0
                 let line = take(upTo: buffer.count, next: buffer.count, skipped: skippedByteCount)
                 guard isOpen, let line else { return line }
-                return Line(name: line.name, byteOffset: line.byteOffset, content: .broken(reason: unfinished))
+                return Line(
+                    name: line.name, byteOffset: line.byteOffset, number: line.number,
+                    content: .broken(reason: unfinished))
             }
             if buffer.count - position > Line.byteLimit {
                 skippedByteCount += buffer.count - position
@@ -165,10 +167,12 @@ package final class RecordSplitter {
         case .whole: place = bytes.name
         }
         guard skipped + content.count <= Line.byteLimit else {
-            return Line(name: place, byteOffset: start, content: .tooLong(byteCount: skipped + content.count))
+            return Line(
+                name: place, byteOffset: start, number: firstLine,
+                content: .tooLong(byteCount: skipped + content.count))
         }
         if form != .whole, content.last == UInt8(ascii: "\r") { content.removeLast() }
-        return Line(name: place, byteOffset: start, content: .bytes(Array(content)))
+        return Line(name: place, byteOffset: start, number: firstLine, content: .bytes(Array(content)))
     }
 
     /// Moves what is left to the front and reads one more chunk after it.

@@ -3,6 +3,10 @@
 import Logging
 import Q3Tokenizer
 
+#if Index
+import Q3IndexAPI
+#endif
+
 /// The models, and the two things that can be computed with them.
 struct Backend: Sendable {
     let options: ServerOptions
@@ -11,6 +15,12 @@ struct Backend: Sendable {
     let notices: Notices
     let embedding: EmbeddingService
     let reranking: RerankingService
+    #if Index
+    var indexes: [ServedIndex] = []
+    var hasIndexes: Bool { !indexes.isEmpty }
+    #else
+    let hasIndexes = false
+    #endif
 
     init(
         _ served: [ServedModel], options: ServerOptions, metrics: ServerMetrics, logger: Logger

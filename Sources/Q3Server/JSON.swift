@@ -17,6 +17,9 @@ struct JSONBody: Sendable {
     /// Those of the fields that were looked for which the body has; `inputs.sentences` is one inside of an object.
     let fields: Set<String>
 
+    /// The body as it came, for those who read it in a way of their own.
+    var text: String { String(decoding: data, as: UTF8.self) }
+
     /// The body of a request that has none.
     init() { (data, fields) = (Data(), []) }
 

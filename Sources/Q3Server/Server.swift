@@ -6,6 +6,10 @@ public import Logging
 import NIOCore
 public import ServiceLifecycle
 
+#if Index
+package import Q3IndexAPI
+#endif
+
 /// Why a server did not listen, or ended by itself.
 public enum ServerError: Error, Sendable, Equatable {
     /// The system's error number.
@@ -29,7 +33,7 @@ public enum ServerError: Error, Sendable, Equatable {
 public struct Server: Service {
     private let options: ServerOptions
     private let logger: Logger
-    private let backend: Backend
+    private var backend: Backend
     private let registry: PrometheusRegistry
     private let onListening: @Sendable (_ port: Int?) async -> Void
 
@@ -46,6 +50,15 @@ public struct Server: Service {
         self.onListening = onListening
         backend = Backend(models, options: options, metrics: ServerMetrics(factory: registry), logger: logger)
     }
+
+    #if Index
+    /// The same server that also searches indexes. Their models must be among the served ones.
+    package func searching(_ indexes: [ServedIndex]) -> Server {
+        var server = self
+        server.backend.indexes = indexes
+        return server
+    }
+    #endif
 
     /// A registry that knows what the server's metrics mean.
     public static func makeRegistry() -> PrometheusRegistry {
@@ -101,10 +114,14 @@ public struct Server: Service {
     }
 
     static func families(_ backend: Backend, registry: PrometheusRegistry) -> [APIFamily] {
-        [
+        var families: [APIFamily] = [
             .openAI(backend), .reranking(backend), .textEmbeddingsInference(backend), .cohere(backend),
             .ollama(backend), .llamaServer(backend), .weaviate(backend), .pages(backend, registry: registry),
         ]
+        #if Index
+        families += [.indexSearch(backend), .agents(backend)]
+        #endif
+        return families
     }
 
     static func router(

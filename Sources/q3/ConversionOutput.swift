@@ -3,6 +3,7 @@ import Q3Convert
 import Q3GGUF
 import Q3Kernels
 import Q3Model
+import Q3System
 
 enum ConversionOutput {
     /// Options that draw progress and have a signal delete the unfinished file.

@@ -1,6 +1,7 @@
 // The log as a JSON object per line, for collectors.
 #if Server
     import Logging
+    import Q3System
 
     #if canImport(FoundationEssentials)
         import FoundationEssentials

@@ -1,6 +1,7 @@
 // Writes scores as JSON or as plain columns.
 import Q3Input
 import Q3Reranking
+import Q3System
 
 /// A record with its score.
 struct ScoreRow {

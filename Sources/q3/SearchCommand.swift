@@ -20,8 +20,9 @@ struct SearchCommand: AsyncParsableCommand {
             document is embedded anew: only the best are held in memory.
 
             With --index the documents are those of an index ('q3 index --help'), which are
-            embedded already. A line of text is then score, file:line, and the headings above
-            the chunk, and below it a snippet; the exit status is 1 where nothing is found.
+            embedded already. A line of text is then score, file:line as it is opened from
+            here, and the headings above the chunk, and below it a snippet. The exit status
+            is 0 where something is found, 1 where nothing is, and more for errors.
 
             A line of text is score, id (or number of the record) and the document, with
             tabs between; on a terminal it has a rank and fits the width. A jsonl line is

@@ -12,6 +12,11 @@
     import Q3System
     import ServiceLifecycle
 
+    #if Index
+        import Q3Index
+        import Q3IndexAPI
+    #endif
+
     /// The defaults that help texts show.
     private let defaults = ServerOptions()
 
@@ -42,6 +47,7 @@
                   q3 serve -m embedding.gguf -m reranker.gguf
                   q3 serve -m embedding.gguf --hostname 0.0.0.0 --api-key-file keys.txt
                   q3 serve -m embedding.gguf --unix-socket /run/q3.sock
+                  q3 serve --index notes.q3i --index code=src.q3i -m reranker.gguf
                 """)
 
         @Option(
@@ -50,6 +56,15 @@
                 "A model: a GGUF file, or a name from 'q3 list'; may be repeated. (default: q3-mini, which is built in)"
         )
         var model: [String] = []
+
+        #if Index
+            @Option(
+                parsing: .singleValue,
+                help:
+                    "An index to search, or NAME=INDEX for what requests call it; may be repeated. Its model is served, too."
+            )
+            var index: [String] = []
+        #endif
 
         @Option(parsing: .singleValue, help: "Name of the model, in the order of --model. (default: the file's name)")
         var servedModelName: [String] = []
@@ -165,14 +180,21 @@
             MetricsSystem.bootstrap(registry)
             do {
                 try settings.options.check()
-                let (models, evidence) = try await load(settings)
+                var (models, evidence) = try await load(settings)
+                #if Index
+                    let served = try indexes(among: &models, settings.modelOptions)
+                    evidence += Array(repeating: "of an index", count: models.count - evidence.count)
+                #endif
                 let banner = ServeBanner(models, evidence: evidence, options: settings.options)
-                let server = Server(
+                var server = Server(
                     models: models + (try settings.aliases.compactMap { try $0.served(from: models) }),
                     options: settings.options, registry: registry, logger: logger
                 ) { port in
                     banner.say(at: settings.place(port: port), logger: settings.logsJSON ? logger : nil)
                 }
+                #if Index
+                    server = server.searching(served)
+                #endif
                 let group = ServiceGroup(services: [server], logger: logger)
                 let limit = settings.options.shutdownTimeout
                 Interruption.onFirstSignal {
@@ -228,6 +250,38 @@
             }
             return (served, evidence)
         }
+
+        #if Index
+            /// Opens the indexes; models that they need beside the given ones are served as well.
+            private func indexes(among models: inout [ServedModel], _ options: ModelOptions) throws -> [ServedIndex] {
+                let given = models.compactMap { served in
+                    if case .embedder(let embedder) = served.head {
+                        ServedIndexes.Model(name: served.name, embedder: embedder)
+                    } else {
+                        nil
+                    }
+                }
+                var options = options
+                options.role = nil
+                let opened = try ServedIndexes(index, models: given) { [options] recorded in
+                    let embedder = try opening(recorded, copying: computing.noMmap) {
+                        try Embedder(file: $0, options: options)
+                    }
+                    return NamedEmbedder(embedder, name: recorded)
+                }
+                for model in opened.added {
+                    if models.contains(where: { $0.name.utf8.elementsEqual(model.name.utf8) }) {
+                        throw Failure(
+                            .usage,
+                            "an index was made with another model than the one served as \(model.name); name that one "
+                                + "otherwise with --served-model-name")
+                    }
+                    models.append(ServedModel(name: model.name, head: .embedder(model.embedder), created: 0))
+                }
+                try Self.checkMemory(of: models)
+                return opened.indexes
+            }
+        #endif
 
         /// The largest request must fit beside the models' caches: better no server than one that dies of a long text.
         private static func checkMemory(of models: [ServedModel]) throws {

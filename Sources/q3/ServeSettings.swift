@@ -17,7 +17,11 @@
 
         /// Options come before variables.
         init(_ command: ServeCommand, environment: Environment) throws {
-            let paths: [String?] = command.model.isEmpty ? [environment.text("MODEL_ID")] : command.model
+            var paths: [String?] = command.model.isEmpty ? [environment.text("MODEL_ID")] : command.model
+            #if Index
+                // An index brings its own model.
+                if !command.index.isEmpty, paths == [nil] { paths = [] }
+            #endif
             if paths == [nil] { try BuiltInModel.check() }
             let names =
                 command.servedModelName.isEmpty

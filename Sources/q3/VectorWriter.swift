@@ -1,6 +1,7 @@
 // Writes vectors in the six output formats.
 import Q3Embedding
 import Q3Input
+import Q3System
 
 /// A record with its vector.
 struct VectorRow {

@@ -1,5 +1,6 @@
 // Parts of the tool whose corners no run of it reaches: lines across chunks, JSON text, headers, the progress line.
 import Q3Input
+import Q3System
 import TestSupport
 import Testing
 

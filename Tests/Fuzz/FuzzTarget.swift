@@ -22,6 +22,10 @@ enum FuzzTarget: String, CaseIterable {
     case records
     /// A Hugging Face folder.
     case checkpoint
+    #if Index
+        /// A file of an index's vectors.
+        case segments
+    #endif
 
     /// Runs the target; `scratch` becomes the file of those that read one, and its folder holds those of others.
     func run(_ bytes: [UInt8], _ scratch: ScratchFile) throws {
@@ -32,6 +36,9 @@ enum FuzzTarget: String, CaseIterable {
         case .rerank: try Self.prompt(bytes)
         case .records: try Self.readRecords(bytes, scratch)
         case .checkpoint: try Self.convert(bytes, scratch)
+        #if Index
+            case .segments: try Self.readSegment(bytes, scratch)
+        #endif
         }
     }
 

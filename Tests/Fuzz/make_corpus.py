@@ -148,6 +148,37 @@ def checkpoint(role="embedding", parts=False, adapter=False, index=False):
 
 SMALL = [pair("k", kind, bytes(size)) for kind, size in ((0, 1), (1, 1), (2, 2), (3, 2), (4, 4), (5, 4), (6, 4), (7, 1), (10, 8), (11, 8), (12, 8))]
 ROWS = [row("token_embd.weight", [32, 3], 8, 0), row("output_norm.weight", [32], 0, 128)]
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def sealed(header):
+    header += bytes(60 - len(header))
+    return header + struct.pack("<I", crc32c(header))
+
+
+def padded(data):
+    return data + bytes(-len(data) % 64)
+
+
+def segment(*blocks, dimensions=32, cut=0, rows=None, version=1):
+    """A segment of an index, as docs/index.md describes it, behind the numbers that its catalog has."""
+    file, slot = sealed(struct.pack("<8sIIQI", b"Q3VECSEG", version, dimensions, 0x0123456789ABCDEF, 1)), 0
+    for count in blocks:
+        payload = padded(struct.pack(f"<{count}f", *[1 / 127] * count))
+        payload += (bytes(range(dimensions)) + bytes(-dimensions % 64)) * count
+        payload += padded(struct.pack(f"<{dimensions}f", *[n / 127 for n in range(dimensions)]) * count)
+        sums = b"".join(struct.pack("<I", crc32c(payload[at:at + 65536])) for at in range(0, len(payload), 65536))
+        file += sealed(struct.pack("<8sIIQI", b"Q3VECBLK", count, dimensions, slot, crc32c(sums))) + payload + padded(sums)
+        slot += count
+    return struct.pack("<BHB", 1, slot if rows is None else rows, cut) + file
+
+
 FILES = {
     "gguf": [
         gguf(PAIRS, ROWS, bytes(256)), gguf([], [], b""), gguf([], [row("a", [3, 2], 0, 0)], bytes(24), version=2), b"GGUF",
@@ -158,6 +189,12 @@ FILES = {
     "records": [
         b'{"text":"a","id":1}\n{"id":"x","text":"\\u00e9\\ud83d\\ude00"}\r\n\n', b'{"text":1}\n[]\n{"id":1.5,"text":""}\n{"text"',
         b"\xef\xbb\xbfone\r\ntwo\n\xff\n\n", b'{"id":18446744073709551615,"text":null}\n{"text":"a","text":"b"}\n', b"[" * 600,
+    ],
+    "segments": [
+        segment(), segment(1), segment(3, 2), segment(17), segment(500), segment(2, rows=3), segment(2, 2, cut=200),
+        segment(1, dimensions=64), segment(1, version=2), segment(2, 1)[:700], b"\x01\x00\x00\x00Q3VECSEG",
+        # A block that says it has more rows than there is room for.
+        segment(1)[:76] + struct.pack("<I", 0xFFFFF) + segment(1)[80:],
     ],
     "kernels": [bytes([kind, family, kind]) + bytes(range(256)) for kind in range(15) for family in range(3)],
     "vocabulary": [b"\3<|endoftext|>\n\4<think>\n\5[PAD]\nab\n\na b", b"ab\nabc\n\na b\nab c\n", "Ġx\n<|x|>\n\nĠ x".encode(), b"a\n\na a", b"\n\n", b"aa\n\na\na a a\n a"],

@@ -70,6 +70,9 @@ extension FuzzTarget {
         case .rerank: 300
         case .records: 3000
         case .checkpoint: 300
+        #if Index
+            case .segments: 1000
+        #endif
         }
     }
 }

@@ -30,6 +30,26 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("首都", ["首都"]), ("北京的首都在哪里", ["首都", "北京"]), ("都", ["都"]), ("linux", ["Linux"]), ("サーバ", ["サーバ"]),
+        ("速", ["速"]), ("도서관", ["도서관"]),
+    ])
+    func `words are found in scripts without spaces`(query: String, marked: [String]) async throws {
+        let folder = try IndexedFolder([
+            "zh.txt": "中国的首都是北京，使用Linux系统。", "ja.txt": "高速なウェブサーバです。", "ko.txt": "도서관에서 책을 읽었다.",
+            "en.txt": "Nothing of the kind.",
+        ])
+        try await folder.create()
+        let hits = try await folder.search(query, mode: .words)
+        #expect(hits.count == 1)
+        let snippet = try #require(hits.first?.snippet)
+        let scalars = Array(snippet.text.unicodeScalars)
+        let found = snippet.marks.map { String(String.UnicodeScalarView(scalars[$0])) }
+        #expect(marked.allSatisfy { word in found.contains { $0.contains(word) } }, "\(found)")
+        #expect(zip(snippet.marks, snippet.marks.dropFirst()).allSatisfy { $0.upperBound <= $1.lowerBound })
+        #expect(try await folder.search("鲸鱼", mode: .words).isEmpty)
+    }
+
     @Test func `filters let through what they say`() async throws {
         let folder = try IndexedFolder(IndexedFolder.notes)
         try await folder.create()

@@ -287,7 +287,7 @@ import Testing
         let server = try TestServer()
         let document = try await server.get("/openapi.json").json()
         let described = try #require(document["paths"] as? [String: [String: Any]])
-        for (path, methods) in RouteTable(server.families).methods where path != "/v1/models/**" {
+        for (path, methods) in RouteTable(server.families).methods where !path.hasSuffix("**") {
             for method in methods where method != .head {
                 #expect(described[path]?[method.rawValue.lowercased()] != nil, "\(method) \(path)")
             }

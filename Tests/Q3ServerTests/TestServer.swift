@@ -14,6 +14,10 @@ import TestSupport
 
 @testable import Q3Server
 
+#if Index
+import Q3IndexAPI
+#endif
+
 struct Answer {
     let status: Int
     let headers: HTTPFields
@@ -39,10 +43,19 @@ struct TestServer {
     let reranker: Reranker
     private let router: Router<ServerContext>
 
+    #if Index
+    /// The same with indexes to search.
+    init(
+        models: [String] = ["embed", "rerank"], indexes: [ServedIndex], _ change: (inout ServerOptions) -> Void
+    ) throws {
+        try self.init(models: models, change) { $0.indexes = indexes }
+    }
+    #endif
+
     /// - Parameter more: Families beside the server's own.
     init(
         embed: String = "tiny-embed-Q8_0", models: [String] = ["embed", "rerank"], more: [APIFamily] = [],
-        _ change: (inout ServerOptions) -> Void = { _ in }
+        _ change: (inout ServerOptions) -> Void = { _ in }, with prepare: (inout Backend) -> Void = { _ in }
     ) throws {
         embedder = try Embedder(file: Fixture.model(embed))
         reranker = try Reranker(file: Fixture.model("tiny-causal-Q8_0"))
@@ -54,9 +67,11 @@ struct TestServer {
             ServedModel(name: "embed", head: .embedder(embedder), created: 1),
             ServedModel(name: "rerank", head: .reranker(reranker), created: 2),
         ]
-        backend = Backend(
+        var backend = Backend(
             all.filter { models.contains($0.name) }, options: options, metrics: ServerMetrics(factory: registry),
             logger: silent)
+        prepare(&backend)
+        self.backend = backend
         families = more + Server.families(backend, registry: registry)
         router = Server.router(families, backend: backend, registry: registry, logger: silent)
     }

@@ -15,7 +15,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .errors import (
+    BadIndexError,
     BadModelError,
+    BadRequestError,
     BadResultError,
     CancelledError,
     ClosedError,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     __version__: str
     from ._arrow import ArrowVectors
     from ._embedder import Embedder, SentenceTransformer
+    from ._index import Index, IndexDocument, IndexHit, IndexReport
     from ._reranker import CrossEncoder, Reranker
     from ._tokenizer import Tokenizer
     from .jobs import embed_dataset, run_batch, verify_dataset
@@ -44,6 +47,10 @@ _LAZY = {
     "ArrowVectors": "_arrow",
     "CrossEncoder": "_reranker",
     "Embedder": "_embedder",
+    "Index": "_index",
+    "IndexDocument": "_index",
+    "IndexHit": "_index",
+    "IndexReport": "_index",
     "Reranker": "_reranker",
     "SentenceTransformer": "_embedder",
     "Tokenizer": "_tokenizer",
@@ -54,13 +61,19 @@ _LAZY = {
 
 __all__ = [
     "ArrowVectors",
+    "BadIndexError",
     "BadModelError",
+    "BadRequestError",
     "BadResultError",
     "CancelledError",
     "ClosedError",
     "CrossEncoder",
     "Embedder",
     "ForkedError",
+    "Index",
+    "IndexDocument",
+    "IndexHit",
+    "IndexReport",
     "LibraryError",
     "LongTextWarning",
     "ModelNotFoundError",

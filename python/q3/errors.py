@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 __all__ = [
+    "BadIndexError",
     "BadModelError",
+    "BadRequestError",
     "BadResultError",
     "CancelledError",
     "ClosedError",
@@ -38,6 +40,14 @@ class ModelNotFoundError(Q3Error, FileNotFoundError):
 
 class BadModelError(Q3Error, OSError):
     """A file that cannot be read, is damaged, is not a Qwen3 model, or was written while it was in use."""
+
+
+class BadIndexError(Q3Error, OSError):
+    """An index that is not there, is damaged, belongs to another model, or is being written to."""
+
+
+class BadRequestError(Q3Error, ValueError):
+    """A search with a value that cannot be, such as an unknown mode or a filter that is none."""
 
 
 class WrongModelError(Q3Error, ValueError):

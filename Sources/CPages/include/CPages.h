@@ -9,7 +9,8 @@ typedef struct {
     size_t count;
 } q3_page;
 
-q3_page q3_page_ui(void);
+q3_page q3_page_compare(void);
+q3_page q3_page_search(void);
 q3_page q3_page_docs(void);
 q3_page q3_page_openapi(void);
 

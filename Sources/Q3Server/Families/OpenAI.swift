@@ -113,7 +113,7 @@ private struct ModelList: Encodable {
 
 extension String {
     /// `%2F` and the like as the bytes they stand for.
-    fileprivate var percentDecoded: String {
+    var percentDecoded: String {
         var bytes: [UInt8] = []
         var rest = utf8[...]
         while let byte = rest.popFirst() {

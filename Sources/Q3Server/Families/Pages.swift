@@ -11,7 +11,8 @@ extension APIFamily {
     /// What operators and people look at, beside the routes of the peers.
     static func pages(_ backend: Backend, registry: PrometheusRegistry) -> APIFamily {
         let metrics = ServerMetrics(factory: registry)
-        let ui = unsafe Response(page: q3_page_ui(), "text/html; charset=utf-8")
+        let compare = unsafe Response(page: q3_page_compare(), "text/html; charset=utf-8")
+        let search = unsafe Response(page: q3_page_search(), "text/html; charset=utf-8")
         let docs = unsafe Response(page: q3_page_docs(), "text/html; charset=utf-8")
         let openAPI = unsafe Response(page: q3_page_openapi(), "application/json")
         return APIFamily(
@@ -27,7 +28,9 @@ extension APIFamily {
                     metrics.prefixCaches(of: (try? backend.models.all()) ?? [])
                     return APIResponse(text: registry.text, type: "text/plain; version=0.0.4; charset=utf-8")
                 },
-                .get("/ui", needsKey: false) { _ in APIResponse(ui) },
+                // With an index it is a page to search it, without one there is nothing to search.
+                .get("/ui", needsKey: false) { _ in APIResponse(backend.hasIndexes ? search : compare) },
+                .get("/ui/compare", needsKey: false) { _ in APIResponse(compare) },
                 .get("/docs", needsKey: false) { _ in APIResponse(docs) },
                 .get("/openapi.json", needsKey: false) { _ in APIResponse(openAPI) },
             ])

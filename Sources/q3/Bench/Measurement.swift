@@ -1,4 +1,5 @@
 // The result of one case: its times, and what a table, a program and a plot show of them.
+import Q3System
 
 struct Measurement {
     let benchCase: BenchCase

@@ -1,5 +1,6 @@
 // q3 bench --profile: where the time of a pass goes.
 import Q3Model
+import Q3System
 
 struct ProfileReport {
     let setup: BenchSetup

@@ -2,6 +2,7 @@
 import Q3GGUF
 import Q3Kernels
 import Q3Model
+import Q3System
 
 struct Roofline {
     /// Multiply-adds per second of one thread and of all.

@@ -3,6 +3,7 @@ import ArgumentParser
 import Q3Embedding
 import Q3Eval
 import Q3Input
+import Q3System
 
 /// A text and its class.
 struct LabeledText: Sendable {

@@ -5,6 +5,7 @@ import Q3Eval
 import Q3Input
 import Q3Model
 import Q3Reranking
+import Q3System
 
 struct EvalRetrievalCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -16,6 +16,9 @@
         @Flag(help: "List everything that is left out.")
         var verbose = false
 
+        @Flag(help: "Print the report as JSON.")
+        var json = false
+
         func validate() throws {
             if !(wait >= 0 && wait <= 1e6) { throw ValidationError("--wait must be at least 0") }
             if !(1...(1 << 14)).contains(maxFileSize) { throw ValidationError("--max-file-size must be 1 to 16384") }
@@ -66,7 +69,9 @@
         /// Reasons and files that are listed without --verbose.
         private static let shownCount = 5
 
-        static func say(_ report: UpdateReport, verbose: Bool) throws {
+        static func say(_ report: UpdateReport, _ writing: IndexWritingArguments) throws {
+            if writing.json { return try Terminal.output("\(json(report))") }
+            let verbose = writing.verbose
             try Terminal.output(
                 "\(report.added) added, \(report.changed) changed, \(report.renamed) renamed, \(report.removed) removed, "
                     + "\(report.unchanged) unchanged; \(report.embeddedChunks) chunks embedded (\(report.tokens) tokens), "
@@ -76,6 +81,27 @@
             if report.skipped.count > shown.count {
                 Terminal.say("and \(report.skipped.count - shown.count) more; --verbose lists them")
             }
+        }
+
+        private static func json(_ report: UpdateReport) -> JSONObject {
+            var object = JSONObject()
+            object.add("added", report.added)
+            object.add("changed", report.changed)
+            object.add("renamed", report.renamed)
+            object.add("removed", report.removed)
+            object.add("unchanged", report.unchanged)
+            object.add("embedded_chunks", report.embeddedChunks)
+            object.add("reused_chunks", report.reusedChunks)
+            object.add("tokens", report.tokens)
+            object.add(
+                "skipped",
+                list: report.skipped.map { file in
+                    var object = JSONObject()
+                    object.add("path", quoted: file.path)
+                    object.add("reason", quoted: file.reason)
+                    return object
+                })
+            return object
         }
     }
 

@@ -2,6 +2,8 @@
 #if Index
     import ArgumentParser
     import Q3Index
+    import Q3IndexAPI
+    import Q3System
 
     struct IndexStatusCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -104,7 +106,7 @@
             }
             try Terminal.output("\(mended.embeddedChunks) chunks embedded again")
             if mended.files > 0 {
-                try IndexReport.say(try await writer.update(reading: writing.reading), verbose: writing.verbose)
+                try IndexReport.say(try await writer.update(reading: writing.reading), writing)
             }
         }
     }

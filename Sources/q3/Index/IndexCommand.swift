@@ -2,6 +2,7 @@
 #if Index
     import ArgumentParser
     import Q3Index
+    import Q3Input
 
     struct IndexCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -61,14 +62,26 @@
                 Of a folder every file that holds text is read: Markdown, source code, HTML and
                 plain text by their structure, PDF through pdftotext where it is installed. What
                 .gitignore and .q3ignore name is left out, so are hidden files and symbolic
-                links. Of a .jsonl file each record is a document with the fields
-                "text", "title" and "id"; other fields can be filtered by with --where.
+                links. Each record of a .jsonl, .csv or .tsv file, also with .gz, is a document
+                with the fields "text", "title" and "id"; without a "text" it is all fields, a
+                line for each. Its other fields can be filtered by with --where.
 
-                - reads lines from stdin, or records with --format jsonl; the pipe is known by
-                --name, and what came through it before is replaced.
+                - reads lines from stdin, or records with --format jsonl or csv; the pipe is known
+                by --name, and what came through it before is replaced.
                 """)
 
-        enum PipeFormat: String, CaseIterable, ExpressibleByArgument { case lines, jsonl }
+        enum PipeFormat: String, CaseIterable, ExpressibleByArgument {
+            case lines, jsonl, csv, tsv
+
+            var input: InputFormat {
+                switch self {
+                case .lines: .text
+                case .jsonl: .jsonl
+                case .csv: .csv
+                case .tsv: .tsv
+                }
+            }
+        }
 
         @Argument(help: "The index.")
         var index: String
@@ -102,7 +115,7 @@
             for path in paths {
                 let report: UpdateReport
                 if path == "-" {
-                    let records = try IndexRecords.stdin(isJSON: pipeFormat == .jsonl)
+                    let records = try IndexRecords.stdin(pipeFormat.input)
                     report = try await writer.replaceStream(name, context: context, records: records)
                 } else {
                     report = try await writer.add(
@@ -111,7 +124,7 @@
                 total.add(report)
             }
             progress.finish()
-            try IndexReport.say(total, verbose: writing.verbose)
+            try IndexReport.say(total, writing)
         }
     }
 
@@ -145,12 +158,12 @@
 
         func run() async throws {
             let first = try await update()
-            try IndexReport.say(first, verbose: writing.verbose)
+            try IndexReport.say(first, writing)
             while watch {
                 try await Task.sleep(for: .seconds(interval))
                 // Others may write between looks.
                 let report = try await update()
-                if report.didChange { try IndexReport.say(report, verbose: writing.verbose) }
+                if report.didChange { try IndexReport.say(report, writing) }
             }
         }
 
@@ -180,7 +193,7 @@
             let writer = try IndexWriter.open(index, holder: "q3 index remove", waiting: writing.waiting) {
                 throw Failure(.software, "removing asked for a model")
             }
-            try IndexReport.say(try await writer.remove(path: path), verbose: writing.verbose)
+            try IndexReport.say(try await writer.remove(path: path), writing)
         }
     }
 #endif

@@ -2,6 +2,7 @@
 #if Index
     import ArgumentParser
     import Q3Index
+    import Q3System
 
     struct IndexExportCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

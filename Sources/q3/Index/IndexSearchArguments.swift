@@ -38,6 +38,7 @@
             }
         }
 
+        /// The time that a text such as `2s`, `1.5` or `500ms` says.
         static func duration(_ text: String) -> Duration? {
             let (digits, unit): (Substring, Double) =
                 text.hasSuffix("ms")
@@ -73,44 +74,11 @@
                 Terminal.say(
                     "reranked \(results.rerankedCount) of \(min(candidates, results.candidates.count)) candidates")
             }
-            let style = SearchHitWriter(isColored: output.output == nil && Terminal.isInteractive(1))
+            let style = IndexHitWriter(toFile: output.output.map { $0 != "-" } ?? false)
             try file.write(results.hits.flatMap { format == .text ? style.text($0) : style.json($0) })
             try file.finish()
             // As grep has it: a script can tell whether there was anything.
             if results.hits.isEmpty { throw Failure(.noHits, nil) }
         }
-    }
-
-    /// A hit as a line of text, which terminals and editors can open, or of JSON.
-    struct SearchHitWriter {
-        let isColored: Bool
-
-        func text(_ hit: IndexHit) -> [UInt8] {
-            let place = "\(hit.path):\(hit.lines.lowerBound)".withControlsEscaped
-            let name = hit.name.map { "\t\($0.withControlsEscaped)" } ?? ""
-            let context = hit.context.withControlsEscaped
-            return Array(
-                "\(hit.relevance ?? hit.score)\t\(place)\(name)\t\(context)\n    \(marked(hit.snippet))\n".utf8)
-        }
-
-        /// The snippet with its words in bold on a terminal.
-        private func marked(_ snippet: Snippet) -> String {
-            guard isColored else { return snippet.text.withControlsEscaped }
-            let scalars = Array(snippet.text.unicodeScalars)
-            var result = ""
-            var end = 0
-            func part(_ range: Range<Int>) -> String {
-                var view = String.UnicodeScalarView()
-                view.append(contentsOf: scalars[range])
-                return String(view).withControlsEscaped
-            }
-            for mark in snippet.marks {
-                result += "\(part(end..<mark.lowerBound))\u{1B}[1m\(part(mark))\u{1B}[0m"
-                end = mark.upperBound
-            }
-            return result + part(end..<scalars.count)
-        }
-
-        func json(_ hit: IndexHit) -> [UInt8] { Array("\(IndexJSON.hit(hit))\n".utf8) }
     }
 #endif

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes an index of random unit vectors, as docs/index.md describes it, to measure searching: python3 synthetic.py Q3 INDEX ROWS DIMENSIONS.
 
-Its chunks have made-up words. It belongs to no model: `q3 index bench` searches it, `q3 search --mode words` too.
+Its chunks have made-up words. With DIMENSIONS 0 it says that it was made by q3-mini, so that `q3 search` searches it; otherwise it
+belongs to no model, and `q3 index bench` searches it.
 """
 import hashlib, os, sqlite3, struct, subprocess, sys
 import numpy as np
@@ -39,11 +40,13 @@ def sealed(header):
 def pad(data): return data + bytes(-len(data) % 64)
 
 
-subprocess.run([q3, "index", "create", index, "--dimensions", "32"], check=True, stdout=subprocess.DEVNULL)
+subprocess.run([q3, "index", "create", index], check=True, stdout=subprocess.DEVNULL)
 catalog = sqlite3.connect(f"{index}/catalog.sqlite")
-catalog.execute("UPDATE meta SET value = ? WHERE key = 'dimensions'", [dimensions])
-catalog.execute("UPDATE meta SET value = '0123456789abcdef' WHERE key = 'fingerprint'")
-catalog.execute("UPDATE meta SET value = 'random vectors' WHERE key = 'model'")
+meta = dict(catalog.execute("SELECT key, value FROM meta"))
+if dimensions:
+    meta |= {"dimensions": dimensions, "fingerprint": "0123456789abcdef", "model": "random vectors"}
+    catalog.executemany("UPDATE meta SET value = ?2 WHERE key = ?1", list(meta.items()))
+dimensions, fingerprint = int(meta["dimensions"]), int(meta["fingerprint"], 16)
 catalog.execute("INSERT INTO sources VALUES(1, 'stream', 'random', '', '')")
 catalog.execute("INSERT INTO files VALUES(1, 1, X'72', 0, 0, 0, X'00', NULL)")
 catalog.execute("INSERT INTO documents VALUES(1, 1, NULL, 'random', 'record', NULL, NULL)")
@@ -53,7 +56,7 @@ slot, number, block = 0, 1, 16384
 while slot < rows:
     with open(f"{index}/vectors/{number:06}.seg", "wb") as file:
         first = slot
-        file.write(sealed(struct.pack("<8sIIQI", b"Q3VECSEG", 1, dimensions, 0x0123456789ABCDEF, number)))
+        file.write(sealed(struct.pack("<8sIIQI", b"Q3VECSEG", 1, dimensions, fingerprint, number)))
         while slot < rows and slot - first < 65536:
             count = min(block, rows - slot)
             floats = random.standard_normal((count, dimensions), np.float32)
@@ -66,7 +69,7 @@ while slot < rows:
             file.write(sealed(struct.pack("<8sIIQI", b"Q3VECBLK", count, dimensions, slot, crc32c(sums))) + payload + pad(sums))
             texts = [" ".join(words[w] for w in random.zipf(1.3, 60) % 5000) for _ in range(count)] if rows <= 200_000 else [""] * count
             catalog.executemany(
-                "INSERT INTO chunks VALUES(?, 1, 0, 0, 1, 1, '', ?, 60, ?, ?)",
+                "INSERT INTO chunks(id, document, byte_start, byte_end, line_start, line_end, context, text, tokens, sha256, slot) VALUES(?, 1, 0, 0, 1, 1, '', ?, 60, ?, ?)",
                 [(slot + n + 1, text, struct.pack("<Q", slot + n), slot + n) for n, text in enumerate(texts)])
             slot += count
         catalog.execute("INSERT INTO segments VALUES(?, ?, ?, ?)", [number, first, slot - first, file.tell()])

@@ -281,7 +281,8 @@ def test_the_examples_of_the_docs_work():
     with Server() as server:
         document = json.loads(server.get("/openapi.json")[2])
         for path, operations in document["paths"].items():
-            if "post" in operations and path != "/embed_sparse":
+            # Without an index there is nothing to search; Tests/EndToEnd/Index tries these.
+            if "post" in operations and path not in ("/embed_sparse", "/search", "/mcp"):
                 body = operations["post"]["requestBody"]["content"]["application/json"]["example"]
                 # The tiny model of the tests has fewer tokens and values than the models that the examples are about.
                 body = json.loads(json.dumps(body).replace("9707", "39"))

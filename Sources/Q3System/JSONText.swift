@@ -1,19 +1,20 @@
 // Writes JSON: strings with everything escaped that must be, and the shortest numbers that read back the same.
-import Q3Input
 
 /// Text under construction, in place because vectors are long.
-struct JSONText {
-    private(set) var bytes: [UInt8] = []
+package struct JSONText {
+    package private(set) var bytes: [UInt8] = []
 
-    mutating func append(_ text: String) {
+    package init() {}
+
+    package mutating func append(_ text: String) {
         bytes.append(contentsOf: text.utf8)
     }
 
-    mutating func append(_ bytes: [UInt8]) {
+    package mutating func append(_ bytes: [UInt8]) {
         self.bytes += bytes
     }
 
-    mutating func append(quoted text: String) {
+    package mutating func append(quoted text: String) {
         bytes.append(UInt8(ascii: "\""))
         for byte in text.utf8 {
             switch byte {
@@ -29,22 +30,13 @@ struct JSONText {
     }
 
     /// A cell of a row of CSV, in quotes where it needs them.
-    mutating func append(csv cell: String) {
+    package mutating func append(csv cell: String) {
         let isPlain = cell.utf8.allSatisfy { $0 != 0x22 && $0 != 0x2C && $0 != 0x0A && $0 != 0x0D }
         append(isPlain ? cell : "\"\(cell.replacing("\"", with: "\"\""))\"")
     }
 
-    /// The field "id" after another one; nothing for a record without an id.
-    mutating func append(idField id: RecordID?) {
-        switch id {
-        case .text(let text): append(",\"id\":"); append(quoted: text)
-        case .number(let digits): append(",\"id\":\(digits)")
-        case nil: break
-        }
-    }
-
     /// A list of numbers; a float's description is the shortest that reads back the same, and never NaN here.
-    mutating func append(_ values: some Collection<some CustomStringConvertible>, separator: String = ",") {
+    package mutating func append(_ values: some Collection<some CustomStringConvertible>, separator: String = ",") {
         var first = true
         for value in values {
             if !first { append(separator) }
@@ -53,7 +45,7 @@ struct JSONText {
         }
     }
 
-    static func quoted(_ text: String) -> String {
+    package static func quoted(_ text: String) -> String {
         var json = JSONText()
         json.append(quoted: text)
         return String(decoding: json.bytes, as: UTF8.self)
