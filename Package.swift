@@ -14,11 +14,6 @@ func server(_ name: String, _ package: String) -> Target.Dependency {
     .product(name: name, package: package, condition: .when(traits: ["Server"]))
 }
 
-/// A product that only downloading needs.
-func pull(_ name: String, _ package: String) -> Target.Dependency {
-    .product(name: name, package: package, condition: .when(traits: ["Pull"]))
-}
-
 /// What `ModelOptions`, `Tokenizer`, `GGUFFile` and their like are declared in.
 let engine = ["Q3Model", "Q3Tokenizer", "Q3GGUF"]
 
@@ -51,7 +46,7 @@ let package = Package(
             enabledTraits: ["Server"]),
         .trait(
             name: "Pull",
-            description: "q3 pull, with AsyncHTTPClient and BoringSSL; without it none of that is compiled."),
+            description: "q3 pull, with the system's libcurl; only the headers of that are needed to build."),
         .trait(name: "Index", description: "q3 index and search of an index, with the system's SQLite."),
         .default(enabledTraits: ["Index", "Mini", "OpenMP", "Server", "Pull"]),
     ],
@@ -65,7 +60,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -132,16 +126,22 @@ let package = Package(
                 server("ServiceLifecycle", "swift-service-lifecycle"), server("Tracing", "swift-distributed-tracing"),
             ], swiftSettings: swift),
         .systemLibrary(name: "CZlib"),
-        .target(name: "Q3Input", dependencies: ["CZlib", "Q3System"], swiftSettings: swift),
+        .target(
+            name: "Q3Input", dependencies: ["CZlib", "Q3System"], swiftSettings: swift,
+            // The archive, as of SQLite.
+            linkerSettings: [
+                .linkedLibrary(":libz.a", .when(platforms: [.linux])),
+                .linkedLibrary("z", .when(platforms: [.macOS, .iOS])),
+            ]),
         .target(name: "Q3Eval", dependencies: ["Q3Embedding", "Q3System"], swiftSettings: swift),
         .target(name: "CCatalog"),  // models.txt, as bytes in the program
         .target(name: "Q3Catalog", dependencies: ["CCatalog", "Q3GGUF", "Q3Model", "Q3System"], swiftSettings: swift),
+        .target(name: "CCurl"),  // loads libcurl when it is needed; only its headers are there when q3 is built
         .target(
             name: "Q3Pull",
             dependencies: [
-                "Q3Catalog", "Q3GGUF", "Q3Model", "Q3System", pull("AsyncHTTPClient", "async-http-client"),
-                pull("NIOCore", "swift-nio"),
-                pull("NIOHTTP1", "swift-nio"), pull("NIOSSL", "swift-nio-ssl"),
+                "Q3Catalog", "Q3GGUF", "Q3Model", "Q3System",
+                .target(name: "CCurl", condition: .when(traits: ["Pull"])),
             ], swiftSettings: swift),
         .target(name: "CQ3"),  // q3.h, the C interface as its users see it
         .target(

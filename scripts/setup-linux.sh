@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what q3 links on Linux, if it is not there yet: the OpenMP runtime, zlib to read gzip, and
-# SQLite for indexes.
+# Installs what q3 is built with on Linux, if it is not there yet: the OpenMP runtime, zlib to read gzip, SQLite for indexes, and
+# the headers of libcurl, which q3 pull loads when it runs.
 set -euo pipefail
 
 links() {
@@ -8,12 +8,13 @@ links() {
 }
 packages=()
 links stddef.h omp5 || packages+=(libomp-dev)
-links zlib.h z || packages+=(zlib1g-dev)
+links zlib.h :libz.a || packages+=(zlib1g-dev)
+links curl/curl.h c || packages+=(libcurl4-openssl-dev)
 links sqlite3.h :libsqlite3.a || packages+=(libsqlite3-dev)
 [ "${#packages[@]}" -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
-    echo "error: install the development packages of LLVM's OpenMP runtime (libomp), of zlib and of SQLite 3;" >&2
+    echo "error: install the development packages of LLVM's OpenMP runtime (libomp), of zlib, of SQLite 3 and of libcurl;" >&2
     echo "without OpenMP q3 runs on one thread: swift build --disable-default-traits" >&2
     exit 1
 fi
@@ -25,5 +26,6 @@ fi
 "${as_root[@]}" apt-get update -q
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${packages[@]}"
 links stddef.h omp5 || { echo "error: libomp-dev is installed, but -lomp5 does not link" >&2; exit 1; }
-links zlib.h z || { echo "error: zlib1g-dev is installed, but -lz does not link" >&2; exit 1; }
+links zlib.h :libz.a || { echo "error: zlib1g-dev is installed, but -l:libz.a does not link" >&2; exit 1; }
 links sqlite3.h :libsqlite3.a || { echo "error: libsqlite3-dev is installed, but -l:libsqlite3.a does not link" >&2; exit 1; }
+links curl/curl.h c || { echo "error: libcurl4-openssl-dev is installed, but curl/curl.h is not found" >&2; exit 1; }

@@ -1,9 +1,6 @@
 // Brings a file's bytes into its part, in as many attempts as it takes.
 #if Pull
     import Q3Model
-    internal import AsyncHTTPClient
-    internal import NIOCore
-    internal import NIOHTTP1
     internal import Q3Catalog
     import Q3System
 
@@ -32,7 +29,7 @@
                 let before = part.byteCount
                 do {
                     if let byteCount = expected.byteCount { try checkSpace(byteCount) }
-                    return try await attempt(number: failures)
+                    return try await attempt()
                 } catch let error as PullError where error.isTransient {
                     failures = part.byteCount >= before + Self.progressBytes ? 1 : failures + 1
                     guard failures <= options.retries else { throw error }
@@ -50,23 +47,22 @@
             return min(1 << min(failures - 1, 5), 30)
         }
 
-        private func attempt(number: Int) async throws -> HubFacts {
+        private func attempt() async throws -> HubFacts {
             var resumed = resumable()
             if resumed == nil, part.byteCount > 0 { try part.restart(nil) }
             if part.byteCount == 0 { resumed = nil }
             if let resumed, part.byteCount == resumed.byteCount { return HubFacts() }
-            var headers: [(String, String)] = []
+            var headers: [(name: String, value: String)] = []
             if let resumed {
                 headers = [("Range", "bytes=\(part.byteCount)-"), ("If-Range", resumed.validator)]
                 options.note("going on after \(part.byteCount) of \(resumed.byteCount) bytes")
             }
-            return try await hub.get(address, headers: headers, attempt: number) { answer, place, facts in
-                let total = try accept(answer, at: place, facts, resumed: resumed)
-                try checkSpace(total)
-                options.unfinished(part.path)
-                try await receive(answer, from: place, total: total)
-                return facts
-            }
+            let (answer, place, facts) = try await hub.get(address, headers: headers)
+            let total = try accept(answer, at: place, facts, resumed: resumed)
+            try checkSpace(total)
+            options.unfinished(part.path)
+            try await receive(answer, from: place, total: total)
+            return facts
         }
 
         /// The origin of the part's bytes if more of the same may be put behind them.
@@ -81,19 +77,19 @@
 
         /// Decides what an answer's body is, and makes the part ready for it. Returns the size of the whole file.
         private func accept(
-            _ answer: HTTPClientResponse, at place: WebAddress, _ facts: HubFacts, resumed: PartOrigin?
+            _ answer: Answer, at place: WebAddress, _ facts: HubFacts, resumed: PartOrigin?
         ) throws(PullError) -> Int {
             try Self.checkStatus(answer, at: place, hasToken: hub.hasToken)
             if let digest = expected.digest, let offered = facts.digest, offered != digest {
                 throw .otherHashOffered("\(address)", expected: digest.hex, offered: offered.hex)
             }
-            let encoding = answer.headers.first(name: "content-encoding")?.lowercased() ?? "identity"
+            let encoding = answer.first("content-encoding")?.lowercased() ?? "identity"
             guard encoding == "identity" else {
                 throw .unusable("\(place)", fault: "it is sent compressed (\(encoding)), which was not asked for")
             }
-            if answer.status.code == 206 || answer.status.code == 416 {
-                let range = answer.headers.first(name: "content-range").flatMap { ContentRange($0) }
-                guard let resumed, answer.status.code == 206, let range, range.total == resumed.byteCount,
+            if answer.status == 206 || answer.status == 416 {
+                let range = answer.first("content-range").flatMap { ContentRange($0) }
+                guard let resumed, answer.status == 206, let range, range.total == resumed.byteCount,
                     range.range == part.byteCount...resumed.byteCount - 1, Self.validator(answer) == resumed.validator
                 else {
                     try part.restart(nil)
@@ -101,7 +97,12 @@
                 }
                 return resumed.byteCount
             }
-            let length = answer.headers.first(name: "content-length").flatMap { Int($0) }
+            let length = try answer.first("content-length").map { text throws(PullError) in
+                guard let length = Int(text), length >= 0 else {
+                    throw .unusable("\(place)", fault: "its Content-Length is no size")
+                }
+                return length
+            }
             guard let total = expected.byteCount ?? facts.byteCount ?? length else {
                 throw .unusable("\(place)", fault: "the server does not say how large it is")
             }
@@ -113,40 +114,39 @@
             return total
         }
 
-        static func checkStatus(_ answer: HTTPClientResponse, at place: WebAddress, hasToken: Bool) throws(PullError) {
-            let status = Int(answer.status.code)
-            switch status {
+        static func checkStatus(_ answer: Answer, at place: WebAddress, hasToken: Bool) throws(PullError) {
+            switch answer.status {
             case 200, 206, 416: return
-            case 401, 403: throw .denied("\(place)", status: status, hasToken: hasToken)
+            case 401, 403: throw .denied("\(place)", status: answer.status, hasToken: hasToken)
             case 404, 410: throw .notFound("\(place)")
             case 408, 425, 429, 500...599:
                 throw .busy(
-                    "\(place)", status: status, after: answer.headers.first(name: "retry-after").flatMap { Int($0) })
-            default: throw .answer("\(place)", status: status)
+                    "\(place)", status: answer.status, after: answer.first("retry-after").flatMap { Int($0) })
+            default: throw .answer("\(place)", status: answer.status)
             }
         }
 
         /// A strong entity tag, or else a date; nil if the server would not know the bytes again for sure.
-        private static func validator(_ answer: HTTPClientResponse) -> String? {
-            guard let tag = answer.headers.first(name: "etag") else {
-                return answer.headers.first(name: "last-modified")
+        private static func validator(_ answer: Answer) -> String? {
+            guard let tag = answer.first("etag") else {
+                return answer.first("last-modified")
             }
             return tag.hasPrefix("\"") && tag.hasSuffix("\"") && tag.utf8.count > 2 ? tag : nil
         }
 
         /// Writes a body behind the part's bytes; not one byte more than the file has.
-        private func receive(_ answer: HTTPClientResponse, from place: WebAddress, total: Int) async throws {
+        private func receive(_ answer: Answer, from place: WebAddress, total: Int) async throws {
             var windowStart = ContinuousClock.now
             var windowBytes = 0
             let window = options.stallTimeout * 4
-            for try await buffer in answer.body {
-                guard buffer.readableBytes <= total - part.byteCount else {
+            while let bytes = try await answer.next() {
+                guard bytes.count <= total - part.byteCount else {
                     try part.restart(nil)
                     throw PullError.otherSize("\(address)", expected: total, offered: total + 1)
                 }
-                unsafe try buffer.withUnsafeReadableBytes { unsafe try part.append($0) }
+                unsafe try bytes.withUnsafeBytes { unsafe try part.append($0) }
                 options.progress(Progress(completed: part.byteCount, total: total))
-                windowBytes += buffer.readableBytes
+                windowBytes += bytes.count
                 let seconds = (ContinuousClock.now - windowStart) / .seconds(1)
                 guard seconds >= window else { continue }
                 let speed = Int(Double(windowBytes) / seconds)

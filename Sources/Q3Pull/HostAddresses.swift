@@ -4,8 +4,6 @@ import Q3System
 /// An address as numbers: 4 bytes of IPv4 or 16 of IPv6.
 struct HostAddress: Sendable, Equatable {
     let bytes: [UInt8]
-    /// As other programs write it, without brackets.
-    let text: String
 
     /// Whether it is none of this machine, of a private network, of a cloud's metadata service or otherwise special.
     var isPublic: Bool { Self.isPublic(bytes[...]) }
@@ -31,33 +29,20 @@ struct HostAddress: Sendable, Equatable {
         }
     }
 
-    /// What a name or a number in any notation stands for, best first; none if it cannot be found out.
-    static func lookUp(_ host: String) -> [HostAddress] {
-        let name = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
+    /// What a number in any notation that systems read stands for; nil for a name, and nobody is asked.
+    static func number(_ host: String) -> HostAddress? {
+        let number = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
         var hints = unsafe addrinfo()
-        #if canImport(Glibc)
-            unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        #else
-            unsafe hints.ai_socktype = SOCK_STREAM
-        #endif
+        unsafe hints.ai_flags = AI_NUMERICHOST
         var list: UnsafeMutablePointer<addrinfo>?
-        guard unsafe getaddrinfo(name, nil, &hints, &list) == 0 else { return [] }
+        guard unsafe getaddrinfo(number, nil, &hints, &list) == 0 else { return nil }
         defer { unsafe freeaddrinfo(list) }
-        var addresses: [HostAddress] = []
-        var next = unsafe list
-        while let entry = unsafe next {
-            if let address = unsafe HostAddress(entry.pointee) { addresses.append(address) }
-            unsafe next = entry.pointee.ai_next
-        }
-        return addresses
+        return unsafe list?.pointee.ai_addr.flatMap { unsafe HostAddress($0) }
     }
 
-    private init?(_ entry: addrinfo) {
-        guard let address = unsafe entry.ai_addr else { return nil }
-        var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-        guard unsafe getnameinfo(address, entry.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
-        else { return nil }
-        switch unsafe entry.ai_family {
+    /// An address as sockets have it.
+    init?(_ address: UnsafePointer<sockaddr>) {
+        switch unsafe CInt(address.pointee.sa_family) {
         case AF_INET:
             bytes = unsafe address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { address in
                 unsafe withUnsafeBytes(of: address.pointee.sin_addr) { unsafe Array($0) }
@@ -68,11 +53,7 @@ struct HostAddress: Sendable, Equatable {
             }
         default: return nil
         }
-        self.text = String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
-    init(bytes: [UInt8]) {
-        self.bytes = bytes
-        text = ""
-    }
+    init(bytes: [UInt8]) { self.bytes = bytes }
 }

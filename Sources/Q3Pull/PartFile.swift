@@ -77,6 +77,8 @@ final class PartFile {
         do throws(SystemError) {
             unsafe try writeAll(RawSpan(_unsafeBytes: bytes), to: descriptor)
         } catch {
+            // A full disk takes some of the bytes, with which the next pull goes on.
+            byteCount = max(byteCount, Int(lseek(descriptor, 0, SEEK_END)))
             throw .cannotWrite(path: path, code: error.code)
         }
         byteCount += bytes.count

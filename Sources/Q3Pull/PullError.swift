@@ -8,6 +8,8 @@ package enum PullError: Error {
     case badMirror(fault: String)
     case badProxy(variable: String)
     case badToken
+    /// The system has no libcurl.
+    case noCurl
     case otherHashAsked(name: String, known: String)
 
     // The folder.
@@ -66,6 +68,10 @@ extension PullError: CustomStringConvertible {
             return "\(variable) is not the address of an HTTP proxy; give it as http://HOST:PORT"
         case .badToken:
             return "HF_TOKEN has characters that no token has; set it anew or unset it"
+        case .noCurl:
+            return
+                "downloading needs libcurl, which is not there; on Debian and Ubuntu: "
+                + "apt-get install libcurl4 ca-certificates"
         case .otherHashAsked(let name, let known):
             return "the SHA-256 that was asked for is not that of models.txt for \(name), which is \(known)"
         case .cannotCreate(let path, let code):

@@ -1,8 +1,5 @@
 // From a name to a model in the folder: what its hash must be, its bytes, the check, and its name.
 #if Pull
-    internal import AsyncHTTPClient
-    internal import NIOCore
-    internal import NIOHTTP1
     package import Q3Catalog
     internal import Q3GGUF
     import Q3System
@@ -161,36 +158,33 @@
         /// revision.
         private func ask(_ hub: Hub) async throws -> HubFacts {
             let address = try hub.address(of: file)
-            let facts = try await retrying { attempt in
-                try await hub.get(address, headers: [("Range", "bytes=0-0")], attempt: attempt) {
-                    answer, place, facts in
-                    try Download.checkStatus(answer, at: place, hasToken: hub.hasToken)
-                    return facts
-                }
+            let facts = try await retrying {
+                let (answer, place, facts) = try await hub.get(address, headers: [("Range", "bytes=0-0")])
+                try Download.checkStatus(answer, at: place, hasToken: hub.hasToken)
+                return facts
             }
             guard facts.digest == nil else { return facts }
             let pointer = try hub.address(of: file, revision: facts.revision ?? "main", kind: "raw")
-            let pointed: HubFacts? = try await retrying { attempt in
-                try await hub.get(pointer, headers: [], attempt: attempt) { answer, _, _ in
-                    guard answer.status.code == 200 else { return nil }
-                    var bytes: [UInt8] = []
-                    for try await buffer in answer.body {
-                        bytes += buffer.readableBytesView
-                        guard bytes.count <= 1024 else { return nil }  // no pointer, but the file itself
-                    }
-                    return HubFacts(pointer: String(decoding: bytes, as: UTF8.self))
+            let pointed: HubFacts? = try await retrying {
+                let (answer, _, _) = try await hub.get(pointer)
+                guard answer.status == 200 else { return nil }
+                var text: [UInt8] = []
+                while let bytes = try await answer.next() {
+                    text += bytes
+                    guard text.count <= 1024 else { return nil }  // no pointer, but the file itself
                 }
+                return HubFacts(pointer: String(decoding: text, as: UTF8.self))
             }
             guard var pointed else { return facts }
             pointed.revision = facts.revision
             return pointed
         }
 
-        private func retrying<R>(_ body: (_ attempt: Int) async throws -> R) async throws -> R {
+        private func retrying<R>(_ body: () async throws -> R) async throws -> R {
             var failures = 0
             while true {
                 do {
-                    return try await body(failures)
+                    return try await body()
                 } catch let error as PullError where error.isTransient {
                     failures += 1
                     guard failures <= options.retries else { throw error }

@@ -162,10 +162,9 @@ extension PullError {
         case .cannotWrite, .cannotRead, .noSpace, .replaced: .inputOutput
         case .denied: .notPermitted
         case .refusedAddress, .untrustedHost, .tooManyRedirects, .answer, .untrusted, .unusable, .busy, .connection,
-            .stalled, .slow,
-            .cut,
-            .partNoLongerFits:
+            .stalled, .slow, .cut, .partNoLongerFits:
             .unavailable
+        case .noCurl: .system
         }
     }
 }
