@@ -24,9 +24,12 @@ extension RerankOptions {
         let given = try unsafe Q3C.options(pointer, zero: q3_score_options(), name: "q3_score_options")
         self.init()
         switch unsafe Int(given.style) {
+        case Q3_STYLE_MODEL: style = .model
         case Q3_STYLE_CARD: style = .card
         case Q3_STYLE_EVAL: style = .eval
-        default: throw .argument(unsafe "style is \(given.style), expected Q3_STYLE_CARD or Q3_STYLE_EVAL")
+        default:
+            throw .argument(
+                unsafe "style is \(given.style), expected Q3_STYLE_MODEL, Q3_STYLE_CARD or Q3_STYLE_EVAL")
         }
         truncates = try unsafe flag(given.truncates, "truncates")
         instruction = try unsafe text(given.instruction, count: given.instruction_length, "instruction")

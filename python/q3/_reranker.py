@@ -13,6 +13,9 @@ from ._calls import RESULT, PackedTexts, Ticket, as_list, cancellable, run
 from ._models import Model, ModelPrecision, check_batch_size, check_device, check_loading, check_long_texts
 from .errors import UnsupportedError
 
+#: In the order of q3.h.
+_STYLES = ("model", "card", "eval")
+
 
 class Reranker(Model):
     """A Qwen3-Reranker model.
@@ -25,8 +28,8 @@ class Reranker(Model):
         Instructions by name, and which of them counts where none is given.
     activation_fn : callable, optional
         What makes scores of margins, the logits of yes against no; without it the sigmoid, which makes probabilities.
-    style : {"card", "eval"}, optional
-        The prompt of the model card, or of the published evaluation.
+    style : {"model", "card", "eval"}, optional
+        The prompt that the file carries, else the card's; that of the model card; or that of the published evaluation.
     threads, precision, long_texts, copy_file, prefix_cache_bytes
         As for `Embedder`; only documents are ever cut.
 
@@ -63,7 +66,7 @@ class Reranker(Model):
         activation_fn: Callable[[Any], Any] | None = None,
         threads: int | None = None,
         precision: ModelPrecision = "auto",
-        style: Literal["card", "eval"] = "card",
+        style: Literal["model", "card", "eval"] = "model",
         long_texts: Literal["warn", "truncate", "raise"] = "warn",
         copy_file: bool = False,
         prefix_cache_bytes: int = 0,
@@ -74,8 +77,8 @@ class Reranker(Model):
         )
         if num_labels not in (None, 1):
             raise UnsupportedError(f"num_labels={num_labels} cannot be used: a Qwen3 reranker gives one score")
-        if style not in ("card", "eval"):
-            raise ValueError(f'style is {style!r}, expected "card" or "eval"')
+        if style not in _STYLES:
+            raise ValueError(f'style is {style!r}, expected one of {", ".join(_STYLES)}')
         check_long_texts(long_texts)
         super().__init__(
             model_name_or_path, threads=threads, precision=precision, copy_file=copy_file,
@@ -220,7 +223,7 @@ class Reranker(Model):
             return scores, margins
         text = None if instruction is None else PackedTexts([instruction], "prompt").block
         options = c.ScoreOptions(
-            size=ctypes.sizeof(c.ScoreOptions), style=("card", "eval").index(self.style),
+            size=ctypes.sizeof(c.ScoreOptions), style=_STYLES.index(self.style),
             truncates=int(self.long_texts != "raise"), instruction=text, instruction_length=len(text or b""),
         )
         results = np.zeros(len(packed), RESULT)

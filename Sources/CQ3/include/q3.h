@@ -227,13 +227,14 @@ q3_status q3_embed(
 // === Scores ===
 
 enum {
-    Q3_STYLE_CARD = 0,  // the prompt of the model card
-    Q3_STYLE_EVAL = 1,  // the prompt of the published evaluation
+    Q3_STYLE_MODEL = 0,  // the prompt that the file carries, else the card's
+    Q3_STYLE_CARD = 1,   // the prompt of the model card
+    Q3_STYLE_EVAL = 2,   // the prompt of the published evaluation
 };
 
 typedef struct q3_score_options {
     size_t size;
-    int32_t style;  // Q3_STYLE_CARD ...
+    int32_t style;  // Q3_STYLE_MODEL ...
     // 1 cuts documents that are too long; otherwise they are errors.
     int32_t truncates;
     // What counts as relevant, in a sentence; NULL takes the style's own.

@@ -115,6 +115,17 @@ def test_long_texts():
         assert np.isclose(np.linalg.norm(huge), 1, atol=1e-6)
 
 
+def test_a_text_of_ten_megabytes(q3_embed):
+    text = "The capital of China is Beijing. " * 320_000
+    assert len(text) > 10_000_000
+    with q3.Embedder(EMBED, threads=2) as model:
+        with pytest.warns(q3.LongTextWarning):
+            vector = model.encode(text)
+        with pytest.raises(q3.TextTooLongError):
+            model.encode(["short", text], long_texts="raise")
+    assert np.array_equal(vector, q3_embed([text], "--truncate")[0])
+
+
 def test_what_cannot_be_honoured_raises(embedder):
     for arguments in (
         {"device": "cuda"}, {"device": ["cpu", "cuda:0"]}, {"output_value": "token_embeddings"}, {"output_value": None},

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import struct
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +51,73 @@ def test_instructions(reranker, scores_of_the_program):
     assert reranker.predict(pairs, prompt="Find dishes").tolist() == expected
     with q3.Reranker(RERANK, prompts={"dishes": "Find dishes"}, default_prompt_name="dishes") as model:
         assert model.predict(pairs).tolist() == expected
+
+
+def test_styles_are_those_of_the_program(program, tmp_path):
+    """On a file that carries a prompt of its own."""
+    path = tmp_path / "own.gguf"
+    path.write_bytes(with_text(Path(RERANK).read_bytes(), "tokenizer.chat_template.rerank", "Q: {query}\nD: {document}\nRelevant:"))
+    seen = set()
+    for style in ("model", "card", "eval"):
+        done = subprocess.run(
+            [program, "rerank", "-m", path, "--query", QUERY, "--format", "jsonl", "--prompt-style", style, "--", *DOCUMENTS],
+            capture_output=True, text=True, check=True,
+        )
+        rows = sorted((json.loads(line) for line in done.stdout.splitlines()), key=lambda row: row["index"])
+        expected = [float(np.float32(row["score"])) for row in rows]
+        with q3.Reranker(path, style=style, threads=2) as model:
+            assert model.predict([(QUERY, document) for document in DOCUMENTS]).tolist() == expected, style
+        seen.add(tuple(expected))
+    assert len(seen) == 3
+    with q3.Reranker(path, threads=2) as by_default, q3.Reranker(path, style="model", threads=2) as model:
+        assert np.array_equal(by_default.margins(QUERY, DOCUMENTS), model.margins(QUERY, DOCUMENTS))
+    with pytest.raises(ValueError, match="expected one of model, card, eval"):
+        q3.Reranker(RERANK, style="other")
+
+
+def with_text(gguf, key, text):
+    """A GGUF file with one more text in its metadata, and its tensors moved to where they belong then."""
+
+    def field(value):
+        return struct.pack("<Q", len(value.encode())) + value.encode()
+
+    end = _end_of_header(gguf)
+    count = struct.unpack_from("<Q", gguf, 16)[0]
+    header = gguf[:16] + struct.pack("<Q", count + 1) + field(key) + struct.pack("<I", 8) + field(text) + gguf[24:end]
+    return header + bytes(-len(header) % 32) + gguf[-(-end // 32) * 32 :]
+
+
+def _end_of_header(data):
+    """Enough of GGUF to find where its tensors begin."""
+    sizes = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+    at = 24
+
+    def number(size):
+        nonlocal at
+        at += size
+        return int.from_bytes(data[at - size : at], "little")
+
+    def skip(kind):
+        nonlocal at
+        if kind == 8:
+            count = number(8)
+            at += count
+        elif kind == 9:
+            kind, count = number(4), number(8)
+            for _ in range(count):
+                skip(kind)
+        else:
+            at += sizes[kind]
+
+    tensors, values = (int.from_bytes(data[start : start + 8], "little") for start in (8, 16))
+    for _ in range(values):
+        skip(8)
+        skip(number(4))
+    for _ in range(tensors):
+        skip(8)
+        axes = number(4)
+        at += 8 * axes + 4 + 8
+    return at
 
 
 def test_shapes_margins_and_activation(reranker):

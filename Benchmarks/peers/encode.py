@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""`encode` of q3's Python package beside sentence-transformers' on the 0.6B shape: tokens per second of one call.
+
+    encode.py --q3 PROGRAM [--documents 128] [--tokens 128] [--rounds 1] [--folder results/encode] [ENGINE ...]
+
+Engines: q3-f16, q3-q8_0, torch-float32, torch-bfloat16, onnx, openvino; those whose packages are missing say so. The checkpoint has
+random weights of the shape of Qwen3-Embedding-0.6B and the fixtures' small tokenizer: the vocabulary costs nothing but a look-up.
+Engines take turns in processes of their own; loading and one pass over eight documents are not timed. Needs torch, transformers,
+sentence-transformers and numpy; Q3_LIBRARY and PYTHONPATH name q3 as for Tests/EndToEnd/Python.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+TINY = HERE.parents[1] / "Tests" / "Fixtures" / "checkpoints" / "tiny-embedding"
+ENGINES = ["q3-q8_0", "q3-f16", "torch-float32", "torch-bfloat16", "onnx", "openvino"]
+
+
+def make_checkpoint(folder):
+    """A folder as transformers and `q3 convert` read it."""
+    import torch
+    from transformers import Qwen3Config, Qwen3Model
+
+    tiny = json.loads((TINY / "config.json").read_text())
+    config = Qwen3Config(
+        vocab_size=tiny["vocab_size"], hidden_size=1024, intermediate_size=3072, num_hidden_layers=28, num_attention_heads=16,
+        num_key_value_heads=8, head_dim=128, max_position_embeddings=32768, rms_norm_eps=1e-6, attention_bias=False,
+        use_sliding_window=False, tie_word_embeddings=True)
+    torch.manual_seed(1)
+    model = Qwen3Model(config).to(torch.float16)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.dim() > 1:
+                weight.copy_(0.6 / weight.shape[1] ** 0.5 * torch.randn(weight.shape))
+    model.save_pretrained(folder)
+    written = json.loads((folder / "config.json").read_text())
+    written.update(rope_theta=1_000_000.0, rope_parameters={"rope_theta": 1_000_000.0, "rope_type": "default"})
+    (folder / "config.json").write_text(json.dumps(written, indent=1))
+    shutil.copy(TINY / "tokenizer.json", folder)
+    settings = json.loads((TINY / "tokenizer_config.json").read_text())
+    settings.pop("chat_template", None)  # with it every text would be read as a message
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+
+
+def make_documents(count, tokens):
+    """Texts of so many tokens, together with the end mark that q3 puts behind them."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(TINY / "tokenizer.json"))
+    chance = random.Random(1)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    documents = []
+    while len(documents) < count:
+        text = ""
+        while True:
+            longer = text + (" " if text else "") + "".join(chance.choices(letters, k=chance.randint(1, 3)))
+            size = len(tokenizer.encode(longer).ids)
+            if size > tokens - 1:
+                break
+            text = longer
+            if size == tokens - 1:
+                documents.append(text)
+                break
+    return documents
+
+
+def worker(engine, folder):
+    """Encodes what stdin brings, and prints the seconds of each round."""
+    documents, rounds = json.loads(sys.stdin.readline())
+    kind, _, detail = engine.partition("-")
+    if kind == "q3":
+        import q3
+
+        encode = q3.Embedder(folder / f"{detail}.gguf").encode
+        texts = documents
+    else:
+        import sentence_transformers as st
+        import torch
+
+        torch.set_num_threads(os.cpu_count())
+        arguments = {} if kind == "torch" else {"backend": kind}
+        settings = {"dtype": getattr(torch, detail)} if kind == "torch" else {}
+        if st.__version__.startswith("5") and "dtype" in settings:
+            settings = {"torch_dtype": settings["dtype"]}
+        if kind == "openvino":
+            settings["ov_config"] = {"INFERENCE_NUM_THREADS": str(os.cpu_count())}
+        try:
+            from sentence_transformers.sentence_transformer import modules as models
+            from sentence_transformers.base.modules import Transformer
+        except ImportError:
+            from sentence_transformers import models
+
+            Transformer = models.Transformer
+        named = "model_kwargs" if not st.__version__.startswith("5") else "model_args"
+        transformer = Transformer(str(folder / "checkpoint"), **{named: settings}, **arguments)
+        transformer.tokenizer.padding_side = "left"
+        model = st.SentenceTransformer(
+            modules=[transformer, models.Pooling(1024, pooling_mode="lasttoken"), models.Normalize()], device="cpu")
+        encode = model.encode
+        texts = [text + "<|endoftext|>" for text in documents]
+    encode(texts[:8])
+    print("ready", flush=True)
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        vectors = encode(texts)
+        seconds.append(time.perf_counter() - start)
+    import numpy as np
+
+    np.save(folder / f"{engine}.npy", np.asarray(vectors, np.float32))
+    print(json.dumps(seconds), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--q3", help="the program q3, which converts the checkpoint")
+    parser.add_argument("--documents", type=int, default=128)
+    parser.add_argument("--tokens", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--folder", type=pathlib.Path, default=HERE / "results" / "encode")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--make-only", action="store_true", help="make the checkpoint and the files, and stop")
+    parser.add_argument("engines", nargs="*", metavar="ENGINE")
+    arguments = parser.parse_args()
+    folder = arguments.folder
+    if arguments.worker:
+        return worker(arguments.worker, folder)
+    if not (folder / "checkpoint" / "config.json").exists():
+        (folder / "checkpoint").mkdir(parents=True, exist_ok=True)
+        make_checkpoint(folder / "checkpoint")
+    for kind in ("q8_0", "f16"):
+        if not (folder / f"{kind}.gguf").exists():
+            subprocess.run([arguments.q3, "convert", folder / "checkpoint", "-o", folder / f"{kind}.gguf", "--type", kind], check=True)
+    if arguments.make_only:
+        return
+    documents = make_documents(arguments.documents, arguments.tokens)
+    work = json.dumps([documents, arguments.rounds]) + "\n"
+    speeds = {}
+    for engine in arguments.engines or ENGINES:
+        done = subprocess.run(
+            [sys.executable, __file__, "--folder", folder, "--worker", engine], input=work, capture_output=True, text=True)
+        if done.returncode:
+            print(f"{engine}: failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}", flush=True)
+            continue
+        seconds = statistics.median(json.loads(done.stdout.splitlines()[-1]))
+        speeds[engine] = arguments.documents * arguments.tokens / seconds
+        first = next(iter(speeds.values()))
+        print(f"{engine}: {seconds:.1f} s, {speeds[engine]:.0f} tokens/s, {first / speeds[engine]:.2f} times as long as {next(iter(speeds))}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
