@@ -99,7 +99,7 @@ class Job:
             if missing:
                 raise KeyError(f"there are no columns {missing}; there are {table.schema.names}")
             result = result.select([*self._columns, self._embedding_column])
-        prompt = embedder._prompt(self._spec.prompt_name, self._spec.prompt)
+        prompt = embedder._chosen_prompt(self._spec.prompt_name, self._spec.prompt) or ""
         facts = {
             "q3.job": self.digest,
             "q3.fingerprint": self._spec.fingerprint or "",
