@@ -68,7 +68,7 @@ for name, make in [("packages", packages), ("functions", functions)]:
         figures = []
         for mode in ["vectors", "words", "hybrid"]:
             calls = [json.dumps({"jsonrpc": "2.0", "id": place, "method": "tools/call", "params": {
-                "name": "search", "arguments": {"query": queries[key], "mode": mode, "count": 30}}})
+                "name": "search", "arguments": {"query": queries[key], "mode": mode, "limit": 30}}})
                 for place, key in enumerate(chosen)]
             start = time.monotonic()
             result = subprocess.run([q3, "mcp", "--index", index], input="\n".join(calls), capture_output=True, text=True)
