@@ -69,4 +69,9 @@ import Testing
         let found = try #require(HostAddress.number(host))
         #expect(found.isPublic)
     }
+
+    @Test(arguments: ["localhost", "hub.example", "1.2.3.4.example", "a"])
+    func `a name is not looked up`(_ host: String) {
+        #expect(HostAddress.number(host) == nil)
+    }
 }
