@@ -127,6 +127,10 @@ class Job:
         _write_table(output, (pq.read_table(name, partitioning=None) for name in names))
         for name in [*names, os.path.join(self.folder, FOLDER, "job.json")]:
             os.remove(name)
+        # Drafts that a killed run left: a job with one file has no other shards that could be writing theirs.
+        _remove_drafts(os.path.join(self.folder, FOLDER), "_job.json.")
+        _remove_drafts(self.folder, "_part-")
+        _remove_drafts(os.path.dirname(output) or ".", f"_{os.path.basename(output)}.")
         for folder in (os.path.join(self.folder, FOLDER), self.folder):
             with contextlib.suppress(OSError):  # somebody put something there
                 os.rmdir(folder)
@@ -163,6 +167,13 @@ def _beside(path: str) -> Iterator[str]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.remove(draft)
+
+
+def _remove_drafts(folder: str, prefix: str) -> None:
+    for name in os.listdir(folder):
+        if name.startswith(prefix):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(os.path.join(folder, name))
 
 
 def _mask() -> int:
