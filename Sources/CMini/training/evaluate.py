@@ -80,6 +80,7 @@ def main():
     parser.add_argument("--q3", required=True)
     parser.add_argument("--model", action="append", default=[])
     parser.add_argument("--e5", action="store_true", help="multilingual-e5-small too")
+    parser.add_argument("--models-only", action="store_true", help="neither the teacher nor BM25")
     parser.add_argument("--show", action="store_true", help="the general questions that the first model answers wrongly")
     options = parser.parse_args()
     tasks = read_tasks(options.work)
@@ -116,6 +117,8 @@ def main():
 
     for model in options.model:
         show(pathlib.Path(model).name, of_q3(options.q3, model), PREFIXES)
+    if options.models_only:
+        return
     show("all-MiniLM-L6-v2, 384", dict(taught), (384,))
     shortened = {name: vectors @ rotation for name, vectors in taught.items()}
     show("the same, shortened by PCA", {n: v / numpy.linalg.norm(v, axis=1, keepdims=True) for n, v in shortened.items()}, PREFIXES)

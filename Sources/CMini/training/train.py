@@ -1,20 +1,20 @@
 """Step 4: the student follows the teacher, first as a mean of token vectors, then whole.
 
-    OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 train.py --work WORK --minutes 70     # a process for each core
+    OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 train.py --work WORK     # a process for each core
 
-Reads the texts, pairs and as many WORK/vectors-NNN.npy as there are (new ones while it runs), writes the model as a Hugging Face folder,
-WORK/static after the first part and WORK/q3-mini every few minutes after it. The rate of learning falls to zero over the minutes.
+Reads the texts, the pairs and the teacher's vectors (new shards while it runs), writes the model as a Hugging Face folder: WORK/average before
+training, WORK/static after the first part, WORK/q3-mini after the second one and on the way. Every --every steps each process saves
+WORK/PART-RANK.pt, from which the same command goes on as if nothing had been; the schedule counts steps. With one number of processes and all
+vectors there from the start two runs see the same batches.
 
 The teacher's vectors are rotated so that their first components vary most (PCA without centering: cosines stay), and the first 256 are
 the student's targets. So the first 64 or 128 of a student's vector are a vector too. Losses, each at 64, 128 and 256 dimensions: the
 cosine to the target; the choice of a pair's second text by the first one among all of the batch; the teacher's distribution over them.
-
-Processes train apart and take the mean of their weights every few steps, so that a process that gets no core now and then does not stop
-the other at each step.
 """
 
 import argparse
 import json
+import math
 import pathlib
 import time
 
@@ -29,11 +29,10 @@ import student
 from figures import Figures
 from student import WIDTH
 from teacher import Teacher
-from texts import Texts, neighbours_together
+from texts import Texts
 
 PREFIXES = (64, 128, 256)
 TEMPERATURE = 0.05
-APART = 8  # steps
 
 
 def losses(first, second, first_target, second_target):
@@ -63,42 +62,100 @@ def choice_alone(first, second):
     return total / (2 * len(PREFIXES))
 
 
-def static_part(texts, table, bias, seconds, random):
-    """Trains the mean of token vectors, which costs little: `table` [VOCABULARY, WIDTH] and `bias` in place."""
-    table, bias = torch.nn.Parameter(table), torch.nn.Parameter(bias)
-    optimizer = torch.optim.Adam([{"params": [table], "lr": 3e-3}, {"params": [bias], "lr": 1e-3}], betas=(0.9, 0.99))
-    rates = [group["lr"] for group in optimizer.param_groups]
+class Mean(torch.nn.Module):
+    """The mean of token vectors, which costs little."""
+
+    def __init__(self, table, bias):
+        super().__init__()
+        self.table, self.bias = torch.nn.Parameter(table), torch.nn.Parameter(bias)
+
+    def forward(self, lists):
+        lengths = torch.tensor([len(tokens) for tokens in lists])
+        starts = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)[:-1]])
+        tokens = torch.from_numpy(numpy.concatenate(lists).astype(numpy.int64))
+        sums = F.embedding_bag(tokens, self.table, starts, mode="sum")
+        # In the student the end has the bias for its vector and attends to itself too.
+        return (sums + student.GAIN * self.bias) / (lengths[:, None] + 1) + self.bias
+
+
+class Whole(torch.nn.Module):
+    """The whole student; token lists get their end here."""
+
+    def __init__(self, model, end):
+        super().__init__()
+        self.model, self.end = model, end
+
+    def forward(self, lists):
+        return student.embed(self.model, lists, self.end)
+
+
+def train(part, module, optimizers, texts, options, steps, sizes, save):
+    """`steps` steps, or what is left of them, with `sizes`: pairs, texts alone and pairs without vectors of a step and process."""
+    rank, ranks = distributed.get_rank(), distributed.get_world_size()
+    checkpoint = options.work / f"{part}-{rank}.pt"
+    random, step, told, log, tokens, seconds = numpy.random.default_rng(rank), 0, -1, [], 0, 0.0
+    pairs, sums, figures = numpy.zeros((0, 2), int), numpy.zeros(4), Figures(texts)
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=False)
+        module.load_state_dict(state["module"])
+        for optimizer, saved in zip(optimizers, state["optimizers"]):
+            optimizer.load_state_dict(saved)
+        random.bit_generator.state = state["random"]
+        step, log, tokens, seconds, pairs, sums = (state[name] for name in ("step", "log", "tokens", "seconds", "pairs", "sums"))
+        told = step
+    rates = [[group["initial_lr"] for group in optimizer.param_groups] for optimizer in optimizers]
+    parameters = list(module.parameters())
+    started = time.process_time() - seconds
     texts.load()
-    pairs, singles = texts.all_pairs(), texts.singles()
-    started, step = time.time(), 0
-    while (left := 1 - (time.time() - started) / seconds) > 0:
-        if step % 50 == 0:
+    while True:
+        seconds = time.process_time() - started
+        if step != told and (step % options.every == 0 or step >= steps):
             texts.load()
-            pairs, singles = texts.all_pairs(), texts.singles()
-        chosen = [pairs[i] for i in random.integers(len(pairs), size=512)]
-        first = [a for a, _ in chosen] + [singles[i] for i in random.integers(len(singles), size=512)]
-        second = [b for _, b in chosen]
-
-        def means(rows):
-            lists = [tokens[:-1] or [0] for tokens in texts.lists(rows, random)]
-            lengths = torch.tensor([len(tokens) for tokens in lists])
-            offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)[:-1]])
-            sums = F.embedding_bag(torch.tensor(sum(lists, [])), table, offsets, mode="sum")
-            return sums / (lengths[:, None] + 1) + bias
-
-        for group, rate in zip(optimizer.param_groups, rates):
-            group["lr"] = rate * min(1, left * 2)
-        distance, choice, distribution = losses(means(first), means(second), texts.target(first), texts.target(second))
-        # Here, where a text costs next to nothing, the pairs that the teacher has not come to are used too.
-        more = choice_alone(*map(means, zip(*[texts.pairs[i] for i in random.integers(len(texts.pairs), size=512)])))
-        optimizer.zero_grad()
-        (4 * distance + 0.3 * choice + 0.5 * distribution + 0.2 * more).backward()
-        optimizer.step()
+            if rank == 0:
+                values = figures.of(lambda rows: module(texts.lists(rows, numpy.random.default_rng(0), 0)))
+                log.append({"step": step, "tokens": ranks * tokens, "seconds": round(ranks * seconds), "texts": len(texts.targets), **values})
+                print(json.dumps(log[-1]), flush=True)
+                save(log)
+            distributed.barrier()
+            torch.save({"module": module.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "random": random.bit_generator.state,
+                        "step": step, "log": log, "tokens": tokens, "seconds": seconds, "pairs": pairs, "sums": sums}, checkpoint.with_suffix(".new"))
+            checkpoint.with_suffix(".new").rename(checkpoint)
+        if step >= steps:
+            return
+        share = min(1, (step + 1) / options.warm) * min(1, (steps - step) / (options.falling * steps))
+        for optimizer, values in zip(optimizers, rates):
+            for group, rate in zip(optimizer.param_groups, values):
+                group["lr"] = rate * share
+        if len(pairs) < sizes[0]:
+            pairs = texts.epoch(random, (rank, ranks))
+        chosen, pairs = pairs[: sizes[0]], pairs[sizes[0] :]
+        first = numpy.concatenate([chosen[:, 0], random.choice(texts.known_alone, sizes[1])])
+        bare = texts.bare_packages if part == "whole" and len(texts.bare_packages) else texts.bare_pairs
+        bare = bare[random.integers(len(bare), size=sizes[2])] if len(bare) else numpy.zeros((0, 2), int)
+        rows = [first, chosen[:, 1], bare[:, 0], bare[:, 1]]
+        lists = texts.lists(numpy.concatenate(rows), random, options.dropped)
+        x, y, a, b = module(lists).split([len(r) for r in rows])
+        distance, choice, distribution = losses(x, y, texts.target(first), texts.target(chosen[:, 1]))
+        loss = options.weights[0] * distance + options.weights[1] * choice + options.weights[2] * distribution
+        if len(bare):
+            loss = loss + options.weights[3] * choice_alone(a, b)
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        loss.backward()
+        gradients = torch.cat([p.grad.flatten() for p in parameters])
+        distributed.all_reduce(gradients)
+        gradients *= min(1.0, options.clip / (gradients.norm().item() / ranks + 1e-9)) / ranks
+        for p, gradient in zip(parameters, gradients.split([p.numel() for p in parameters])):
+            p.grad = gradient.view_as(p)
+        for optimizer in optimizers:
+            optimizer.step()
         step += 1
-        if step % 25 == 0:
-            print(f"static step {step}, {time.time() - started:.0f} s, {len(texts.targets)} texts, distance {distance.item():.4f}, "
-                  f"choice {choice.item():.3f}, distribution {distribution.item():.3f}", flush=True)
-    return table.detach(), bias.detach()
+        tokens += sum(map(len, lists))
+        sums += [distance.item(), choice.item(), distribution.item(), 1]
+        if rank == 0 and step % 25 == 0:
+            print(f"{part} step {step}, {ranks * seconds:.0f} s of CPU, {ranks * tokens / 1e6:.2f} million tokens, "
+                  f"distance {sums[0] / sums[3]:.4f}, choice {sums[1] / sums[3]:.3f}, distribution {sums[2] / sums[3]:.3f}", flush=True)
+            sums[:] = 0
 
 
 def make_table(work):
@@ -121,111 +178,53 @@ def make_table(work):
     numpy.save(work / "table.npy", table.numpy())
 
 
-def begin(work, options):
-    """The student without training in WORK/average, with the first part of it in WORK/static and WORK/q3-mini."""
-    folder, random = work / "q3-mini", numpy.random.default_rng(0)
-    if not (work / "table.npy").exists():
-        make_table(work)
-    rotation, table = numpy.load(work / "rotation.npy"), torch.from_numpy(numpy.load(work / "table.npy"))
-    tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
-    texts = Texts(work, tokenizer, rotation)
-    print("tokenizer and table made", flush=True)
-    for name, seconds in (("average", 0), ("static", 60 * options.static_minutes)):
-        bias = torch.zeros(WIDTH)
-        if seconds:
-            if options.more:
-                table, bias = student.table_of(Qwen3Model.from_pretrained(work / name), texts.end)
-            table, bias = static_part(texts, table, bias, seconds, random)
-        model = student.make_model(table, tokenizer.token_to_id("<|endoftext|>"), bias)
-        student.save(model, tokenizer, work / name, {"static": seconds})
-        print(name, Figures(work, tokenizer, rotation).of(model), flush=True)
-    student.save(model, tokenizer, folder, {})
+def optimizers_of(groups):
+    """[AdamW] of (parameters, rate, decay)."""
+    groups = [{"params": p, "lr": rate, "initial_lr": rate, "weight_decay": decay} for p, rate, decay in groups]
+    return [torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=pathlib.Path, required=True)
-    parser.add_argument("--minutes", type=float, required=True, help="of the second part")
-    parser.add_argument("--static-minutes", type=float, default=8)
-    parser.add_argument("--pairs", type=int, default=128, help="pairs a step and process")
-    parser.add_argument("--singles", type=int, default=64, help="texts without a pair a step and process")
-    parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--more", action="store_true", help="go on with the first part in WORK/static")
-    parser.add_argument("--resume", action="store_true", help="begin with the student in WORK/q3-mini")
+    parser.add_argument("--static-steps", type=int, default=1000)
+    parser.add_argument("--pool-steps", type=int, default=1000, help="of the last layer alone")
+    parser.add_argument("--steps", type=int, default=3000, help="of the whole student; 0 stops after the last layer's part")
+    parser.add_argument("--rate", type=float, default=2e-3, help="of the last layer's part")
+    parser.add_argument("--whole-rate", type=float, default=5e-4, help="of the whole student's part; 2e-3 undid in 50 steps what was learned")
+    parser.add_argument("--every", type=int, default=100, help="steps from one checkpoint, with figures, to the next")
+    parser.add_argument("--warm", type=int, default=50, help="steps while the rate rises")
+    parser.add_argument("--falling", type=float, default=0.5, help="part of the steps while it falls")
+    parser.add_argument("--dropped", type=float, default=0.15, help="part of the tokens that half of the texts lose")
+    parser.add_argument("--clip", type=float, default=2.0)
+    parser.add_argument("--weights", type=float, nargs=4, default=(4, 0.3, 0.5, 0.2), help="of distance, choice, distribution, choice without vectors")
     options = parser.parse_args()
-    distributed.init_process_group("gloo")
-    rank, ranks = distributed.get_rank(), distributed.get_world_size()
     torch.manual_seed(0)
-    random = numpy.random.default_rng(int(time.time()) + rank)
-    work, folder = options.work, options.work / "q3-mini"
-    if rank == 0 and not options.resume:
-        begin(work, options)
+    distributed.init_process_group("gloo")
+    work = options.work
+    if distributed.get_rank() == 0 and not (work / "table.npy").exists():
+        make_table(work)
     distributed.barrier()
+    tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
+    texts = Texts(work, tokenizer, numpy.load(work / "rotation.npy"))
 
-    rotation = numpy.load(work / "rotation.npy")
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    model = Qwen3Model.from_pretrained(folder, dtype=torch.float32)
-    texts = Texts(work, tokenizer, rotation)
-    figures = Figures(work, tokenizer, rotation) if rank == 0 else None
-    matrices = [p for name, p in model.named_parameters() if p.dim() == 2 and "embed_tokens" not in name]
-    others = [p for name, p in model.named_parameters() if p.dim() == 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": 0.02, "lr": options.rate}, {"params": others, "weight_decay": 0.0, "lr": options.rate},
-         {"params": [model.embed_tokens.weight], "weight_decay": 0.0, "lr": options.rate / 2}], betas=(0.9, 0.98))
-    rates = [group["lr"] for group in optimizer.param_groups]
+    mean = Mean(torch.from_numpy(numpy.load(work / "table.npy")), torch.zeros(WIDTH))
 
-    def agree(value):
-        value = torch.tensor(value)
-        distributed.all_reduce(value, distributed.ReduceOp.MIN)
-        return value.item()
+    def save_mean(log):
+        model = student.make_model(mean.table.detach(), texts.end, mean.bias.detach())
+        student.save(model, tokenizer, work / ("static" if log[-1]["step"] else "average"), log)
 
-    started, step, tokens, pairs, singles, sums, told = time.time(), 0, 0, [], [], numpy.zeros(4), time.time()
-    log, left = [], 1.0
-    while True:
-        if step % APART == 0:
-            with torch.no_grad():
-                weights = torch.cat([p.flatten() for p in model.parameters()])
-                distributed.all_reduce(weights)
-                for p, part in zip(model.parameters(), (weights / ranks).split([p.numel() for p in model.parameters()])):
-                    p.copy_(part.view_as(p))
-            left = agree(1 - (time.time() - started) / (60 * options.minutes))
-            if left <= 0:
-                break
-            if rank == 0 and time.time() - told > 600:
-                told = time.time()
-                log.append({"steps": step, "tokens": ranks * tokens, "minutes": (time.time() - started) / 60, **figures.of(model)})
-                print(log[-1], flush=True)
-                student.save(model, tokenizer, folder, log)
-        if len(pairs) < options.pairs:
-            texts.load()
-            pairs = texts.all_pairs()
-            pairs = [pairs[i] for i in random.permutation(len(pairs))[: len(pairs) // ranks]]
-            pairs = neighbours_together(pairs, texts.target([b for _, b in pairs]).numpy(), random)
-            singles = texts.singles()
-            print(f"process {rank}: {len(pairs)} pairs, {len(singles)} texts alone", flush=True)
-        chosen, pairs = pairs[: options.pairs], pairs[options.pairs :]
-        first = [a for a, _ in chosen] + [singles[i] for i in random.integers(len(singles), size=options.singles)]
-        second = [b for _, b in chosen]
-        for group, rate in zip(optimizer.param_groups, rates):
-            group["lr"] = rate * min(1, (step + 1) / 50, max(0.01, left))
-        lists = texts.lists(first + second, random)
-        x, y = student.embed(model, lists).split([len(first), len(second)])
-        distance, choice, distribution = losses(x, y, texts.target(first), texts.target(second))
-        optimizer.zero_grad()
-        (4 * distance + 0.3 * choice + 0.5 * distribution).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        step += 1
-        tokens += sum(map(len, lists))
-        sums += [distance.item(), choice.item(), distribution.item(), 1]
-        if rank == 0 and step % 20 == 0:
-            print(f"step {step}, {(time.time() - started) / 60:.1f} min, {ranks * tokens / (time.time() - started):.0f} tokens/s, "
-                  f"distance {sums[0] / sums[3]:.4f}, choice {sums[1] / sums[3]:.3f}, distribution {sums[2] / sums[3]:.3f}", flush=True)
-            sums[:] = 0
-    if rank == 0:
-        log.append({"steps": step, "tokens": ranks * tokens, "minutes": options.minutes, **figures.of(model)})
-        print(log[-1], flush=True)
-        student.save(model, tokenizer, folder, log)
+    train("static", mean, optimizers_of([([mean.table], 3e-3, 0), ([mean.bias], 1e-3, 0)]), texts, options, options.static_steps, (512, 512, 256), save_mean)
+    model = student.make_model(mean.table.detach(), texts.end, mean.bias.detach())
+    for part, steps, sizes in (("pool", options.pool_steps, (384, 192, 128)), ("whole", options.steps, (128, 64, 24))):
+        if not steps:
+            continue
+        model = student.deepened(model) if part == "whole" else model
+        rate = options.whole_rate if part == "whole" else options.rate
+        matrices = [p for name, p in model.named_parameters() if p.dim() == 2 and "embed_tokens" not in name]
+        others = [p for name, p in model.named_parameters() if p.dim() == 1]
+        optimizers = optimizers_of([(matrices, rate, 0.02), (others, rate, 0), ([model.embed_tokens.weight], rate / 2, 0)])
+        train(part, Whole(model, texts.end), optimizers, texts, options, steps, sizes, lambda log: student.save(model, tokenizer, work / "q3-mini", log))
     distributed.destroy_process_group()
 
 
