@@ -7,7 +7,7 @@ SHELL := /bin/bash
 FIXTURES := Tests/Fixtures
 C_SOURCES := $(shell find CShims Sources/CCurl Sources/CQ3System Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: setup build demo test test-clients test-index test-install test-jobs test-python test-python-long test-resume terminal check lint symbols docs sanitize fuzz clean dist-files dist wheel install
+.PHONY: setup build demo test test-clients test-index test-install test-jobs test-python test-python-long test-resume test-tls terminal check lint symbols docs sanitize fuzz clean dist-files dist wheel install
 
 # OpenMP runs the kernels' threads on Linux; the probe links as the package will.
 setup:
@@ -105,6 +105,12 @@ test-index: build
 # Jobs of q3 embed --resume that are killed a hundred times, run out of disk or get another input.
 test-resume: build
 	Tests/EndToEnd/Resume/resume_test.py "$$(swift build -c release --show-bin-path)/q3"
+
+# HTTPS in q3 serve, which needs a build of its own.
+test-tls: setup
+	swift build --scratch-path .build-tls --traits default,TLS --product q3
+	Q3="$$(swift build --scratch-path .build-tls --traits default,TLS --show-bin-path)/q3" \
+	    python3 Tests/EndToEnd/Server/tls_test.py
 
 # docs/terminal.md once more, from real runs on a pseudo-terminal.
 terminal: build

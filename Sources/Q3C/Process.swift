@@ -35,7 +35,7 @@ enum Process {
     static var environment: [String: String] {
         var values: [String: String] = [:]
         for name in ["Q3_MODELS", "Q3_CATALOG", "XDG_CACHE_HOME", "HOME"] {
-            if let value = unsafe getenv(name) { values[name] = unsafe String(cString: value) }
+            if let value = unsafe getenv(name) { values[name] = unsafe String(validatingCString: value) }
         }
         return values
     }

@@ -61,7 +61,7 @@ package struct Catalog: Sendable {
     /// "qwen3-embedding-0.6b", or that are in the given repository, as "Qwen/Qwen3-Embedding-0.6B" with or without "-GGUF".
     package func entries(ofModel name: String) -> [CatalogEntry] {
         let name = name.lowercased()
-        guard !name.contains("/") else {
+        guard !name.hasByte("/") else {
             return entries.filter { [name, "\(name)-gguf"].contains($0.source.repository.lowercased()) }
         }
         return entries.filter { entry in

@@ -19,7 +19,7 @@ extension CatalogError: CustomStringConvertible {
         case .badName(let name, let fault): return "\"\(name.escapedForTerminal)\" \(fault)"
         case .unreadable(let path):
             return "cannot read \(path.escapedForTerminal), which Q3_CATALOG names, as a text of up to a megabyte"
-        case .noFolder: return "no folder for models; set Q3_MODELS or HOME"
+        case .noFolder: return "no folder for models; set Q3_MODELS or HOME to a path in UTF-8"
         case .unknownModel(let name, let near, let folder):
             let hint = near.isEmpty ? "" : "; near: \(near.joined(separator: ", "))"
             return "there is no file \(name.escapedForTerminal) here nor in \(folder.escapedForTerminal), and no model "

@@ -14,7 +14,7 @@ package struct ModelFinder: Sendable {
     /// The path of a model. What has a slash, or is there in the current folder and no folder itself, is a path. Reads no
     /// environment for these, so that a path works wherever q3 runs.
     package static func path(of given: String, environment: [String: String]) throws(CatalogError) -> String {
-        if given.contains("/") || kind(of: given) == .file { return given }
+        if given.hasByte("/") || kind(of: given) == .file { return given }
         return try ModelFinder(
             catalog: .current(environment: environment), folder: ModelFolder(environment: environment)
         ).path(ofName: given)

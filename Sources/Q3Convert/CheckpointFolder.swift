@@ -12,7 +12,7 @@ struct CheckpointFolder {
     let modules: SentenceModules
     let chatTemplate: String?
     private let files: [SafetensorsFile]
-    private let fileOfTensor: [String: Int]
+    private let fileOfTensor: [ExactText: Int]
 
     init(path: String) throws {
         guard let resolved = unsafe realpath(path, nil) else { throw GGUFError.cannotOpen(path: path, code: errno) }
@@ -33,7 +33,7 @@ struct CheckpointFolder {
     /// The part of the model that q3 does not compute, nil if there is none.
     var fault: String? { config.fault ?? settings.fault }
 
-    var tensorNames: [String] { fileOfTensor.keys.sorted() }
+    var tensorNames: [String] { fileOfTensor.keys.map(\.text).sorted() }
 
     /// Paths of the files that are read; the output may not replace any of them.
     var inputPaths: [String] { files.map(\.path) + Self.smallFiles.map { "\(path)/\($0)" } }
@@ -44,7 +44,7 @@ struct CheckpointFolder {
     ]
 
     func tensor(named name: String) throws -> SafetensorsFile.Tensor? {
-        try fileOfTensor[name].flatMap { try files[$0].tensor(named: name) }
+        try fileOfTensor[ExactText(name)].flatMap { try files[$0].tensor(named: name) }
     }
 
     func checkUnchanged() throws {
@@ -60,11 +60,11 @@ struct CheckpointFolder {
 
     /// The one file, as in the reference also where there is an index; or the parts that the index names, with each
     /// tensor in the part that it says.
-    private static func tensorFiles(in path: String) throws -> ([SafetensorsFile], [String: Int]) {
+    private static func tensorFiles(in path: String) throws -> ([SafetensorsFile], [ExactText: Int]) {
         let name = "model.safetensors"
         if JSONFile.exists(name, in: path) {
             let file = try SafetensorsFile(path: "\(path)/\(name)")
-            return ([file], Dictionary(uniqueKeysWithValues: file.names.map { ($0, 0) }))
+            return ([file], Dictionary(uniqueKeysWithValues: file.names.map { (ExactText($0), 0) }))
         }
         guard let index = try JSONFile.decode(name + ".index.json", in: path, as: Index.self) else {
             throw ConvertError.missingFile(folder: path, name: name)
@@ -72,7 +72,7 @@ struct CheckpointFolder {
         let parts = Set(index.weightMap.values).sorted()
         let files = try parts.map { part in
             // A part lies in the folder itself, whatever the index says.
-            guard !part.contains("/"), !part.contains("\0"), part.hasSuffix(".safetensors") else {
+            guard !part.hasByte("/"), !part.hasByte("\0"), part.hasSuffix(".safetensors") else {
                 throw ConvertError.badFile(
                     path: "\(path)/\(name).index.json", fault: "it names a part \(part.escapedForTerminal)")
             }
@@ -80,7 +80,8 @@ struct CheckpointFolder {
             return try SafetensorsFile(path: "\(path)/\(part)")
         }
         let places = Dictionary(uniqueKeysWithValues: parts.enumerated().map { ($1, $0) })
-        return (files, index.weightMap.compactMapValues { places[$0] })
+        let pairs = index.weightMap.compactMap { name, part in places[part].map { (ExactText(name), $0) } }
+        return (files, Dictionary(uniqueKeysWithValues: pairs))
     }
 
     private struct TokenizerConfig: Decodable {

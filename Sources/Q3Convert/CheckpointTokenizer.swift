@@ -63,7 +63,7 @@ struct CheckpointTokenizer {
                         "token \(text.escapedForTerminal) has number \(id), but the model has \(rowCount) rows of embeddings"
                 )
             }
-            guard types[id] == 5 || tokens[id] == text else {
+            guard types[id] == 5 || tokens[id].hasBytes(of: text) else {
                 throw ConvertError.badFile(path: path, fault: "two tokens have number \(id)")
             }
             tokens[id] = text

@@ -9,5 +9,6 @@ func outputPath(_ path: String, inputs: [String]) throws(ConvertError) -> String
     guard unsafe stat(path, &status) == 0 else { return path }
     if inputs.contains(where: { isSameFile(status, as: $0) }) { throw .outputIsInput(path: path) }
     guard status.st_mode & S_IFMT == S_IFREG else { throw .notReplaceable(path: path) }
-    return resolvingLinks(path)
+    guard let resolved = resolvingLinks(path) else { throw .notReplaceable(path: path) }
+    return resolved
 }

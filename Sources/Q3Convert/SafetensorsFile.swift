@@ -31,7 +31,7 @@ final class SafetensorsFile: Sendable {
 
     let path: String
     private let mapping: MappedFile
-    private let entries: [String: Entry]
+    private let entries: [ExactText: Entry]
     private let dataStart: Int
 
     /// A hundred times the header of the largest Qwen3 model; reading JSON takes many times its size.
@@ -66,7 +66,8 @@ final class SafetensorsFile: Sendable {
         for (name, entry) in entries.sorted(by: { $0.value.dataOffsets.lexicographicallyPrecedes($1.value.dataOffsets) }
         ) {
             guard entry.dataOffsets.count == 2, entry.dataOffsets[0] == end, entry.dataOffsets[1] >= end else {
-                throw fault("tensor \(name.escapedForTerminal) lies at \(entry.dataOffsets), expected from \(end) on")
+                throw fault(
+                    "tensor \(name.text.escapedForTerminal) lies at \(entry.dataOffsets), expected from \(end) on")
             }
             end = entry.dataOffsets[1]
         }
@@ -76,11 +77,11 @@ final class SafetensorsFile: Sendable {
         }
     }
 
-    var names: [String] { entries.keys.sorted() }
+    var names: [String] { entries.keys.map(\.text).sorted() }
 
     /// The tensor of that name, of a type and shape that fit its bytes; nil if there is none.
     func tensor(named name: String) throws -> Tensor? {
-        guard let entry = entries[name] else { return nil }
+        guard let entry = entries[ExactText(name)] else { return nil }
         func fault(_ what: String) -> ConvertError {
             .badSafetensors(path: path, fault: "tensor \(name.escapedForTerminal) \(what)")
         }
@@ -117,12 +118,12 @@ final class SafetensorsFile: Sendable {
     }
 
     private struct Header: Decodable {
-        var entries: [String: Entry] = [:]
+        var entries: [ExactText: Entry] = [:]
 
         init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: AnyKey.self)
             for key in values.allKeys where key.stringValue != "__metadata__" {
-                entries[key.stringValue] = try values.decode(Entry.self, forKey: key)
+                entries[ExactText(key.stringValue)] = try values.decode(Entry.self, forKey: key)
             }
         }
     }

@@ -146,11 +146,25 @@ public final class Embedder: Sendable {
             // To cut a text, no more of it need be read; to refuse one, all of it is counted. With control tokens a
             // text may continue after many <|endoftext|>, which do not count.
             let isCutEarly = options.truncates && !options.parsesSpecialTokens
-            let ids = tokenizer.encode(
-                text, parseSpecial: options.parsesSpecialTokens, atLeast: isCutEarly ? tokenLimit : .max)
+            let count = isCutEarly ? tokenLimit : .max
+            let ids =
+                options.parsesSpecialTokens
+                ? tokenizer.encode(text, parseSpecial: true, atLeast: count) : ids(ofLetters: text, atLeast: count)
             return try input(for: ids, truncate: options.truncates ? .end : nil)
         }
     }
+
+    /// The ids of a prompted text whose control tokens are letters, without the token that closes it. One `<|endoftext|>` that
+    /// is written out at the text's end is that token: llama.cpp had people write it. Everywhere else it is letters.
+    package func ids(ofLetters text: String, atLeast count: Int) -> [Int32] {
+        guard text.utf8.suffix(Self.writtenEnd.count).elementsEqual(Self.writtenEnd) else {
+            return tokenizer.encode(text, atLeast: count)
+        }
+        return tokenizer.encode(
+            String(decoding: text.utf8.dropLast(Self.writtenEnd.count), as: UTF8.self), atLeast: count)
+    }
+
+    private static let writtenEnd = Array("<|endoftext|>".utf8)
 
     /// Which end of a text that is too long is cut off.
     package enum Cut: Sendable {

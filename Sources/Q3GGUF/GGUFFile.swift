@@ -26,7 +26,7 @@ public final class GGUFFile: Sendable {
 
     /// The files that it is in: several for a split model, in the order of their numbers.
     private let parts: [MappedFile]
-    private let indexOfTensor: [String: Int]
+    private let indexOfTensor: [ExactText: Int]
 
     /// Opens a regular file and checks it; of a split model, whichever part is given, all parts. `copying` reads all of
     /// it into memory of this process instead of mapping it, for folders where others may write. Throws `GGUFError`.
@@ -60,10 +60,10 @@ public final class GGUFFile: Sendable {
             return
         }
         var tensors: [TensorInfo] = []
-        var indexOfTensor: [String: Int] = [:]
+        var indexOfTensor: [ExactText: Int] = [:]
         for (number, part) in parts.enumerated() {
             for var tensor in part.header.tensorTable.tensors {
-                guard indexOfTensor.updateValue(tensors.count, forKey: tensor.name) == nil else {
+                guard indexOfTensor.updateValue(tensors.count, forKey: ExactText(tensor.name)) == nil else {
                     throw .badPart(path: part.file.path, .tensorTwice(tensor.name))
                 }
                 tensor.part = number
@@ -78,7 +78,7 @@ public final class GGUFFile: Sendable {
 
     /// The tensor of that name, nil if there is none.
     public func tensor(named name: String) -> TensorInfo? {
-        indexOfTensor[name].map { tensors[$0] }
+        indexOfTensor[ExactText(name)].map { tensors[$0] }
     }
 
     /// Calls `body` with the bytes of one of this file's own tensors, in the map: aligned only as `alignment` promises.

@@ -29,7 +29,7 @@ public struct GGUFWriter: Sendable {
     }
 
     private var pairs: [(key: String, value: MetadataValue)] = []
-    private var indexOfKey: [String: Int] = [:]
+    private var indexOfKey: [ExactText: Int] = [:]
     private var tensors: [Tensor] = []
 
     private static let chunkByteCount = 1 << 20
@@ -39,10 +39,10 @@ public struct GGUFWriter: Sendable {
 
     /// Sets the value of a key; a key set again keeps its place.
     public mutating func set(_ key: String, to value: MetadataValue) {
-        if let index = indexOfKey[key] {
+        if let index = indexOfKey[ExactText(key)] {
             pairs[index].value = value
         } else {
-            indexOfKey[key] = pairs.count
+            indexOfKey[ExactText(key)] = pairs.count
             pairs.append((key, value))
         }
     }
@@ -120,7 +120,7 @@ public struct GGUFWriter: Sendable {
     // MARK: - Header
 
     private func checkedAlignment() throws(GGUFError) -> Int {
-        guard let index = indexOfKey[Metadata.alignmentKey] else { return Metadata.defaultAlignment }
+        guard let index = indexOfKey[ExactText(Metadata.alignmentKey)] else { return Metadata.defaultAlignment }
         return try Metadata.alignment(from: pairs[index].value)
     }
 
@@ -138,13 +138,15 @@ public struct GGUFWriter: Sendable {
             bytes.appendValue(value)
         }
         var places: [TensorInfo] = []
-        var names: Set<String> = []
+        var names: Set<ExactText> = []
         var place = DataPlace(after: 0, alignment: alignment)
         for tensor in tensors {
             if let fault = GGUFError.TextFault(in: tensor.name, limit: TensorInfo.nameLimit) {
                 throw .badTensorName(fault, at: bytes.count)
             }
-            guard names.insert(tensor.name).inserted else { throw .duplicateTensor(tensor.name, at: bytes.count) }
+            guard names.insert(ExactText(tensor.name)).inserted else {
+                throw .duplicateTensor(tensor.name, at: bytes.count)
+            }
             let info = try place.put(
                 name: tensor.name, shape: tensor.shape, type: tensor.type, position: bytes.count)
             if case .bytes(let content) = tensor.content, content.count != info.byteCount {

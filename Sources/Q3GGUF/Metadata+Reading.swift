@@ -5,12 +5,14 @@ extension Metadata {
     /// Reads `count` pairs from the front of `cursor`.
     init(reading cursor: inout ByteCursor, count: Int) throws(GGUFError) {
         var entries: [Entry] = []
-        var indexOfKey: [String: Int] = [:]
+        var indexOfKey: [ExactText: Int] = [:]
         for index in 0..<count {
             let position = cursor.offset
             let key = try cursor.name(
                 "metadata key number \(index + 1)", limit: HeaderLimits.keyByteCount, complaint: GGUFError.badKey)
-            guard indexOfKey.updateValue(index, forKey: key) == nil else { throw .duplicateKey(key, at: position) }
+            guard indexOfKey.updateValue(index, forKey: ExactText(key)) == nil else {
+                throw .duplicateKey(key, at: position)
+            }
             entries.append(try Entry(reading: &cursor, key: key))
         }
         self.init(file: cursor.file, entries: entries, indexOfKey: indexOfKey)

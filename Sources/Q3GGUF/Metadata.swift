@@ -1,4 +1,5 @@
 // The metadata of a file: keys in file order, typed getters that refuse a value of another type.
+import Q3System
 
 /// Key-value pairs of a GGUF file. Values stay in the map and are decoded when asked for.
 ///
@@ -24,9 +25,9 @@ public struct Metadata: Sendable {
 
     private let file: MappedFile
     private let entries: [Entry]
-    private let indexOfKey: [String: Int]
+    private let indexOfKey: [ExactText: Int]
 
-    init(file: MappedFile, entries: [Entry], indexOfKey: [String: Int]) {
+    init(file: MappedFile, entries: [Entry], indexOfKey: [ExactText: Int]) {
         self.file = file
         self.entries = entries
         self.indexOfKey = indexOfKey
@@ -37,7 +38,7 @@ public struct Metadata: Sendable {
 
     /// The value of a key, nil if there is no such key. Text that is not UTF-8 is repaired with U+FFFD: to be shown.
     public func value(_ key: String) -> MetadataValue? {
-        guard let index = indexOfKey[key] else { return nil }
+        guard let index = indexOfKey[ExactText(key)] else { return nil }
         let entry = entries[index]
         let offset = entry.range.lowerBound
         return switch entry.type {
@@ -65,7 +66,7 @@ public struct Metadata: Sendable {
     // MARK: - Values that may be absent
 
     package func optionalString(_ key: String) throws(GGUFError) -> String? {
-        guard let index = indexOfKey[key] else { return nil }
+        guard let index = indexOfKey[ExactText(key)] else { return nil }
         guard entries[index].type == .string else { throw wrongType(key, expected: "string") }
         guard let text = file.text(in: entries[index].range) else { throw .invalidUTF8(key: key) }
         return text
@@ -122,7 +123,7 @@ public struct Metadata: Sendable {
     }
 
     func scalar<T: MetadataScalar>(_ key: String) throws(GGUFError) -> T? {
-        guard let index = indexOfKey[key] else { return nil }
+        guard let index = indexOfKey[ExactText(key)] else { return nil }
         guard entries[index].type == T.valueType else { throw wrongType(key, expected: T.valueType.name) }
         let value: T = file.load(at: entries[index].range.lowerBound)  // not T?, which would be read with its tag
         return value
@@ -160,6 +161,7 @@ public struct Metadata: Sendable {
     }
 
     func wrongType(_ key: String, expected: String) -> GGUFError {
-        .wrongType(key: key, expected: expected, got: indexOfKey[key].map { entries[$0].typeName } ?? "absent")
+        .wrongType(
+            key: key, expected: expected, got: indexOfKey[ExactText(key)].map { entries[$0].typeName } ?? "absent")
     }
 }

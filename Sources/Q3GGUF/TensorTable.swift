@@ -3,7 +3,7 @@ import Q3System
 
 struct TensorTable {
     private(set) var tensors: [TensorInfo] = []
-    private(set) var indexOfName: [String: Int] = [:]
+    private(set) var indexOfName: [ExactText: Int] = [:]
 
     /// Reads `count` rows from the front of `cursor`. The data starts at the next multiple of `alignment` after them.
     ///
@@ -13,7 +13,7 @@ struct TensorTable {
         var rows: [Row] = []
         for index in 0..<count {
             let row = try Row(reading: &cursor, index: index)
-            guard indexOfName.updateValue(index, forKey: row.name) == nil else {
+            guard indexOfName.updateValue(index, forKey: ExactText(row.name)) == nil else {
                 throw .duplicateTensor(row.name, at: row.position)
             }
             rows.append(row)

@@ -1,4 +1,5 @@
 // Adding and updating: which files are new, changed, renamed or gone, and their chunks as steps for the writer.
+import Q3System
 
 /// What an update found and did.
 public struct UpdateReport: Sendable, Equatable {
@@ -103,7 +104,7 @@ extension IndexWriter {
         reading: FileReadingOptions = FileReadingOptions(),
         progress: (@Sendable (UpdateProgress) -> Void)? = nil
     ) async throws -> UpdateReport {
-        let sourcePath = SystemCall.absolute(sourcePath)
+        let sourcePath = try SystemCall.absolute(sourcePath)
         guard let kind = SystemCall.kind(of: sourcePath) else {
             throw IndexError.source(path: sourcePath, problem: "neither a folder nor a regular file")
         }
@@ -128,8 +129,11 @@ extension IndexWriter {
 
     /// Forgets a source and removes what came from it. Throws `source` for a path that was not added.
     public func remove(path sourcePath: String) async throws -> UpdateReport {
-        let wanted = [SystemCall.absolute(sourcePath), sourcePath]
-        guard let source = try catalog.sources().first(where: { wanted.contains($0.path) }) else {
+        let wanted = [try SystemCall.absolute(sourcePath), sourcePath]
+        guard
+            let source = try catalog.sources().first(where: { source in wanted.contains { $0.hasBytes(of: source.path) }
+            })
+        else {
             throw IndexError.source(path: sourcePath, problem: "was not added to this index")
         }
         var report = UpdateReport()

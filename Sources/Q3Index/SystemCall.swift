@@ -69,10 +69,13 @@ enum SystemCall {
     }
 
     /// The path without links and dots; as it is where there is nothing.
-    static func absolute(_ path: String) -> String {
+    static func absolute(_ path: String) throws(IndexError) -> String {
         guard let real = unsafe realpath(path, nil) else { return path }
         defer { unsafe free(real) }
-        return unsafe String(cString: real)
+        guard let text = unsafe String(validatingCString: real) else {
+            throw .source(path: path, problem: "below a folder whose name is not UTF-8; rename that")
+        }
+        return text
     }
 
     /// The path of a source's file.

@@ -12,6 +12,8 @@ package enum InputError: Error, Equatable {
     case missingColumn(_ name: String, column: String, available: [String])
     /// A folder with no file that fits.
     case noFiles(_ name: String, pattern: String)
+    /// A folder with a name that is not UTF-8, repaired to be shown.
+    case badName(_ folder: String, name: String)
     /// Two columns of one name, or a first row that names none.
     case badHeader(_ name: String, reason: String)
 }

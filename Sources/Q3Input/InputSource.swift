@@ -46,8 +46,12 @@ package enum InputFolder {
         var found: [String] = []
         var waiting = [""]
         while let part = waiting.popLast() {
-            for name in try names(in: part.isEmpty ? folder : "\(folder)/\(part)") where !name.hasPrefix(".") {
+            let current = part.isEmpty ? folder : "\(folder)/\(part)"
+            for (name, isWhole) in try names(in: current) where name.utf8.first != UInt8(ascii: ".") {
                 let inner = part.isEmpty ? name : "\(part)/\(name)"
+                guard isWhole || pattern != nil && !matches(inner, name, pattern) else {
+                    throw .badName(current, name: name)
+                }
                 var status = stat()
                 let path = folder.hasSuffix("/") ? folder + inner : "\(folder)/\(inner)"
                 guard unsafe lstat(path, &status) == 0 else { continue }
@@ -69,17 +73,18 @@ package enum InputFolder {
         return unsafe fnmatch(pattern, pattern.utf8.contains(UInt8(ascii: "/")) ? path : name, 0) == 0
     }
 
-    private static func names(in folder: String) throws(InputError) -> [String] {
+    /// The names in a folder, those that are not UTF-8 repaired and marked so.
+    private static func names(in folder: String) throws(InputError) -> [(name: String, isWhole: Bool)] {
         guard let handle = unsafe opendir(folder) else { throw .cannotOpen(folder, code: errno) }
         defer { unsafe closedir(handle) }
-        var names: [String] = []
+        var names: [(name: String, isWhole: Bool)] = []
         while let entry = unsafe readdir(handle) {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
                 unsafe name.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: name.pointee)) {
-                    unsafe String(cString: $0)
+                    unsafe (name: String(cString: $0), isWhole: String(validatingCString: $0) != nil)
                 }
             }
-            if name != ".", name != ".." { names.append(name) }
+            if name.name != ".", name.name != ".." { names.append(name) }
         }
         return names
     }

@@ -134,7 +134,7 @@ public struct Qwen3Config: Sendable, Equatable {
         }
         if let causal = try metadata.optionalBool(Key.isCausal), !causal { throw refuse(Key.isCausal, "false", "true") }
         let prefix = Qwen3Schema.architecture + "."
-        for key in metadata.keys where key.hasPrefix(prefix) && !Qwen3Schema.knownKeys.contains(key) {
+        for key in metadata.keys where key.utf8.starts(with: prefix.utf8) && !Qwen3Schema.knownKeys.contains(key) {
             throw refuse(key.escapedForTerminal, "set", "a model without it")
         }
     }

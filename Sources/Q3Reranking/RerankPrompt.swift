@@ -8,6 +8,7 @@ package struct RerankPrompt: Sendable {
     private let defaultInstruction: String
     /// Everything before and after the text around the document.
     private let head, tail: [Segment]
+    private let wrapping: RerankWrapping?
     /// The text around the document, which has no control tokens.
     private let before, after: [RerankTemplate.Part]
 
@@ -63,6 +64,7 @@ package struct RerankPrompt: Sendable {
             preconditionFailure("a template has a document")
         }
         self.template = template
+        wrapping = RerankWrapping(template)
         self.defaultInstruction = defaultInstruction
         head = Array(segments[..<place])
         tail = Array(segments[(place + 1)...])
@@ -100,11 +102,12 @@ package struct RerankPrompt: Sendable {
     ///
     /// The text between control tokens is built once and encoded as one string, because merges across "<Query>: " and
     /// the query must be the reference's; added tokens of any kind inside it stay letters. Only the document is ever
-    /// cut, from its end. Throws `queryTooLong`, `tooLong`, or `fixedInstruction` for an instruction without a hole for
-    /// it.
+    /// cut, from its end. A pair that already stands in this very prompt is taken out of it first. Throws `queryTooLong`,
+    /// `tooLong`, or `fixedInstruction` for an instruction without a hole for it.
     package func input(
         for pair: RerankPair, tokenizer: Tokenizer, limit: Int, truncates: Bool
     ) throws(RerankError) -> ModelInput {
+        let pair = wrapping?.pair(in: pair) ?? pair
         guard pair.instruction == nil || template.hasInstruction else { throw .fixedInstruction }
         func filled(_ parts: [RerankTemplate.Part]) -> String {
             parts.map {

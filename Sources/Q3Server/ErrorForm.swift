@@ -9,6 +9,8 @@ struct ErrorForm: Sendable {
     var status: @Sendable (APIError.Kind) -> Int = \.status
     /// What clients look for when a text is too long.
     var tooLong: (@Sendable (_ tokens: Int, _ limit: Int) -> String)?
+    /// Whether a body has a place of its own for the field, or the item of a list, that is wrong.
+    var hasField = false
     let body: @Sendable (_ error: APIError, _ message: String) -> any Encodable & Sendable
 
     func response(to error: APIError) -> Response {
@@ -27,13 +29,18 @@ struct ErrorForm: Sendable {
             body: ResponseBody(byteBuffer: bytes ?? ByteBuffer()))
     }
 
+    /// The family's words. One bad text of many is named, so that a client can send the others.
     private func message(_ error: APIError) -> String {
-        guard case .tooLong(let tokens, let limit) = error.kind, let tooLong else { return error.message }
-        return tooLong(tokens, limit)
+        var message = error.message
+        if case .tooLong(let tokens, let limit) = error.kind, let tooLong { message = tooLong(tokens, limit) }
+        guard !hasField, let item = error.param, item.utf8.last == UInt8(ascii: "]"), !message.contains(item) else {
+            return message
+        }
+        return "\(message) (\(item))"
     }
 
     /// `{"error": {"message", "type", "param", "code"}}`: OpenAI, Jina, vLLM.
-    static let openAI = ErrorForm { ["error": OpenAIErrorBody($0, message: $1)] }
+    static let openAI = ErrorForm(hasField: true) { ["error": OpenAIErrorBody($0, message: $1)] }
 
     /// `{"error": text, "error_type": name}` with 422 for what is invalid.
     static let textEmbeddingsInference = ErrorForm(
@@ -49,6 +56,7 @@ struct ErrorForm: Sendable {
 
     static let llamaServer = ErrorForm(
         tooLong: { "input (\($0) tokens) is too large to process: the context size is \($1) tokens" },
+        hasField: true,
         body: { ["error": LlamaServerErrorBody($0, message: $1)] })
 
     /// `{"error": text}`.

@@ -1,6 +1,7 @@
 // The types of fields that several families have, read as leniently as the peers read them.
 #if Server
 import Q3Embedding
+import Q3System
 
 /// One text of a request.
 enum TextOrTokens: Sendable, Equatable {
@@ -212,7 +213,11 @@ struct Document: Decodable, Sendable {
             }
             return text
         }
-        let lines = names.compactMap { name in fields[name].map { "\(name): \($0)" } }
+        let lines = names.compactMap { name in
+            fields.index(forKey: name).flatMap {
+                fields[$0].key.hasBytes(of: name) ? "\(name): \(fields[$0].value)" : nil
+            }
+        }
         guard !lines.isEmpty else {
             throw APIError(.invalid, "a document has none of the fields in \"rank_fields\"")
         }

@@ -1,6 +1,7 @@
 // Bodies to values and back, with errors that name the field.
 #if Server
 import NIOCore
+import Q3System
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -24,7 +25,8 @@ struct JSONBody: Sendable {
     init() { (data, fields) = (Data(), []) }
 
     /// Refuses what the parser would accept or guess: other encodings, raw control characters, bottomless nesting.
-    /// Half an emoji (a surrogate without its pair) becomes U+FFFD.
+    /// Half an emoji (a surrogate without its pair) becomes U+FFFD. Two fields of an object whose names Swift takes for the same
+    /// although their bytes differ are refused: the parser would drop one of them.
     init(checking data: Data, lookingFor names: [String] = []) throws(APIError) {
         guard !data.isEmpty else { throw APIError(.invalid, "the body is empty; expected a JSON object") }
         do throws(UTF8.ValidationError) {
@@ -69,6 +71,8 @@ private struct JSONScan {
     /// Whether each open bracket is that of an object, the innermost in the lowest bit.
     private var objects: UInt64 = 0
     private var depth = 0
+    /// The names in each open bracket that are more than plain ASCII.
+    private var wideNames: [Set<String>] = []
     /// The field of the whole body that the scan is in.
     private var outerField = ""
 
@@ -84,12 +88,15 @@ private struct JSONScan {
             case UInt8(ascii: "\""):
                 let end = try endOfText(bytes, from: offset + 1)
                 // A field's name follows a bracket or a comma, and a value a colon.
-                if depth <= 2, !names.isEmpty, objects & 1 == 1, last != UInt8(ascii: ":") {
-                    note(String(copying: unsafe UTF8Span(unchecked: bytes.extracting(offset + 1..<end))))
+                if objects & 1 == 1, last != UInt8(ascii: ":") {
+                    let key = bytes.extracting(min(offset + 1, end)..<end)
+                    if depth <= 2, !names.isEmpty { note(String(copying: unsafe UTF8Span(unchecked: key))) }
+                    try checkWide(key)
                 }
                 offset = end
             case UInt8(ascii: "["), UInt8(ascii: "{"):
                 depth += 1
+                wideNames.append([])
                 objects = objects << 1 | (byte == UInt8(ascii: "{") ? 1 : 0)
                 if depth > JSONBody.depthLimit {
                     throw APIError(.invalid, "the body is nested more than \(JSONBody.depthLimit) levels deep")
@@ -100,11 +107,27 @@ private struct JSONScan {
                     throw APIError(.invalid, "the body is not JSON: nothing follows the comma before byte \(offset)")
                 }
                 depth -= 1
+                _ = wideNames.popLast()
                 objects >>= 1
             default: break
             }
             if byte > 0x20 { last = byte }
             offset += 1
+        }
+    }
+
+    /// Throws where an earlier name of the same object looks like this one and has other bytes.
+    private mutating func checkWide(_ key: Span<UInt8>) throws(APIError) {
+        var isWide = false
+        for index in key.indices where key[index] >= 0x80 || key[index] == UInt8(ascii: "\\") { isWide = true }
+        guard isWide, !wideNames.isEmpty else { return }
+        var name = String(copying: unsafe UTF8Span(unchecked: key))
+        if name.utf8.contains(UInt8(ascii: "\\")) {
+            name = (try? JSONDecoder().decode(String.self, from: Data("\"\(name)\"".utf8))) ?? name
+        }
+        let (isNew, earlier) = wideNames[wideNames.count - 1].insert(name)
+        guard isNew || earlier.hasBytes(of: name) else {
+            throw APIError(.invalid, "two fields of an object have names that look the same, \"\(name.prefix(100))\"")
         }
     }
 

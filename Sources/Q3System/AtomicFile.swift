@@ -82,8 +82,8 @@ private struct PartNames {
     private static let suffix = ".part"
 
     init(_ path: String) {
-        folderPath = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[...$0]) } ?? ""
-        var name = path[path.index(path.startIndex, offsetBy: folderPath.count)...]
+        var name = path.lastPathPart
+        folderPath = String(decoding: path.utf8.dropLast(name.utf8.count), as: UTF8.self)
         // File systems take names of 255 bytes: a long name is cut, not refused.
         while name.utf8.count > 255 - ".q3-".utf8.count - Self.digitCount - Self.suffix.utf8.count { name.removeLast() }
         prefix = "\(name).q3-"

@@ -7,7 +7,7 @@ struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert",
         abstract: "Makes a GGUF file of a Hugging Face folder.",
-        usage: "q3 convert [--type TYPE] [--lora FOLDER] [--role ROLE] [--causal] [--json] --output FILE.gguf FOLDER",
+        usage: "q3 convert FOLDER --output FILE.gguf [--type TYPE] [OPTION ...]",
         discussion: """
             The folder is one of Qwen3-Embedding or Qwen3-Reranker, or of a model trained
             from them: config.json, model.safetensors or its parts with their index,
@@ -48,7 +48,7 @@ struct ConvertCommand: ParsableCommand {
     @Flag(help: "Print the report as JSON on stdout, and no lines.")
     var json = false
 
-    @Argument(help: "The folder to read.")
+    @Argument(help: "The folder to read.", completion: .directory)
     var folder: String
 
     func validate() throws {

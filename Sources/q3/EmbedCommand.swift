@@ -56,12 +56,12 @@ struct EmbedCommand: AsyncParsableCommand {
             "Values to keep of each vector; the model is trained for 32 and up. (default: all)", valueName: "n"))
     var dimensions: Int?
 
-    @Option(help: ArgumentHelp("f32, f16, int8, uint8, binary or ubinary.", valueName: "type"))
+    @Option(help: ArgumentHelp("Type of the values.", valueName: "type"))
     var type: EmbeddingType = .f32
 
     @Option(
         help: ArgumentHelp(
-            "jsonl, json, csv, npy, raw or text. (default: by the ending of --output, else jsonl)", valueName: "format")
+            "Form of the output. (default: by the ending of --output, else jsonl)", valueName: "format")
     )
     var format: VectorFormat?
 

@@ -9,9 +9,11 @@ struct Environment {
         var values: [String: String] = [:]
         var next = unsafe environ
         while let entry = unsafe next.pointee {
-            let text = unsafe String(cString: entry)
-            if let equals = text.firstIndex(of: "=") {
-                values[String(text[..<equals])] = String(text[text.index(after: equals)...])
+            // A value that is not UTF-8 would have to be repaired, and be another one.
+            if let text = unsafe String(validatingCString: entry),
+                let equals = text.utf8.firstIndex(of: UInt8(ascii: "="))
+            {
+                values[String(text[..<equals])] = String(text[text.utf8.index(after: equals)...])
             }
             unsafe next += 1
         }

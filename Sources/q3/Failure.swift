@@ -101,6 +101,10 @@ extension Failure {
                 "\(name) has no column \"\(column)\"; its columns are \(columns): choose with --text-column "
                     + "or --id-column")
         case .badHeader(let name, let reason): self.init(.badData, "\(name), first row: \(reason)")
+        case .badName(let folder, let name):
+            self.init(
+                .badData, "\(folder) has a file \(name) whose name is not UTF-8; rename it, or leave it out with --glob"
+            )
         case .noFiles(let name, let pattern):
             self.init(.noInput, "\(name) has no files \(pattern); choose with --glob")
         }

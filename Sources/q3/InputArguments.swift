@@ -9,12 +9,13 @@ struct InputArguments: ParsableArguments {
         name: .shortAndLong,
         help: ArgumentHelp(
             "A file of texts, a folder of them, or - for stdin; may be repeated. gzip is read too.",
-            valueName: "file"))
+            valueName: "file"),
+        completion: .file())
     var input: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "text, jsonl, json, csv, tsv, or file for a text per file. (default: by ending, else first bytes)",
+            "How the input is read; file is a text per file. (default: by ending, else first bytes)",
             valueName: "format"))
     var inputFormat: InputFormat?
 

@@ -33,7 +33,7 @@ struct ComputingArguments: ParsableArguments {
             valueName: "precision"))
     var precision: Precision = .auto
 
-    @Option(help: "embedding or reranker, for a model whose file does not say or whose name misleads.")
+    @Option(help: "What the model is, where its file does not say or its name misleads.")
     var role: ModelRole.Kind?
 
     @Flag(help: "Read the file into memory instead of mapping it: for a folder where others may write to it.")
@@ -68,9 +68,23 @@ struct OutputArguments: ParsableArguments {
     var output: String?
 }
 
-/// Names of models for the shell's completion: those of the list and of the model folder.
+/// What the shell completes a model to: names of the list and of the model folder, GGUF files and folders.
 enum ModelNames {
-    static let completion = CompletionKind.custom { _, _, prefix in names.filter { $0.hasPrefix(prefix) } }
+    static let completion = CompletionKind.custom { _, _, prefix in
+        names.filter { $0.utf8.starts(with: prefix.utf8) } + paths(prefix)
+    }
+
+    /// Folders, with a slash at their end, and GGUF files whose path begins so.
+    private static func paths(_ prefix: String) -> [String] {
+        var found = unsafe glob_t()
+        defer { unsafe globfree(&found) }
+        let pattern = prefix.reduce(into: "") { $0 += "\\*?[".contains($1) ? "\\\($1)" : "\($1)" } + "*"
+        guard unsafe glob(pattern, GLOB_MARK, nil, &found) == 0 else { return [] }
+        let paths = unsafe (0..<Int(found.gl_pathc)).compactMap { index in
+            unsafe found.gl_pathv[index].flatMap { unsafe String(validatingCString: $0) }
+        }
+        return paths.filter { $0.utf8.last == UInt8(ascii: "/") || $0.lowercased().hasSuffix(".gguf") }
+    }
 
     private static var names: [String] {
         let environment = Environment.current.values

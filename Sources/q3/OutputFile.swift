@@ -20,7 +20,7 @@ final class OutputFile {
         if exists, inputs.contains(where: { input in input.map { isSameFile(status, as: $0) } ?? false }) {
             throw Failure(.usage, "\(path) is an input of this command; give another --output")
         }
-        let target = resolvingLinks(path)
+        let target = resolvingLinks(path) ?? path  // OutputPlace let it pass
         self.path = target
         guard !exists || status.st_mode & S_IFMT == S_IFREG else {
             descriptor = unsafe open(target, O_WRONLY | O_CLOEXEC)

@@ -14,10 +14,11 @@
             usage: "q3 pull NAME|OWNER/REPOSITORY/FILE.gguf [OPTION ...]",
             discussion: """
                 NAME is one that 'q3 list' shows, or that of a model, whose recommended file is
-                taken; other files of Hugging Face go by their owner, repository and name. The file must have the SHA-256 that the list has,
-                or --sha256, or else the one that the hub has for it. It appears in the model
-                folder when it is complete and checked; its hash and path are printed as
-                'sha256sum -c' reads them. What a broken download left is gone on with.
+                taken; other files of Hugging Face go by their owner, repository and name. The
+                file must have the SHA-256 that the list has, or --sha256, or else the one that
+                the hub has for it. It appears in the model folder when it is complete and
+                checked; its hash and path are printed as 'sha256sum -c' reads them. What a
+                broken download left is gone on with.
 
                 The environment decides on the rest:
                   Q3_MODELS      the folder (default: XDG_CACHE_HOME or ~/.cache, q3/models)
@@ -60,7 +61,7 @@
         @Flag(help: "Print JSON.")
         var json = false
 
-        @Argument(help: "The model.")
+        @Argument(help: "The model.", completion: ModelNames.completion)
         var name: String
 
         func validate() throws {
@@ -140,7 +141,12 @@
             let (done, total) = (progress.completed, progress.total)
             let rate = Double(done - before) / (elapsed / .seconds(1))
             let left = RunProgress.time(Double(total - done) / max(rate, 1))
-            let text = "\(done / 1_000_000) of \(total / 1_000_000) MB, \((rate / 1e6).fixed(1)) MB/s, \(left) left"
+            // Of a small file the tenths count.
+            let (now, all) =
+                total < 10_000_000
+                ? ((Double(done) / 1e6).fixed(1), (Double(total) / 1e6).fixed(1))
+                : ("\(done / 1_000_000)", "\(total / 1_000_000)")
+            let text = "\(now) of \(all) MB, \((rate / 1e6).fixed(1)) MB/s, \(left) left"
             return ProgressLine.bar(progress.fraction, beside: text, width: width)
         }
 

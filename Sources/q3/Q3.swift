@@ -43,7 +43,8 @@ enum Q3 {
         }
     }
 
-    /// Names the first argument that is not UTF-8: what the parser gets has been repaired, and would be another text.
+    /// Names the first argument or variable of ours that is not UTF-8: what the parser gets has been repaired, and would be
+    /// another text, or another file.
     private static func argumentFault() -> String? {
         for index in 1..<max(1, Int(CommandLine.argc)) {
             guard let argument = unsafe CommandLine.unsafeArgv[index] else { continue }
@@ -52,8 +53,18 @@ enum Q3 {
                 _ = try UTF8Span(validating: bytes.span)
             } catch {
                 let place = "argument \(index) is not UTF-8 at its byte \(error.byteOffsets.lowerBound)"
-                return "\(place); give such texts with --input, and --lossy to replace the bytes"
+                return
+                    "\(place); give a file with such a name another one, or a link to it, and texts with --input (--lossy "
+                    + "replaces the bytes)"
             }
+        }
+        var next = unsafe environ
+        while let entry = unsafe next.pointee {
+            let text = unsafe String(cString: entry)
+            if text.utf8.starts(with: "Q3_".utf8), unsafe String(validatingCString: entry) == nil {
+                return "the variable \(text.prefix { $0 != "=" }) is not UTF-8; q3 can use no such path"
+            }
+            unsafe next += 1
         }
         return nil
     }

@@ -34,10 +34,10 @@ struct QuantizeCommand: ParsableCommand {
     @Flag(help: "Print the report as JSON on stdout, and no lines.")
     var json = false
 
-    @Argument(help: "The GGUF file to read.")
+    @Argument(help: "The GGUF file to read.", completion: .file(extensions: ["gguf"]))
     var input: String
 
-    @Argument(help: "The GGUF file to write; it appears when it is complete.")
+    @Argument(help: "The GGUF file to write; it appears when it is complete.", completion: .file())
     var output: String
 
     @Argument(help: "The type to store matrices in.")

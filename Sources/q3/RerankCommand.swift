@@ -41,7 +41,7 @@ struct RerankCommand: AsyncParsableCommand {
 
     @OptionGroup var computing: ComputingArguments
 
-    @Option(name: .shortAndLong, help: "What the documents should answer.")
+    @Option(name: .shortAndLong, help: ArgumentHelp("What the documents should answer.", valueName: "text"))
     var query: String?
 
     @Option(
@@ -62,7 +62,7 @@ struct RerankCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "text, jsonl or json. (default: text with --query, jsonl without)", valueName: "format"))
+            "Form of the output. (default: text with --query, jsonl without)", valueName: "format"))
     var format: Format?
 
     @Flag(help: "Cut documents that are too long for the model, instead of rejecting them.")

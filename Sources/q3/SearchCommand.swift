@@ -10,7 +10,7 @@ struct SearchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search",
         abstract: "Finds the documents that answer a query.",
-        usage: "q3 search QUERY [--model MODEL] [--reranker MODEL] [OPTION ...] --input DOCUMENTS|--index INDEX",
+        usage: "q3 search QUERY --input DOCUMENTS|--index INDEX [OPTION ...]",
         discussion: """
             Documents are lines of which blank ones are left out, JSON lines or a JSON list
             of {"id"?, "title"?, "text"}, or CSV or TSV with such columns; a corpus in
@@ -62,7 +62,7 @@ struct SearchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Print the best N.", valueName: "n"))
     var topN = 10
 
-    @Option(help: ArgumentHelp("text or jsonl.", valueName: "format"))
+    @Option(help: ArgumentHelp("Form of the output.", valueName: "format"))
     var format: Format = .text
 
     @Flag(help: "Cut documents that are too long for the model, instead of rejecting them.")

@@ -53,7 +53,8 @@
         @Option(
             name: [.short, .long, .customLong("model-id")], parsing: .singleValue,
             help:
-                "A model: a GGUF file, or a name from 'q3 list'; may be repeated. (default: q3-mini, which is built in)"
+                "A model: a GGUF file, or a name from 'q3 list'; may be repeated. (default: q3-mini, which is built in)",
+            completion: ModelNames.completion
         )
         var model: [String] = []
 

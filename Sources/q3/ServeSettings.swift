@@ -231,7 +231,8 @@
 
         func place(port: Int?) -> String {
             switch options.address {
-            case .host(let name, let given): "http://\(name.contains(":") ? "[\(name)]" : name):\(port ?? given)"
+            case .host(let name, let given):
+                "http\(options.tls == nil ? "" : "s")://\(name.contains(":") ? "[\(name)]" : name):\(port ?? given)"
             case .unixSocket(let path): path
             }
         }

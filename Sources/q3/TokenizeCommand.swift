@@ -32,13 +32,16 @@ struct TokenizeCommand: ParsableCommand {
 
     @Option(
         name: .shortAndLong,
-        help: "The GGUF file of the model; one without weights will do. (default: q3-mini, which is built in)")
+        help: ArgumentHelp(
+            "The model: a GGUF file, also one without weights, or a name from 'q3 list'. (default: q3-mini, built in)",
+            valueName: "model"),
+        completion: ModelNames.completion)
     var model: String?
 
     @Flag(help: "Read <|im_end|> and the like as control tokens.")
     var parseSpecial = false
 
-    @Option(help: "Output format.")
+    @Option(help: "Form of the output.")
     var format: Format = .text
 
     @OptionGroup var input: InputArguments

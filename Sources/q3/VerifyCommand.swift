@@ -36,7 +36,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     @OptionGroup var computing: ComputingArguments
 
-    @Argument(help: "The model.")
+    @Argument(help: "The model.", completion: ModelNames.completion)
     var model: String
 
     func run() async throws {

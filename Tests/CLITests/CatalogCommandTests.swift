@@ -113,6 +113,35 @@ import Testing
     @Test func `completion knows the names of models`() throws {
         let script = try Tool.run(["--generate-completion-script", "bash"])
         #expect(script.status == 0 && script.text.contains("---completion"))
+        try folder.write("q3.bash", script.output)
+        try folder.write("mine.gguf", [])
+        try folder.write("mine.txt", [])
+        // Bash as it is after a tab: the words so far, the last one unfinished.
+        let ask = """
+            cd '\(folder.path)'; mkdir -p bin mine.d; ln -sf "$Q3" bin/q3; export PATH="$PWD/bin:$PATH"
+            export Q3_MODELS='\(models.path)' Q3_CATALOG='\(folder.file("list"))'
+            cat > ask.bash <<'END'
+            . ./q3.bash
+            while read -r line; do
+                COMP_WORDS=($line); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_LINE=$line; COMP_POINT=${#line}; COMPREPLY=()
+                _q3 q3 "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+                echo "${COMPREPLY[*]}"
+            done
+            END
+
+            """
+        func completions(_ lines: [String]) throws -> [String] {
+            let outcome = try Tool.shell("\(ask)bash ask.bash <<'END'\n\(lines.joined(separator: "\n"))\nEND")
+            return outcome.text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+        }
+        let commands = [
+            "embed -m", "rerank --model", "search x -r", "info -m", "bench -m", "tokenize -m", "verify", "list",
+        ]
+        let answers = try completions(commands.map { "q3 \($0) tin" })
+        #expect(answers == ["tiny", "tiny", "tiny", "tiny", "tiny", "tiny", "tiny", ""])
+        let paths = try completions(["q3 embed -m mine", "q3 embed -m ./mine", "q3 serc", "q3 embed --input-format js"])
+        #expect(paths.prefix(2) == ["mine.d/ mine.gguf", "./mine.d/ ./mine.gguf"])
+        #expect(Set(paths[3].split(separator: " ")) == ["json", "jsonl"])
     }
 
     @Test func `a list that is broken is named`() throws {

@@ -58,6 +58,38 @@ import Testing
         #expect(outcome.lines.allSatisfy { $0.count <= 80 })
     }
 
+    private static let commands: [String] =
+        [
+            "embed", "rerank", "search", "list", "verify", "convert", "quantize", "tokenize", "info", "bench", "eval",
+            "eval retrieval", "eval sts", "eval classification", "eval clustering", "eval bitext",
+        ] + servers + indexes
+    #if Server
+        private static let servers = ["serve"]
+    #else
+        private static let servers: [String] = []
+    #endif
+    #if Index
+        private static let indexes = [
+            "index", "index create", "index add", "index update", "index remove", "index status", "index audit",
+            "index compact", "index export", "index bench", "mcp",
+        ]
+    #else
+        private static let indexes: [String] = []
+    #endif
+
+    /// A line that the parser had to break leaves a short one in the middle of a paragraph.
+    @Test(arguments: commands) func `help fits a terminal, and no line of it is broken`(_ command: String) throws {
+        let outcome = try Tool.run(command.split(separator: " ").map(String.init) + ["--help"])
+        #expect(outcome.status == 0)
+        let lines = outcome.text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        #expect(lines.allSatisfy { $0.count <= 80 })
+        for (line, next) in zip(lines, lines.dropFirst()) where line.first?.isLetter == true {
+            let firstWord = next.prefix { $0 != " " }
+            #expect(firstWord.isEmpty || line.count + firstWord.count >= 66, "\(line)")
+        }
+        #expect(lines.allSatisfy { $0.ranges(of: "(default:").count <= 1 })
+    }
+
     @Test func `a model that is refused is named`() throws {
         let folder = try TemporaryFolder()
         var copy = try ModelCopy(of: "tiny-embed-F32")
@@ -72,6 +104,9 @@ import Testing
     @Test func `output is checked first`() throws {
         let outcome = try Tool.run(["embed", "--model", "/nonexistent.gguf", "--output", "/nonexistent/out", "a"])
         #expect(outcome.status == 73)
+        #if Index
+            #expect(try Tool.run(["index", "create", "/nonexistent/x.q3i"]).status == 73)
+        #endif
     }
 
     @Test func `a failure leaves no part of the output`() throws {

@@ -444,7 +444,7 @@ struct FolderTests {
 
     @Test func `parts must be in the folder itself`() throws {
         try FileManager.default.removeItem(atPath: "\(path)/model.safetensors")
-        for part in ["../tiny-embedding/model.safetensors", "/etc/passwd", "model.bin"] {
+        for part in ["../tiny-embedding/model.safetensors", "/etc/passwd", "model.bin", "../\u{301}x.safetensors"] {
             try folder.write("tiny-embedding/model.safetensors.index.json", "{\"weight_map\":{\"a\":\"\(part)\"}}".utf8)
             #expect(message().contains("it names a part"))
         }

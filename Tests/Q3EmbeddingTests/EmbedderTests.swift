@@ -80,6 +80,24 @@ import Testing
         #expect(ids.dropLast().last != end)
     }
 
+    /// llama.cpp had people write the end of a text out.
+    @Test func `one written end of text is the token that is there anyway`() async throws {
+        let embedder = try embedder()
+        let first = try #require(embedder.tokenizer.endOfTextID)
+        func ids(_ text: String, _ options: EmbeddingOptions = EmbeddingOptions()) throws -> [Int32] {
+            try embedder.input(for: text, options: options).get().ids
+        }
+        for text in ["a", "", "北京\n", "<|endoftext|>a"] { #expect(try ids("\(text)<|endoftext|>") == ids(text)) }
+        for text in ["a<|endoftext|> ", "a<|endoftext|>b", "a<|endoftext|", "a<|im_end|>"] {
+            #expect(try ids(text).dropLast() == embedder.tokenizer.encode(text)[...], "\(text)")
+        }
+        let twice = try ids("a<|endoftext|><|endoftext|>")
+        #expect(twice == embedder.tokenizer.encode("a<|endoftext|>") + [first])
+        #expect(twice.dropLast().allSatisfy { $0 < first })
+        let query = try await embedder.embed("a<|endoftext|>", as: .query()).vector
+        #expect(try await query == embedder.embed("a", as: .query()).vector)
+    }
+
     /// Nothing and white space are texts like any other.
     @Test(arguments: ["", " ", "\n", "\t \r\n", "\u{3000}", "\0"]) func `empty texts have vectors`(_ text: String)
         async throws

@@ -21,6 +21,14 @@ import Testing
         Lie("key of 65,535 bytes", "") { $0.pairs[0].key = [UInt8](repeating: 0x61, count: 65_535) },
         Lie("name of 63 bytes", "") { $0.rows[0].name = [UInt8](repeating: 0x61, count: 63) },
         Lie("value that is not UTF-8", "") { $0.setPair("general.architecture", 8, encoded(UInt64(1)) + [0xFF]) },
+        Lie("keys that look the same and differ in bytes", "") {
+            $0.pairs.append(.init("k\u{E9}", .uint32, encoded(UInt32(1))))
+            $0.pairs.append(.init("ke\u{301}", .uint32, encoded(UInt32(2))))
+        },
+        Lie("tensors that look the same and differ in bytes", "") {
+            $0.rows[0].name = Array("k\u{E9}".utf8)
+            $0.rows[2].name = Array("ke\u{301}".utf8)
+        },
         Lie("1 KiB behind the data", "") { $0.data += [UInt8](repeating: 7, count: 1024) },
         Lie("1 MiB behind the data", "") { $0.data += [UInt8](repeating: 7, count: 1 << 20) },
         Lie("padding behind the last tensor", "") { $0.data += [UInt8](repeating: 0, count: 20) },
@@ -44,6 +52,27 @@ import Testing
         #expect(file.tensors.map(\.rowCount) == [2, 2, 3])
         let last = try #require(file.tensors.last)
         #expect(unsafe Array(file.bytes(of: last)) == Array(128..<140))
+    }
+
+    @Test func `names are found by their bytes`() throws {
+        var raw = RawFile.tiny
+        raw.pairs.append(.init("k\u{E9}", .uint32, encoded(UInt32(1))))
+        raw.pairs.append(.init("ke\u{301}", .uint32, encoded(UInt32(2))))
+        raw.pairs.append(.init("\u{212A}", .uint32, encoded(UInt32(3))))
+        raw.rows[0].name = Array("k\u{E9}".utf8)
+        raw.rows[2].name = Array("ke\u{301}".utf8)
+        let file = try openFile(raw.bytes)
+        #expect(try file.metadata.required("k\u{E9}", as: UInt32.self) == 1)
+        #expect(try file.metadata.required("ke\u{301}", as: UInt32.self) == 2)
+        #expect(file.metadata.value("K") == nil)
+        #expect(file.tensor(named: "k\u{E9}")?.type == .f32)
+        #expect(file.tensor(named: "ke\u{301}")?.type == .f16)
+        var writer = GGUFWriter()
+        writer.set("k\u{E9}", to: .uint32(1))
+        writer.set("ke\u{301}", to: .uint32(2))
+        let folder = try TemporaryFolder()
+        try writer.write(to: folder.file("two.gguf"))
+        #expect(try GGUFFile(path: folder.file("two.gguf")).metadata.keys.count == 2)
     }
 
     @Test func `string array visits bytes in order`() throws {

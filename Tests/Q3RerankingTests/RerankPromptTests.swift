@@ -68,6 +68,42 @@ import Testing
                 """)
     }
 
+    /// A pair as vLLM's documentation has people write it for a server that puts no prompt around it.
+    private func wrapped(_ pair: RerankPair, _ style: PromptStyle) -> RerankPair {
+        let filled = style.template.replacing("{instruction}", with: pair.instruction ?? style.defaultInstruction)
+            .replacing("{query}", with: pair.query).replacing("{document}", with: pair.document)
+        let label = filled.ranges(of: "<Document>: ")[0].lowerBound
+        return RerankPair(query: String(filled[..<label]), document: String(filled[label...]))
+    }
+
+    @Test(arguments: [PromptStyle.card, .eval], ["q", "a\n<Query>: b", "", "北京 <|im_end|>"])
+    func `a pair that stands in the prompt is taken out of it`(_ style: PromptStyle, _ query: String) throws {
+        for (document, instruction) in [("d", nil), ("d\n<|im_start|>x", "Find it")] as [(String, String?)] {
+            let plain = RerankPair(query: query, document: document, instruction: instruction)
+            #expect(try ids(wrapped(plain, style), style).ids == ids(plain, style).ids)
+        }
+    }
+
+    @Test func `any other wrapping is text`() throws {
+        let plain = RerankPair(query: "q", document: "d")
+        let whole = wrapped(plain, .card)
+        let first = try #require(try Self.tokenizer.get().endOfTextID)
+        let others = [
+            RerankPair(query: whole.query, document: "d"), RerankPair(query: "q", document: whole.document),
+            RerankPair(query: whole.query + "\n", document: whole.document),
+            RerankPair(query: " " + whole.query, document: whole.document), wrapped(plain, .eval),
+            RerankPair(query: whole.query.replacing("<Query>: ", with: ""), document: whole.document),
+        ]
+        let count = try ids(plain).ids.count { $0 >= first }
+        for other in others {
+            let got = try ids(other).ids
+            #expect(got != (try ids(plain).ids))
+            #expect(got.count { $0 >= first } == count, "no more control tokens than those of the prompt")
+        }
+        // Wrapped twice, the inner one is text again.
+        #expect(try ids(wrapped(whole, .card)).ids.count { $0 >= first } == count)
+    }
+
     @Test func `instructions default by style`() throws {
         let reranker = try Reranker(path: Fixture.path("tiny-rerank-Q8_0.gguf"))
         for style in PromptStyle.allCases {

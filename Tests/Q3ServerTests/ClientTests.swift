@@ -3,7 +3,10 @@
 import Foundation
 import HTTPTypes
 import Q3Embedding
+import Q3Model
+import Q3Reranking
 import Q3Tokenizer
+import TestSupport
 import Testing
 
 @testable import Q3Server
@@ -37,12 +40,98 @@ import Testing
         #expect(try await strict.post("/v1/embeddings", #"{"model":"embed:poem","input":"x"}"#).status == 404)
     }
 
+    @Test func `a file's own prompts are used`() async throws {
+        let folder = try TemporaryFolder()
+        var copy = try ModelCopy(of: "tiny-embed-Q8_0")
+        copy[Qwen3Schema.Key.prompt("query")] = .string("Query: ")
+        copy[Qwen3Schema.Key.prompt("document")] = .string("Document: ")
+        try copy.write(to: folder.file("embed.gguf"))
+        var judge = try ModelCopy(of: "tiny-causal-Q8_0")
+        judge[Qwen3Schema.Key.rerankTemplate] = .string("<|im_start|>user\nRate {query} by {document}<|im_end|>\n")
+        try judge.write(to: folder.file("rerank.gguf"))
+        let server = try TestServer(
+            embedder: Embedder(path: folder.file("embed.gguf")), reranker: Reranker(path: folder.file("rerank.gguf")))
+        let plain = try Embedder(file: Fixture.model("tiny-embed-Q8_0"))
+        let (document, query) = (try await plain.embed("Document: x").vector, try await plain.embed("Query: x").vector)
+
+        let openAI = try await server.post("/v1/embeddings", "{\"input\": \"x\"}").json()
+        #expect(floats((openAI["data"] as? [[String: Any]])?[0]["embedding"]) == document)
+        let tei = try await server.post("/embed", "{\"inputs\": \"x\", \"prompt_name\": \"query\"}").json([[Any]].self)
+        #expect(floats(tei[0]) == query)
+        for (type, vector) in [("search_query", query), ("search_document", document)] {
+            let cohere = try await server.post("/v2/embed", "{\"texts\": [\"x\"], \"input_type\": \"\(type)\"}").json()
+            #expect(floats(((cohere["embeddings"] as? [String: Any])?["float"] as? [Any])?[0]) == vector)
+        }
+        let named = try await server.post("/v1/embeddings", "{\"model\": \"embed:query\", \"input\": \"x\"}").json()
+        #expect(floats((named["data"] as? [[String: Any]])?[0]["embedding"]) == query)
+        let told = try await server.post("/v1/embeddings", "{\"input\": \"x\", \"instruction\": \"Find it\"}")
+        #expect(told.status == 400)
+
+        let ranked = try await server.post("/v1/rerank", "{\"query\": \"q\", \"documents\": [\"d\"]}").json()
+        let score = ((ranked["results"] as? [[String: Any]])?[0]["relevance_score"] as? NSNumber)?.floatValue
+        #expect(try await score == server.reranker.rerank("q", documents: ["d"])[0].score)
+        let card = try await Reranker(file: Fixture.model("tiny-causal-Q8_0")).rerank("q", documents: ["d"])[0].score
+        #expect(score != card)
+    }
+
+    @Test func `a written end of text is the one that is there anyway`() async throws {
+        let server = try TestServer()
+        let vector = try await server.embedder.embed("x").vector
+        for text in ["x", "x<|endoftext|>"] {
+            let body = "{\"input\": \"\(text)\", \"inputs\": \"\(text)\"}"
+            let openAI = try await server.post("/v1/embeddings", body).json()
+            #expect(floats((openAI["data"] as? [[String: Any]])?[0]["embedding"]) == vector)
+            #expect(floats(try await server.post("/embed", body).json([[Any]].self)[0]) == vector)
+        }
+    }
+
     @Test func `names are compared by their bytes`() throws {
         let embedder = try TestServer().embedder
         let names = ["\u{E9}", "e\u{301}", "K", "\u{212A}"]
         let models = ModelRegistry(
             names.map { ServedModel(name: $0, head: .embedder(embedder), created: 1) }, isStrict: true)
         for name in names { #expect(try models.model(name).name.utf8.elementsEqual(name.utf8)) }
+    }
+
+    /// Foundation's parser takes them for one field and drops the other.
+    @Test(arguments: [("k\u{E9}", "ke\u{301}"), ("k\\u00e9", "ke\\u0301"), ("k\u{E9}", "ke\\u0301")])
+    func `fields whose names look the same are refused`(_ names: (String, String)) async throws {
+        let server = try TestServer()
+        func rerank(_ first: String, _ second: String, read: String) async throws -> Answer {
+            try await server.post(
+                "/v1/rerank",
+                #"{"query":"q","documents":[{"\#(first)":"a","\#(second)":"b"}],"rank_fields":["\#(read)"]}"#)
+        }
+        let answer = try await rerank(names.0, names.1, read: names.0)
+        #expect(answer.status == 400)
+        #expect(String(decoding: answer.body, as: UTF8.self).contains("look the same"))
+        #expect(try await rerank(names.0, "other", read: names.0).status == 200)
+        // A field is read by the bytes of its name.
+        #expect(try await rerank(names.0, "other", read: names.1).status == 400)
+        // In different objects they are different fields.
+        let apart = #"{"query":"q","documents":[{"text":"a","\#(names.0)":1},{"text":"b","\#(names.1)":1}]}"#
+        #expect(try await server.post("/v1/rerank", apart).status == 200)
+    }
+
+    @Test(arguments: [
+        ("/v1/embeddings", #"{"input":["a",""]}"#, "input[1]"),
+        ("/v1/embeddings", #"{"input":["a",[99999]]}"#, "input[1]"),
+        ("/embed", #"{"inputs":["a",""]}"#, "inputs[1]"), ("/embed", #"{"inputs":["a","b",7]}"#, "inputs[2]"),
+        ("/v2/embed", #"{"texts":["a","LONG"],"input_type":"search_document","truncate":"NONE"}"#, "texts[1]"),
+        ("/api/embed", #"{"model":"x","input":["a","LONG"],"truncate":false}"#, "input[1]"),
+        ("/embedding", #"{"content":["a","LONG"]}"#, "content[1]"),
+        ("/embed", #"{"inputs":["a","LONG"],"truncate":false}"#, "inputs[1]"),
+        ("/v1/rerank", #"{"query":"q","documents":["a",{"x":"y"}]}"#, "documents[1]"),
+        ("/v2/rerank", #"{"query":"q","documents":["a",7]}"#, "documents[1]"),
+        ("/rerank", #"{"query":"q","texts":["a",7]}"#, "texts[1]"),
+    ])
+    func `one bad text of many is named in every family`(_ path: String, _ body: String, _ item: String) async throws {
+        let long = String(repeating: "word ", count: 12_000)
+        let answer = try await TestServer().post(path, body.replacing("LONG", with: long))
+        #expect((400..<500).contains(answer.status))
+        #expect(
+            String(decoding: answer.body, as: UTF8.self).contains(item),
+            "\(String(decoding: answer.body, as: UTF8.self))")
     }
 
     @Test func `a browser at the root is sent to the page, and Ollama's client gets its text`() async throws {

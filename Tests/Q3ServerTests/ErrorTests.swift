@@ -138,10 +138,11 @@ import Testing
     @Test(arguments: [
         ("localhost", 200), ("LOCALHOST:80", 200), ("127.0.0.1:8080", 200), ("[::1]:8080", 200), ("10.1.2.3", 200),
         ("q3.example", 200), ("evil.com", 403), ("127.0.0.1.evil.com", 403), ("localhost.evil", 403),
-        ("[::1]x", 403),
+        ("[::1]x", 403), ("caf\u{E9}.example", 200), ("cafe\u{301}.example", 403), ("\u{212A}.example", 403),
+        ("+1.2.3.4", 403),
         ("localhost:80x", 403), ("", 400),
     ]) func `only addresses and known host names are answered`(_ host: String, _ status: Int) async throws {
-        let server = try TestServer { $0.allowedHosts = ["q3.example"] }
+        let server = try TestServer { $0.allowedHosts = ["q3.example", "caf\u{E9}.example", "K.example"] }
         #expect(try await server.send(.get, "/v1/models", host: host.isEmpty ? nil : host).status == status)
     }
 

@@ -54,11 +54,13 @@ struct TestServer {
 
     /// - Parameter more: Families beside the server's own.
     init(
-        embed: String = "tiny-embed-Q8_0", models: [String] = ["embed", "rerank"], more: [APIFamily] = [],
+        embed: String = "tiny-embed-Q8_0", embedder: Embedder? = nil, reranker: Reranker? = nil,
+        models: [String] = ["embed", "rerank"], more: [APIFamily] = [],
         _ change: (inout ServerOptions) -> Void = { _ in }, with prepare: (inout Backend) -> Void = { _ in }
     ) throws {
-        embedder = try Embedder(file: Fixture.model(embed))
-        reranker = try Reranker(file: Fixture.model("tiny-causal-Q8_0"))
+        let embedder = try embedder ?? Embedder(file: Fixture.model(embed))
+        let reranker = try reranker ?? Reranker(file: Fixture.model("tiny-causal-Q8_0"))
+        (self.embedder, self.reranker) = (embedder, reranker)
         var options = ServerOptions()
         change(&options)
         let registry = Server.makeRegistry()

@@ -107,9 +107,7 @@ struct EmbeddingService: Sendable {
             guard work.allowsEmpty || !text.isEmpty else {
                 throw APIError(.empty, "`\(work.field)` cannot be empty")
             }
-            return embedder.tokenizer.encode(
-                prompt.applied(to: text, for: embedder), parseSpecial: false,
-                atLeast: count)
+            return embedder.ids(ofLetters: prompt.applied(to: text, for: embedder), atLeast: count)
         case .tokens(let tokens):
             guard options.takesTokenIDs else {
                 throw APIError(.invalid, "this server takes texts only; token ids may be those of another model")

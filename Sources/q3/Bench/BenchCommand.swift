@@ -8,10 +8,11 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measures speed and memory.",
+        usage: "q3 bench --model FILE|--synthetic SIZE:TYPE [--case NAME] [OPTION ...]",
         discussion: """
             Runs token lists with random ids through the model: one warm-up, then --repeat
-            timed runs, of which the median counts. tokens/s counts the tokens that come in;
-            "distinct" ones are left when equal prefixes, which are computed once, are
+            timed runs, of which the median counts. tokens/s counts the tokens that come
+            in; "distinct" ones are left when equal prefixes, which are computed once, are
             counted once. The peak of resident memory includes the model file's pages.
 
             CASES
@@ -25,20 +26,26 @@ struct BenchCommand: AsyncParsableCommand {
               tokenizer  text to tokens, on one thread
               all        everything; this is the default and takes minutes
 
-            --profile and --roofline measure something else instead: the time of each node of
-            the graph in the given cases (tokens:\(BenchCase.steadyLength) by default), and what this machine could do
-            at most against what the model's products and the whole model reach.
+            --profile and --roofline measure something else instead: the time of each node
+            of the graph in the given cases (tokens:\(BenchCase.steadyLength) by default), and what this
+            machine could do at most against what the model's products and the whole model
+            reach.
 
             EXAMPLES
               q3 bench -m embedding.gguf --case tokens:512 queries
               q3 bench -m embedding.gguf --case tokens threads --plot speed.svg
+              q3 bench -m embedding.gguf --case mixed --threads 2 --json
               q3 bench --synthetic 0.6B:Q4_K_M --profile
             """)
 
-    @Option(name: .shortAndLong, help: "The GGUF file of the model.")
+    @Option(
+        name: .shortAndLong, help: "The model: a GGUF file, or a name from 'q3 list'.",
+        completion: ModelNames.completion)
     var model: String?
 
-    @Option(help: "A model with random weights instead: \(SyntheticModel.help).")
+    @Option(
+        help: ArgumentHelp(
+            "A model with random weights instead: \(SyntheticModel.help).", valueName: "size:type"))
     var synthetic: SyntheticModel?
 
     @Option(
@@ -46,28 +53,32 @@ struct BenchCommand: AsyncParsableCommand {
         help: ArgumentHelp("What to measure; several can be given. (default: all)", valueName: "name"),
         transform: { name in
             guard let cases = BenchCase.named(name) else {
-                throw ValidationError("'\(name)' is not a case; see 'q3 help bench' for the list")
+                throw ValidationError("'\(name)' is not a case")
             }
             return cases
         })
     var cases: [[BenchCase]] = []
 
-    @Option(help: "Threads that compute. (default: one per core)")
+    @Option(help: ArgumentHelp("Threads that compute. (default: one per core)", valueName: "n"))
     var threads: Int?
 
-    @Option(help: "How far activations are rounded: auto, fast (8 bits), fine (14 bits) or exact (f32).")
+    @Option(
+        help: ArgumentHelp(
+            "How far activations are rounded: auto, fast (8 bits), fine (14 bits) or exact (f32).",
+            valueName: "precision"))
     var precision: Precision = .auto
 
-    @Option(help: "Most distinct tokens that one pass computes together.")
+    @Option(help: ArgumentHelp("Most distinct tokens that one pass computes together.", valueName: "n"))
     var batchTokens = ModelOptions().batchTokens
 
     @Flag(help: "Compute equal prefixes again for every text.")
     var noSharing = false
 
-    @Option(help: "Instruction set of the kernels. (default: the best one)")
+    @Option(
+        help: ArgumentHelp("Instruction set of the kernels; the best one of this machine by itself.", valueName: "isa"))
     var isa: ISA = .best
 
-    @Option(name: .customLong("repeat"), help: "Timed runs of each case.")
+    @Option(name: .customLong("repeat"), help: ArgumentHelp("Timed runs of each case.", valueName: "n"))
     var repeatCount = 3
 
     @Flag(help: "Time the first run too.")

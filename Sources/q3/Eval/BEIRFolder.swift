@@ -1,5 +1,6 @@
 // A retrieval data set in BEIR's layout: corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv.
 import Q3Input
+import Q3System
 
 /// Everything of a data set but the texts of its documents, which may be many and are read when they are needed.
 struct BEIRFolder {
@@ -10,12 +11,7 @@ struct BEIRFolder {
         let name: String
     }
 
-    /// An id, equal to another one of the same bytes: Swift's strings are equal however accents are written.
-    struct Key: Hashable {
-        let text: String
-        static func == (a: Key, b: Key) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
-        func hash(into hasher: inout Hasher) { for byte in text.utf8 { hasher.combine(byte) } }
-    }
+    typealias Key = ExactText
 
     private struct Judgment: Sendable {
         let query: Key
@@ -43,7 +39,7 @@ struct BEIRFolder {
             json: { _ throws(BadRecord) -> Judgment in throw BadRecord(message: "not columns") },
             tsv: { fields throws(BadRecord) in
                 guard let grade = Int32(fields[2]) else { throw BadRecord(message: "\"score\" is not a whole number") }
-                return Judgment(query: Key(text: fields[0]), document: Key(text: fields[1]), grade: Int(grade))
+                return Judgment(query: Key(fields[0]), document: Key(fields[1]), grade: Int(grade))
             })
         let judged = Set(judgments.map(\.content.query))
 
@@ -99,7 +95,7 @@ struct BEIRFolder {
 
     private static func key(of record: Record<String>) throws -> Key {
         switch record.id {
-        case .text(let id), .number(let id): return Key(text: id)
+        case .text(let id), .number(let id): return Key(id)
         case nil: throw Failure(.badData, "\(record.name): \"_id\" is missing")
         }
     }

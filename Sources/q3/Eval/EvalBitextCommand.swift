@@ -24,7 +24,7 @@ struct EvalBitextCommand: AsyncParsableCommand {
         let second: String
     }
 
-    @Argument(help: "A file, or a folder with a file for the split.")
+    @Argument(help: "A file, or a folder with a file for the split.", completion: .file())
     var data: String
 
     @OptionGroup var arguments: EvalArguments

@@ -10,6 +10,9 @@ struct LabeledText: Sendable {
     let text: String
     let label: String
 
+    /// Labels differ when their bytes do, as in the reference.
+    var exactLabel: ExactText { ExactText(label) }
+
     static func records(of data: EvalData) throws -> [EvalRecord<LabeledText>] {
         try data.records(
             columns: ["text", "label"],
@@ -40,7 +43,8 @@ struct EvalClassificationCommand: AsyncParsableCommand {
 
     private static let neighborCount = 5
 
-    @Argument(help: "A folder with a file for the training texts and one for the split.")
+    @Argument(
+        help: "A folder with a file for the training texts and one for the split.", completion: .directory)
     var folder: String
 
     @OptionGroup var arguments: EvalArguments
@@ -66,14 +70,15 @@ struct EvalClassificationCommand: AsyncParsableCommand {
         )
         var report = try EvalReport(arguments, data: folder, inputs: [trainFile.path, testFile.path])
         let (train, test) = (try LabeledText.records(of: trainFile), try LabeledText.records(of: testFile))
-        let names = Set(train.map(\.content.label)).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let names = Set(train.map(\.content.exactLabel)).sorted { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) }
         guard names.count > 1 else {
-            throw Failure(.badData, "\(trainFile.path): all texts have the label \(names[0]); two are needed at least")
+            throw Failure(
+                .badData, "\(trainFile.path): all texts have the label \(names[0].text); two are needed at least")
         }
         let numbers = Dictionary(uniqueKeysWithValues: zip(names, 0...))
-        let trainLabels = train.map { numbers[$0.content.label] ?? 0 }
+        let trainLabels = train.map { numbers[$0.content.exactLabel] ?? 0 }
         let testLabels = try test.map { record in
-            guard let number = numbers[record.content.label] else {
+            guard let number = numbers[record.content.exactLabel] else {
                 let label = record.content.label
                 throw Failure(.badData, "\(record.name): no training text has the label \(label)")
             }

@@ -3,6 +3,7 @@ import ArgumentParser
 import Q3Embedding
 import Q3Eval
 import Q3Input
+import Q3System
 
 struct EvalClusteringCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,7 +27,7 @@ struct EvalClusteringCommand: AsyncParsableCommand {
 
     private static let seeds: Range<UInt32> = 0..<10
 
-    @Argument(help: "A file, or a folder with a file for the split.")
+    @Argument(help: "A file, or a folder with a file for the split.", completion: .file())
     var data: String
 
     @OptionGroup var arguments: EvalArguments
@@ -35,12 +36,14 @@ struct EvalClusteringCommand: AsyncParsableCommand {
         let file = try EvalData(data, split: arguments.split)
         var report = try EvalReport(arguments, data: data, inputs: [file.path])
         let records = try LabeledText.records(of: file)
-        let names = Array(Set(records.map(\.content.label))).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let names = Set(records.map(\.content.exactLabel)).sorted {
+            $0.text.utf8.lexicographicallyPrecedes($1.text.utf8)
+        }
         guard names.count > 1 else {
-            throw Failure(.badData, "\(file.path): all texts have the label \(names[0]); two are needed at least")
+            throw Failure(.badData, "\(file.path): all texts have the label \(names[0].text); two are needed at least")
         }
         let numbers = Dictionary(uniqueKeysWithValues: zip(names, 0...))
-        let labels = records.map { numbers[$0.content.label] ?? 0 }
+        let labels = records.map { numbers[$0.content.exactLabel] ?? 0 }
         let embedder = try arguments.openEmbedder()
         let progress = RunProgress()
         var texts = try TextVectors(arguments, embedder: embedder, progress: progress, textCount: records.count)

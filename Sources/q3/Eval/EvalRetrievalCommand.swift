@@ -31,7 +31,7 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
                 --instruct "Given what a program does, retrieve its description"
             """)
 
-    @Argument(help: "The folder of the data set.")
+    @Argument(help: "The folder of the data set.", completion: .directory)
     var folder: String
 
     @OptionGroup var arguments: EvalArguments
@@ -39,7 +39,10 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
     @Flag(help: "Leave the document with the query's own id out of its results, as for ArguAna and Quora.")
     var ignoreIdenticalIds = false
 
-    @Option(name: .shortAndLong, help: "Rerank with this model: a GGUF file, or a name from 'q3 list'.")
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Rerank with this model: a GGUF file, or a name from 'q3 list'.", valueName: "model"),
+        completion: ModelNames.completion)
     var reranker: String?
 
     @Option(help: "How many documents of each query to rerank.")

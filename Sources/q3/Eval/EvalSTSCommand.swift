@@ -25,7 +25,7 @@ struct EvalSTSCommand: AsyncParsableCommand {
         let score: Double
     }
 
-    @Argument(help: "A file, or a folder with a file for the split.")
+    @Argument(help: "A file, or a folder with a file for the split.", completion: .file())
     var data: String
 
     @OptionGroup var arguments: EvalArguments

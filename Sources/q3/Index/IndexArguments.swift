@@ -112,6 +112,7 @@
             case .absent, .source: .noInput
             case .filter, .chunkTokens, .dimensions: .usage
             case .locked: .unavailable
+            case .file(_, let action, _) where action.hasPrefix("make"): .cannotCreate
             case .file(_, _, let code):
                 switch code {
                 case EACCES, EPERM, EROFS: .notPermitted

@@ -10,7 +10,7 @@
             commandName: "bench", abstract: "Measures how fast the vectors of an index are searched.",
             usage: "q3 index bench INDEX [--queries N] [--comparing N]")
 
-        @Argument(help: "The index.")
+        @Argument(help: "The index.", completion: .directory)
         var index: String
 
         @Option(help: "Queries to time.")

@@ -12,10 +12,10 @@
 
         enum Format: String, CaseIterable, ExpressibleByArgument { case text, json }
 
-        @Argument(help: "The index.")
+        @Argument(help: "The index.", completion: .directory)
         var index: String
 
-        @Option(help: "Output format.")
+        @Option(help: "Form of the output.")
         var format: Format = .text
 
         func run() async throws {
@@ -59,7 +59,7 @@
                 --repair embeds again what is damaged or foreign, and nothing else.
                 """)
 
-        @Argument(help: "The index.")
+        @Argument(help: "The index.", completion: .directory)
         var index: String
 
         @Option(help: "Chunks to embed again.")
@@ -116,7 +116,7 @@
             commandName: "compact", abstract: "Drops vectors that no chunk has any more, and the catalog's gaps.",
             usage: "q3 index compact INDEX")
 
-        @Argument(help: "The index.")
+        @Argument(help: "The index.", completion: .directory)
         var index: String
 
         @OptionGroup var writing: IndexWritingArguments

@@ -57,17 +57,17 @@
     struct IndexAddCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "add", abstract: "Adds folders, files or a pipe to an index.",
-            usage: "q3 index add INDEX PATH ... [--glob PATTERN ...] [--context TEXT] [OPTION ...]",
+            usage: "q3 index add INDEX PATH ... [--glob PATTERN ...] [OPTION ...]",
             discussion: """
                 Of a folder every file that holds text is read: Markdown, source code, HTML and
-                plain text by their structure, PDF through pdftotext where it is installed. What
-                .gitignore and .q3ignore name is left out, so are hidden files and symbolic
-                links. Each record of a .jsonl, .csv or .tsv file, also with .gz, is a document
-                with the fields "text", "title" and "id"; without a "text" it is all fields, a
-                line for each. Its other fields can be filtered by with --where.
+                plain text by their structure, PDF through pdftotext where it is installed.
+                What .gitignore and .q3ignore name is left out, so are hidden files and
+                symbolic links. Each record of a .jsonl, .csv or .tsv file, also with .gz, is a
+                document with the fields "text", "title" and "id"; without a "text" it is all
+                fields, a line for each. Its other fields can be filtered by with --where.
 
-                - reads lines from stdin, or records with --format jsonl or csv; the pipe is known
-                by --name, and what came through it before is replaced.
+                - reads lines from stdin, or records with --format jsonl or csv; the pipe is
+                known by --name, and what came through it before is replaced.
                 """)
 
         enum PipeFormat: String, CaseIterable, ExpressibleByArgument {
@@ -83,10 +83,10 @@
             }
         }
 
-        @Argument(help: "The index.")
+        @Argument(help: "The index.", completion: .directory)
         var index: String
 
-        @Argument(help: "Folders and files, or - for a pipe.")
+        @Argument(help: "Folders and files, or - for a pipe.", completion: .file())
         var paths: [String]
 
         @Option(help: "Read only files of this name, or path if it has a /. Can be given several times.")
@@ -138,7 +138,7 @@
                 keeps its vectors, and of one that is gone everything goes.
                 """)
 
-        @Argument(help: "The index.")
+        @Argument(help: "The index.", completion: .directory)
         var index: String
 
         @Flag(help: "Go on looking for changes until interrupted.")
@@ -181,7 +181,7 @@
             commandName: "remove", abstract: "Forgets a folder, file or pipe that was added.",
             usage: "q3 index remove INDEX PATH")
 
-        @Argument(help: "The index.")
+        @Argument(help: "The index.", completion: .directory)
         var index: String
 
         @Argument(help: "What was added: a path, or the name of a pipe.")

@@ -9,12 +9,13 @@
             commandName: "export", abstract: "Copies vectors and texts to the files of others.",
             usage: "q3 index export INDEX --to npy|jsonl|sqlite-vec|faiss --output FILE",
             discussion: """
-                npy    the vectors in f32; FILE.ids.jsonl has the chunk of each row
-                faiss  the same as an IndexFlatIP, and FILE.ids.jsonl
-                jsonl  a chunk per line, {"chunk", "name", "lines", "title", "context", "text",
-                       "embedding"}
-                sqlite-vec  a SQLite file with a table of chunks, whose embedding is a BLOB that
-                       vec_distance_cosine and vec0 tables take
+                KINDS
+                  npy         the vectors in f32; FILE.ids.jsonl has the chunk of each row
+                  faiss       the same as an IndexFlatIP, and FILE.ids.jsonl
+                  jsonl       a chunk per line, {"chunk", "name", "lines", "title",
+                              "context", "text", "embedding"}
+                  sqlite-vec  a SQLite file with a table of chunks, whose embedding is a
+                              BLOB that vec_distance_cosine and vec0 tables take
                 """)
 
         enum Target: String, CaseIterable, ExpressibleByArgument {
@@ -22,7 +23,7 @@
             case sqliteVec = "sqlite-vec"
         }
 
-        @Argument(help: "The index.")
+        @Argument(help: "The index.", completion: .directory)
         var index: String
 
         @Option(help: "Which kind of file.")

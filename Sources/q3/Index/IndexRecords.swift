@@ -62,16 +62,16 @@
         /// Whether the file's content is wrong, rather than the disk or a permission.
         fileprivate var isAboutContent: Bool {
             switch self {
-            case .foreign, .damagedGzip, .missingColumn, .badHeader: true
+            case .foreign, .damagedGzip, .missingColumn, .badHeader, .badName: true
             case .cannotOpen, .directory, .cannotRead, .noFiles: false
             }
         }
     }
 
-    /// A path from the root on; as it is where there is nothing.
+    /// A path from the root on; as it is where there is nothing, and below a folder whose name is not UTF-8.
     func absolute(_ path: String) -> String {
         guard let real = unsafe realpath(path, nil) else { return path }
         defer { unsafe free(real) }
-        return unsafe String(cString: real)
+        return unsafe String(validatingCString: real) ?? path
     }
 #endif

@@ -10,10 +10,10 @@
 
     /// Options that only a search in an index has.
     struct IndexSearchArguments: ParsableArguments {
-        @Option(help: "Search this index instead of documents that are embedded anew.")
+        @Option(help: "Search this index instead of documents that are embedded anew.", completion: .directory)
         var index: String?
 
-        @Option(help: "hybrid, vectors, or words.")
+        @Option(help: "What finds the chunks.")
         var mode: SearchMode = .hybrid
 
         @Option(name: .customLong("where"), help: "Only documents for which this holds: KEY=VALUE or KEY:PATTERN.")
@@ -22,10 +22,15 @@
         @Flag(help: "Of each document only its best chunk.")
         var group = false
 
-        @Option(help: "Leave out hits with a smaller cosine that hold no word of the query.")
+        @Option(
+            help: ArgumentHelp(
+                "Leave out hits with a smaller cosine that hold no word of the query.", valueName: "cosine"))
         var minSimilarity: Float?
 
-        @Option(help: "Time for the reranker, such as 2s or 500ms; it reads as many candidates as fit. (default: all)")
+        @Option(
+            help: ArgumentHelp(
+                "Time for the reranker, such as 2s or 500ms; it reads as many candidates as fit. (default: all)",
+                valueName: "time"))
         var rerankBudget: String?
 
         func validate() throws {

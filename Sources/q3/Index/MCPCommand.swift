@@ -16,7 +16,8 @@
                 over HTTP, at /mcp.
 
                 EXAMPLE (a configuration of an agent)
-                  {"mcpServers": {"notes": {"command": "q3", "args": ["mcp", "--index", "/home/me/notes.q3i"]}}}
+                  {"mcpServers": {"notes": {
+                    "command": "q3", "args": ["mcp", "--index", "/home/me/notes.q3i"]}}}
                 """)
 
         @Option(
