@@ -135,7 +135,7 @@ lint:
 #   of Swift and of inference.
 UNDEFINED := -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=all -Xcc -fno-sanitize=null,object-size,pointer-overflow
 READERS := Q3GGUFTests|Q3TokenizerTests|Q3KernelsTests|FuzzTests.*corpus runs|PartsTests
-SHARED := Q3TokenizerTests.GoldenTests|Q3ModelTests.InputTests|concurrent callers|company does not matter|LifetimeTests
+SHARED := Q3TokenizerTests.GoldenTests|Q3ModelTests.InputTests|concurrent callers|a batch does not change its members|LifetimeTests
 
 sanitize: setup
 	Tests/CShims/run $(CROSS)

@@ -124,6 +124,7 @@ let package = Package(
                 server("NIOCore", "swift-nio"), server("NIOHTTP1", "swift-nio"), server("NIOPosix", "swift-nio"),
                 server("NIOHTTPTypesHTTP1", "swift-nio-extras"), server("NIOHTTPTypes", "swift-nio-extras"),
                 server("ServiceLifecycle", "swift-service-lifecycle"), server("Tracing", "swift-distributed-tracing"),
+                server("UnixSignals", "swift-service-lifecycle"),
             ], swiftSettings: swift),
         .systemLibrary(name: "CZlib"),
         .target(

@@ -44,7 +44,7 @@ static void compress_scalar(uint32_t state[8], const uint8_t *bytes, size_t bloc
 #include <cpuid.h>
 #include <immintrin.h>
 
-bool q3_sha256_has_instructions(void) {
+static bool has_instructions(void) {
     unsigned a, b, c, d;
     return __builtin_cpu_supports("sse4.1") && __get_cpuid_count(7, 0, &a, &b, &c, &d) && b >> 29 & 1;
 }
@@ -75,7 +75,7 @@ __attribute__((target("sha,sse4.1"))) static void compress_sha(uint32_t state[8]
     _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
 }
 #else
-bool q3_sha256_has_instructions(void) { return false; }
+static bool has_instructions(void) { return false; }
 #endif
 
 static void compress(q3_sha256 *hash, const uint8_t *bytes, size_t blocks) {
@@ -88,7 +88,7 @@ static void compress(q3_sha256 *hash, const uint8_t *bytes, size_t blocks) {
 void q3_sha256_init(q3_sha256 *hash, bool instructions) {
     /* The first 32 bits of the fractions of the square roots of the first 8 primes. */
     *hash = (q3_sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19},
-                        .instructions = instructions && q3_sha256_has_instructions()};
+                        .instructions = instructions && has_instructions()};
 }
 
 void q3_sha256_update(q3_sha256 *hash, const void *bytes, size_t count) {

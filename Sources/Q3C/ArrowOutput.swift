@@ -26,7 +26,7 @@ import Q3System
         format = job.type.arrowFormat
     }
 
-    /// Frees the memory of an array that will not be.
+    /// Frees the memory of an array that is not made after all.
     func discard() { unsafe free(data) }
 
     /// Hands the memory over to the caller's structs. `sources` is -1 for rows that are null.

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Values by the handles that C programs hold.
 ///
-/// A handle is not an address: it is never followed, and a number is used once, so that a closed handle is found out.
+/// A handle is not an address: it is never followed, and a number is used once, so that a closed handle is detected.
 struct HandleTable<Value: Sendable>: ~Copyable {
     private struct State {
         var values: [UInt: Value] = [:]

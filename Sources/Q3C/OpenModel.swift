@@ -10,7 +10,7 @@ import Q3Tokenizer
 import Synchronization
 
 #if Mini
-    import Q3Mini
+import Q3Mini
 #endif
 
 /// A model that was opened for one purpose.
@@ -30,9 +30,9 @@ final class OpenModel: Sendable {
             file = try GGUFFile(path: path, copying: copiesFile)
         } else {
             #if Mini
-                file = try Mini.file()
+            file = try Mini.file()
             #else
-                throw Fault.argument("path is NULL, but this library has no built-in model")
+            throw Fault.argument("path is NULL, but this library has no built-in model")
             #endif
         }
         switch Int(kind) {
@@ -86,7 +86,7 @@ final class OpenModel: Sendable {
         }
     }
 
-    /// What is put before queries; empty where they are read as they are.
+    /// What is put before queries; empty where they are taken unchanged.
     private var queryPrompt: String {
         guard case .embedder(let embedder) = head else { return "" }
         return embedder.prompted("", as: .query())

@@ -8,8 +8,8 @@ enum Process {
     /// The process that opened a model or made a ticket first; 0 before.
     private static let owner = Atomic<Int32>(0)
 
-    /// Throws in a child of the process that used the library first: the threads that compute, and those of Swift, stayed
-    /// behind, and every call would wait for them for ever.
+    /// Throws in a child of the process that used the library first: the threads that compute, and those of Swift, did not
+    /// come along, and every call would wait for them forever.
     static func check() throws(Fault) {
         let owner = owner.load(ordering: .relaxed)
         guard owner == 0 || owner == getpid() else { throw .forked }
@@ -22,7 +22,7 @@ enum Process {
         guard exchanged || owner == pid else { throw .forked }
     }
 
-    /// Throws where the system has no thread to give: calls would wait for ever.
+    /// Throws where the system has no thread to give: calls would wait forever.
     static func checkThreads() throws(Fault) {
         guard Team.startableThreads(5) == 5 else {
             throw Fault(

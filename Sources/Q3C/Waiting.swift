@@ -34,7 +34,7 @@ final class Ticket: Sendable {
         for task in tasks { task.cancel() }
     }
 
-    /// Cancels the task with the ticket from now on, at once if the ticket is cancelled already.
+    /// Cancels the task when the ticket is cancelled, at once if it is already.
     fileprivate func attach(_ task: Task<Void, Never>) -> Int {
         let (key, isCancelled) = state.withLock { state in
             state.next += 1
@@ -48,7 +48,7 @@ final class Ticket: Sendable {
     fileprivate func detach(_ key: Int) { state.withLock { _ = $0.tasks.removeValue(forKey: key) } }
 }
 
-/// Runs `body` as a task and blocks the calling thread, which is none of Swift's, until it is done.
+/// Runs `body` as a task and blocks the calling thread, which is not one of Swift's, until it is done.
 func waiting<Result: Sendable>(
     _ ticket: Ticket?, _ body: @escaping @Sendable () async throws -> Result
 ) throws -> Result {

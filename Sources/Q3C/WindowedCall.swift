@@ -1,7 +1,7 @@
 // A call of any size, computed part by part.
 import Q3Model
 
-/// Computes the items of a call in windows, one after another, and tells the ticket how far it is.
+/// Computes the items of a call in windows, one after another, and reports progress to the ticket.
 ///
 /// `input` gives what the model reads of an item; `compute` gives an output for each input; `finish` gets what became of each
 /// item, and ends the call with what it throws.

@@ -103,10 +103,10 @@ extension CatalogEntry {
 extension ModelRole.Kind {
     private static let commands: [(Self, String)] = [(.embedding, "embed"), (.reranker, "rerank")]
 
-    /// The command that such a model is for: `embed` or `rerank`, nil where nothing is stated.
+    /// The command for such a model: `embed` or `rerank`; nil for `unstated`.
     package var command: String? { Self.commands.first { $0.0 == self }?.1 }
 
-    /// What models are for that a command takes.
+    /// The kind of model that a command takes.
     package init?(command: String) {
         guard let known = Self.commands.first(where: { $0.1 == command }) else { return nil }
         self = known.0

@@ -9,8 +9,8 @@ package enum NearNames {
         return ranked.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(3).map(\.name)
     }
 
-    /// 0 for a name that begins with the given one, 1 for one that contains it, else how many letters must be put in, left out or
-    /// changed.
+    /// 0 for a name that begins with the given one, 1 for one that contains it, else the number of letters to insert, delete
+    /// or change.
     private static func distance(_ given: [UInt8], _ name: [UInt8]) -> Int {
         if !given.isEmpty, name.starts(with: given) { return 0 }
         if given.count > 2, contains(name, given) { return 1 }

@@ -2,8 +2,8 @@
 
 /// A file on a model hub, such as Qwen/Qwen3-Embedding-0.6B-GGUF/Qwen3-Embedding-0.6B-Q8_0.gguf.
 ///
-/// Its names are of letters, digits, dots, hyphens and underscores and begin with none of the marks, so that none leads out of a
-/// folder, hides, looks like an option or needs an escape.
+/// Its names consist of letters, digits, dots, hyphens and underscores and do not begin with a mark, so that none leads out
+/// of a folder, is hidden, looks like an option or needs an escape.
 package struct RepositoryFile: Sendable, Hashable, CustomStringConvertible {
     /// "OWNER/REPOSITORY"
     package let repository: String

@@ -77,7 +77,7 @@ extension ConvertError: CustomStringConvertible {
         case .unrunnable(let folder, let fault):
             "\(folder.escapedForTerminal) gives a model that does not run: \(fault)"
         case .unknownRole(let folder):
-            "nothing in \(folder.escapedForTerminal) tells whether it embeds or reranks"
+            "nothing in \(folder.escapedForTerminal) says whether it embeds or reranks"
         case .missingTensor(let folder, let name):
             "\(folder.escapedForTerminal) has no tensor \(name.escapedForTerminal); download it again"
         case .unknownTensor(let folder, let name):

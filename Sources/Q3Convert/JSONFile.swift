@@ -3,9 +3,9 @@ import Q3GGUF
 import Q3System
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// Reads the small files of a folder.

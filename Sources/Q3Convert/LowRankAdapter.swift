@@ -123,7 +123,7 @@ struct LowRankAdapter {
             guard let module = ["A", "B"].compactMap({ name.cut(suffix: ".lora_\($0).weight") }).first else {
                 throw ConvertError.badFile(
                     path: file.path,
-                    fault: "\(name.escapedForTerminal) is none of the matrices A and B of a LoRA adapter")
+                    fault: "\(name.escapedForTerminal) is not a matrix A or B of a LoRA adapter")
             }
             let bare = module.cut(prefix: "base_model.model.") ?? module
             let name = bare.cut(prefix: "model.") ?? bare

@@ -5,9 +5,9 @@ import Q3GGUF
 import Q3System
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// The tensors of one file, all inside it.

@@ -1,4 +1,4 @@
-// Which sentence of the other language is the translation: the nearest one, or so we hope.
+// Which sentence of the other language is the translation: the most similar one is taken.
 import Q3Embedding
 
 package enum Bitext {

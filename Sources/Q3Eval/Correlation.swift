@@ -1,4 +1,4 @@
-// How alike two lists of numbers go up and down.
+// How well two lists of numbers correlate.
 
 package enum Correlation {
     /// Pearson's coefficient; nil where one of the lists is constant or has fewer than two values.

@@ -29,9 +29,9 @@ import Q3System
             inode = UInt64(status.st_ino)
             byteCount = Int(status.st_size)
             #if canImport(Darwin)
-                let modified = status.st_mtimespec
+            let modified = status.st_mtimespec
             #else
-                let modified = status.st_mtim
+            let modified = status.st_mtim
             #endif
             modifiedSeconds = Int(modified.tv_sec)
             modifiedNanoseconds = Int(modified.tv_nsec)

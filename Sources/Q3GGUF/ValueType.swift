@@ -117,5 +117,5 @@ extension Double: MetadataScalar {
 }
 
 #if _endian(big)
-    #error("GGUF files are read in place, which needs a little-endian machine")
+#error("GGUF files are read in place, which needs a little-endian machine")
 #endif

@@ -143,7 +143,7 @@ struct Chunker: Sendable {
         return pieces
     }
 
-    /// Where to cut before `end`: behind the last line end of the second half, else the last sentence, else the last blank,
+    /// Where to cut before `end`: after the last line end of the second half, else the last sentence, else the last blank,
     /// else the last character that is whole.
     private func cut(_ bytes: [UInt8], from start: Int, to end: Int) -> Int {
         let half = bytes[(start + (end - start) / 2)..<end]

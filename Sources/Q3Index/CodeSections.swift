@@ -43,7 +43,7 @@ struct CodeSections {
         }
     }
 
-    /// Where parts begin: at lines of the least indentation, behind a blank line or the end of a block.
+    /// Where parts begin: at lines of the smallest indentation, after a blank line or the end of a block.
     private func parts(of range: Range<Int>) -> [Range<Int>] {
         let filled = range.filter { !lines.isBlank($0) }
         // The line that closes what is around the range is indented less, and begins nothing.

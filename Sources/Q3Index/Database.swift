@@ -189,7 +189,7 @@ enum SQLValue: Equatable {
 
         func isNull(_ column: Int) -> Bool { unsafe sqlite3_column_type(statement, CInt(column)) == SQLITE_NULL }
 
-        /// A text as it was stored; bytes that are no UTF-8, which only damage can bring, are replaced.
+        /// A text as it was stored; bytes that are not UTF-8, which only damage can cause, are replaced.
         func text(_ column: Int) -> String { String(decoding: bytes(column), as: UTF8.self) }
 
         func optionalText(_ column: Int) -> String? { isNull(column) ? nil : text(column) }

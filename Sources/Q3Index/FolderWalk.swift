@@ -40,7 +40,7 @@ struct FolderWalk {
         unsafe walk(directory, prefix: [], rules: IgnoreRules(), depth: 0)
     }
 
-    /// Deeper folders than this are left out; each is an open file meanwhile.
+    /// Deeper folders than this are left out, since each is an open file.
     private static let depthLimit = 200
 
     private mutating func walk(_ directory: OpaquePointer, prefix: [UInt8], rules: IgnoreRules, depth: Int) {
@@ -124,9 +124,9 @@ struct FolderWalk {
 extension FileState {
     init(_ status: stat) {
         #if canImport(Darwin)
-            let modified = status.st_mtimespec
+        let modified = status.st_mtimespec
         #else
-            let modified = status.st_mtim
+        let modified = status.st_mtim
         #endif
         // A time stamp beyond what nanoseconds in 64 bits can say wraps: it is only ever compared.
         self.init(

@@ -131,7 +131,7 @@ struct HTMLSections {
         }
     }
 
-    /// Goes behind the end of an element whose content is not shown. A title's is kept.
+    /// Skips an element whose content is not shown. A title's content is kept.
     private mutating func skip(_ name: String) {
         let start = position
         let closing = Array("</\(name)".utf8)

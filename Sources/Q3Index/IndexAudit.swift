@@ -36,7 +36,7 @@ public struct AuditReport: Sendable, Equatable {
     /// Of these, chunks whose bits are the stored ones.
     public internal(set) var agreed = 0
 
-    /// Whether nothing is damaged or foreign; files that changed since are no damage.
+    /// Whether nothing is damaged or foreign; files that changed since are not damage.
     public var isSound: Bool {
         findings.allSatisfy { finding in
             switch finding {
@@ -61,7 +61,7 @@ extension AuditReport.Finding: CustomStringConvertible {
             "chunk \(chunk) (\(place.escapedForTerminal)): its text is not what was embedded"
         case .foreignVector(let chunk, let place, let similarity):
             "chunk \(chunk) (\(place.escapedForTerminal)): its vector is not the model's (cosine \(similarity))"
-        case .stale(let path): "\(path.escapedForTerminal): changed since, or gone"
+        case .stale(let path): "\(path.escapedForTerminal): changed since, or removed"
         case .unfinished(let path): "\(path.escapedForTerminal): was not finished"
         }
     }

@@ -1,4 +1,4 @@
-// Compacting: the living vectors in new segments, and the catalog without its gaps; readers go on meanwhile.
+// Compacting: the living vectors in new segments, and the catalog without its gaps; readers continue.
 
 /// What compacting did.
 public struct CompactReport: Sendable, Equatable {

@@ -265,7 +265,7 @@ extension IndexWriter {
         let name = file.path.lastName
         let known = DocumentKind.of(fileName: name)
         let path = SystemCall.join(source, file.path)
-        // A name that is no UTF-8 cannot be handed on as text.
+        // A name that is not UTF-8 cannot be passed on as text.
         if let text = String(validating: path, as: UTF8.self), let records = try reading.openRecords?(text) {
             return try await stage(file, records: records, hash: content.hash, of: source, into: &report)
         }
@@ -350,9 +350,9 @@ extension Chunk {
 }
 
 extension [UInt8] {
-    /// The part of a path behind the last `/`.
+    /// The part of a path after the last `/`.
     var lastName: [UInt8] { Array(self[((lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1)...]) }
 
-    /// A name as text; bytes that are no UTF-8 are replaced.
+    /// A name as text; bytes that are not UTF-8 are replaced.
     var shown: String { String(decoding: self, as: UTF8.self) }
 }

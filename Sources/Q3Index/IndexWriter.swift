@@ -15,7 +15,7 @@ public struct IndexOptions: Sendable, Equatable {
     }
 }
 
-/// A model with the name that people know it by.
+/// A model and its name.
 public struct NamedEmbedder: Sendable {
     /// The model.
     public let embedder: Embedder
@@ -28,7 +28,7 @@ public struct NamedEmbedder: Sendable {
         self.name = name
     }
 
-    /// What tells its vectors from others'. Reads the whole model once.
+    /// The identity of its vector space. Reads the whole model once.
     package func identity() throws -> ModelIdentity {
         ModelIdentity(name: name, fingerprint: try Fingerprint(of: embedder.model).description)
     }
@@ -43,8 +43,8 @@ public struct NamedEmbedder: Sendable {
 ///     let report = try await writer.add(folder: "/home/me/notes", globs: ["*.md"])
 ///     print(report.added, "files,", report.embeddedChunks, "chunks")
 public actor IndexWriter {
-    /// A window is full with so many chunks to embed, or with the chunk that fills so many bytes: enough to keep the model's
-    /// batches whole, little enough to lose.
+    /// A window is full with this many chunks to embed, or this many bytes: enough for whole batches of the model, little
+    /// enough to lose.
     private static let windowChunks = 512
     private static let windowBytes = 1 << 16
     /// Changes that need no model are small, and wait for more of them.
@@ -135,13 +135,13 @@ public actor IndexWriter {
     /// Opens an index for changes, and becomes its writer.
     ///
     /// `openModel` is called when the first text has to be embedded. Throws `locked`, naming `holder` of the other, when
-    /// somebody else is still writing after `waiting`.
+    /// another process is still writing after `waiting`.
     public static func open(
         _ path: String, holder: String = "a program", waiting: Duration = .seconds(5),
         openModel: @escaping @Sendable () throws -> NamedEmbedder
     ) throws -> IndexWriter {
         let path = path.withoutTrailingSlashes
-        // Before the lock, so that no lock file is made in a folder that is no index.
+        // Before the lock, so that no lock file is made in a folder that is not an index.
         _ = try Catalog.open(in: path, writing: false)
         let lock = try WriterLock(folder: path, holder: holder, waiting: waiting)
         let catalog = try Catalog.open(in: path, writing: true)

@@ -1,4 +1,4 @@
-// An index as its readers have it: opened once, searched any number of times, also while somebody writes to it.
+// An index as its readers have it: opened once, searched any number of times, also during writing.
 public import Q3Embedding
 
 /// An index to search.
@@ -54,7 +54,7 @@ public actor SearchIndex {
         if let vector, vector.count != configuration.dimensions {
             throw IndexError.dimensions(expected: configuration.dimensions, got: vector.count)
         }
-        // The segments of a snapshot may be gone before they are mapped, when somebody compacts: then the next one has others.
+        // The segments of a snapshot may be gone before they are mapped, after compacting: then the next one has others.
         for attempt in 1... {
             do {
                 return try await searchOnce(query, vector: vector)
@@ -69,7 +69,7 @@ public actor SearchIndex {
 
     private func searchOnce(_ query: SearchQuery, vector: [Float]?) async throws -> SearchResults {
         // Everything that is read from the catalog within one transaction is of one moment. The scan, which others may run
-        // beside, comes between two of them; when the catalog changed meanwhile, slots may mean other chunks.
+        // beside, comes between two of them; when the catalog changed in between, slots may mean other chunks.
         while true {
             let (generation, vectors, allowed) = try catalog.database.transaction("DEFERRED") {
                 let (generation, vectors) = try current()

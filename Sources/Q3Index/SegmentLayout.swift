@@ -32,7 +32,7 @@ struct SegmentHeader: Equatable {
         return bytes.sealed()
     }
 
-    /// Throws the problem where the bytes are no header of ours.
+    /// Throws the problem where the bytes are not a header.
     init(_ bytes: [UInt8]) throws(SegmentProblem) {
         let fields = try ByteFields(bytes, magic: SegmentLayout.segmentMagic, what: "the segment's header")
         let version = fields.uint32(at: 8)
@@ -98,7 +98,7 @@ struct BlockHeader: Equatable {
         self.checksumOfChecksums = checksumOfChecksums
     }
 
-    /// Throws the problem where the bytes are no header of a block.
+    /// Throws the problem where the bytes are not a header of a block.
     init(_ bytes: [UInt8]) throws(SegmentProblem) {
         let fields = try ByteFields(bytes, magic: SegmentLayout.blockMagic, what: "a block's header")
         rows = Int(fields.uint32(at: 8))

@@ -1,6 +1,6 @@
 // Appends windows of vectors to the newest segment; what is not committed afterwards is overwritten by the next writer.
 
-/// The file that grows. It is brought to disk before the catalog says that it grew.
+/// The file that grows. It is flushed to disk before the catalog says that it grew.
 final class SegmentWriter {
     /// A segment that reached this size is closed, and a new one begun.
     private static let byteLimit = 256 << 20
@@ -10,7 +10,7 @@ final class SegmentWriter {
     private(set) var entry: SegmentEntry
     private var file: WritableFile
 
-    /// Goes on behind `last`, or begins the first segment.
+    /// Continues after `last`, or begins the first segment.
     init(folder: String, header: SegmentHeader, last: SegmentEntry?) throws(IndexError) {
         self.folder = folder
         var header = header
@@ -50,7 +50,7 @@ final class SegmentWriter {
         return (entry, file)
     }
 
-    /// Appends vectors [rows, dimensions] and brings them to disk. Gives the slot of the first and what the catalog has to
+    /// Appends vectors [rows, dimensions] and flushes them to disk. Gives the slot of the first and what the catalog has to
     /// say of the segment then; until it says so, nobody sees the rows.
     func append(_ vectors: [[Float]]) throws(IndexError) -> (firstSlot: Int, entry: SegmentEntry) {
         if entry.byteCount >= Self.byteLimit {

@@ -1,4 +1,4 @@
-// A file's bytes as text, read at one moment: binary files, other encodings and files that change meanwhile are told apart.
+// A file's bytes as text, read at one moment: binary files, other encodings and files that change are detected.
 import Q3System
 
 /// Why a file cannot be read now, for people.
@@ -14,12 +14,12 @@ enum SourceFile {
         let state: FileState
         /// SHA-256 of the file; empty for a file that is too large to be read.
         let hash: [UInt8]
-        /// Why it is no text; nil for text.
+        /// Why it is not text; nil for text.
         var problem: String?
     }
 
     /// The bytes of a regular file and what it was like. A file that changes while it is read is read again, three times.
-    /// Throws for what may be another way tomorrow: a missing permission, a disk that fails.
+    /// Throws for causes that may pass: a missing permission, a failing disk.
     static func read(_ path: [UInt8], limit: Int) throws(Unreadable) -> Content {
         for _ in 0..<3 {
             if let content = try readOnce(path, limit: limit) { return content }
@@ -70,7 +70,7 @@ enum SourceFile {
         return FileState(status)
     }
 
-    /// Why bytes are no text: NULs, or another encoding.
+    /// Why bytes are not text: NULs, or another encoding.
     private static func problem(of bytes: [UInt8]) -> String? {
         if bytes.contains(0) { return binary }
         do throws(UTF8.ValidationError) {

@@ -83,7 +83,7 @@ enum SystemCall {
         source.kind == .folder ? Array(source.path.utf8) + [UInt8(ascii: "/")] + path : path
     }
 
-    /// Brings a folder's names to disk. Not every file system can.
+    /// Flushes a folder's names to disk. Not every file system can.
     static func syncFolder(_ path: String) {
         let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
@@ -91,7 +91,7 @@ enum SystemCall {
         close(descriptor)
     }
 
-    /// Removes a file; one that is gone already is no error.
+    /// Removes a file; a missing file is not an error.
     static func remove(_ path: String) throws(IndexError) {
         guard unsafe unlink(path) == 0 || errno == ENOENT else {
             throw .file(path: path, action: "remove", code: errno)

@@ -5,7 +5,7 @@ import Q3System
 final class WriterLock {
     private let descriptor: CInt
 
-    /// Takes the lock of the index at `folder`, or waits for it so long. `holder` is what others are told meanwhile.
+    /// Takes the lock of the index at `folder`, or waits for it so long. `holder` is the name that others see.
     init(folder: String, holder: String, waiting: Duration) throws(IndexError) {
         let path = "\(folder)/writer.lock"
         let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)

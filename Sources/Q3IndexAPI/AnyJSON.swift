@@ -2,9 +2,9 @@
 import Q3System
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// A JSON value. Numbers keep whether they are whole, so that an id comes back as it was.

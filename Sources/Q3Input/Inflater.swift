@@ -38,7 +38,7 @@ import CZlib
             if isBetweenMembers {
                 // Some tools pad with zeros.
                 if input.allSatisfy({ $0 == 0 }) { input = []; return [] }
-                guard unsafe inflateReset(stream) == Z_OK else { throw Damage(reason: "zlib cannot go on") }
+                guard unsafe inflateReset(stream) == Z_OK else { throw Damage(reason: "zlib cannot continue") }
                 isBetweenMembers = false
             }
             let (code, taken, made) = unsafe input.withUnsafeMutableBufferPointer { source in

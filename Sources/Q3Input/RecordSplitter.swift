@@ -43,13 +43,6 @@ package final class RecordSplitter {
         self.init(try ByteStream(path: path))
     }
 
-    /// The part of the input that was taken, 0...1; nil where its size is not known.
-    package var fractionTaken: Double? {
-        bytes.totalByteCount.map { total in
-            min(1, Double(bytes.isPlain ? byteOffset : bytes.rawByteCount) / Double(max(total, 1)))
-        }
-    }
-
     /// Bytes of the file that were taken, as they lie on disk.
     package var takenByteCount: Int { bytes.isPlain ? byteOffset : bytes.rawByteCount }
 

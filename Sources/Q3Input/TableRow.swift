@@ -13,7 +13,7 @@ enum TableRow {
             case (.quote, .plain):
                 // A carriage return before a line feed was taken with it; one here is content.
                 throw BadRecord(
-                    message: "cell \(cells.count + 1) goes on after its closing quote; a quote in a quoted cell is "
+                    message: "cell \(cells.count + 1) continues after its closing quote; a quote in a quoted cell is "
                         + "written twice")
             case (.start, .start), (.plain, .start), (.quote, .start):
                 cells.append(String(decoding: cell, as: UTF8.self))

@@ -32,15 +32,15 @@ import Synchronization
         unsafe pthread_mutex_init(mutex, nil)
         unsafe pthread_cond_init(filled, nil)
         #if canImport(Darwin)
-            var thread: pthread_t?
+        var thread: pthread_t?
         #else
-            var thread = pthread_t()
+        var thread = pthread_t()
         #endif
         let created = unsafe pthread_create(
             &thread, nil,
             { context in
                 #if canImport(Darwin)
-                    let context: UnsafeMutableRawPointer? = unsafe context
+                let context: UnsafeMutableRawPointer? = unsafe context
                 #endif
                 unsafe Unmanaged<InferenceThread>.fromOpaque(context!).takeUnretainedValue().work()
             }, Unmanaged.passUnretained(self).toOpaque())

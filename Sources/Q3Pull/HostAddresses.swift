@@ -1,4 +1,4 @@
-// The network addresses behind a host's name, and which of them are the world's.
+// The network addresses of a host, and which of them are public.
 import Q3System
 
 /// An address as numbers: 4 bytes of IPv4 or 16 of IPv6.
@@ -29,7 +29,7 @@ struct HostAddress: Sendable, Equatable {
         }
     }
 
-    /// What a number in any notation that systems read stands for; nil for a name, and nobody is asked.
+    /// The address that a number stands for, in any notation that systems read; nil for a name, which is not looked up.
     static func number(_ host: String) -> HostAddress? {
         let number = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
         var hints = unsafe addrinfo()

@@ -2,7 +2,7 @@
 internal import Q3Catalog
 import Q3System
 
-/// Facts from the configured host only; what a redirect leads to has no say.
+/// Facts from the configured host only; hosts that it redirects to are not trusted.
 struct HubFacts: Sendable, Equatable {
     /// The commit that "main" is now.
     var revision: String?

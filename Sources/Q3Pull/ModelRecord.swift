@@ -1,11 +1,11 @@
-// What is known of a downloaded file: where it came from and what its bytes were.
+// The record of a downloaded file: where it came from and its hash.
 package import Q3Catalog
 package import Q3System
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// The file beside a model, NAME.gguf.json.

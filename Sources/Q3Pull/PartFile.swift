@@ -1,18 +1,18 @@
-// The unfinished file of a download, which the next pull goes on with.
+// The unfinished file of a download, which the next pull resumes.
 internal import Q3Catalog
 import Q3System
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
-/// Which bytes a part is the beginning of; NAME.part.json holds it.
+/// Which bytes a part is the start of; NAME.part.json holds it.
 struct PartOrigin: Codable, Equatable {
     /// Where the download began, without any query.
     var url: String
-    /// The strong entity tag or the date by which the server knows the bytes again.
+    /// The strong entity tag or the date by which the server recognizes the bytes.
     var validator: String
     var byteCount: Int
     /// The hash that the server or the catalog gave.
@@ -44,7 +44,7 @@ final class PartFile {
         let hasStatus = unsafe fstat(descriptor, &status) == 0
         guard hasStatus, status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1, status.st_uid == geteuid() else {
             close(descriptor)
-            throw .notPlain(path: folder.file(name), what: "somebody else's, no file, or one with two names")
+            throw .notPlain(path: folder.file(name), what: "another user's, not a file, or a file with two names")
         }
         self.descriptor = descriptor
         byteCount = Int(status.st_size)
@@ -54,7 +54,7 @@ final class PartFile {
 
     var path: String { folder.file(name) }
 
-    /// What the bytes are the beginning of; nil if that is not known.
+    /// Which bytes the part is the start of; nil if that is not known.
     var origin: PartOrigin? {
         let descriptor = folder.opened(originName, O_RDONLY)
         guard descriptor >= 0 else { return nil }
@@ -64,7 +64,8 @@ final class PartFile {
         return count > 0 ? try? JSONDecoder().decode(PartOrigin.self, from: Data(bytes[..<count])) : nil
     }
 
-    /// Forgets all bytes, and notes whose the next ones are. The bytes go first: nothing may stand under a wrong origin.
+    /// Removes all bytes, and records where the next ones come from. The bytes go first, so that they never have a wrong
+    /// origin.
     func restart(_ origin: PartOrigin?) throws(PullError) {
         guard ftruncate(descriptor, 0) == 0 else { throw .cannotWrite(path: path, code: errno) }
         byteCount = 0

@@ -26,7 +26,7 @@ package enum PullError: Error {
     case refusedAddress(String, fault: String)
     /// Another process put its own file in the place of the one that was downloaded and hashed.
     case replaced(path: String)
-    /// An address that only hosts may have which the caller named as trusted.
+    /// An address that is allowed only for hosts that the caller trusts.
     case untrustedHost(String, host: String, fault: String)
     case tooManyRedirects(from: String, limit: Int)
     case notFound(String)
@@ -80,7 +80,7 @@ extension PullError: CustomStringConvertible {
             return "\(path.escapedForTerminal) is \(what), through which q3 does not write; remove it"
         case .cannotWrite(let path, let code):
             return
-                "cannot write \(path.escapedForTerminal): \(SystemError(code: code)); the next pull goes on from there"
+                "cannot write \(path.escapedForTerminal): \(SystemError(code: code)); the next pull resumes there"
         case .cannotRead(let path, let code):
             return "cannot read \(path.escapedForTerminal): \(SystemError(code: code))"
         case .noSpace(let path, let needed, let free):

@@ -2,7 +2,7 @@
 internal import Q3Catalog
 import Q3System
 
-/// A folder in which files are made, renamed and deleted by name. No name in it is followed if it is a link.
+/// A folder in which files are made, renamed and deleted by name. Links in it are never followed.
 final class PullFolder: Sendable {
     let path: String
     private let descriptor: CInt

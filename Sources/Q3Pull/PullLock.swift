@@ -7,7 +7,7 @@ final class PullLock {
     private let name: String
     private let descriptor: CInt
 
-    /// Waits for the lock of `name`; `waiting` is called once if somebody else has it.
+    /// Waits for the lock of `name`; `waiting` is called once if another process has it.
     init(_ fileName: String, in folder: PullFolder, waiting: () -> Void) async throws {
         let name = ".\(fileName).lock"
         var hasTold = false

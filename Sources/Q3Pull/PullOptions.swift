@@ -6,7 +6,7 @@ package import Q3System
 package struct PullOptions: Sendable {
     /// Only looks into the folder; opens no socket.
     package var offline = false
-    /// Takes bytes whose hash nobody vouches for.
+    /// Accepts bytes without a known hash.
     package var unverified = false
     /// The hash that the file must have.
     package var digest: SHA256Digest?

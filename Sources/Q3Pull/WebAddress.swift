@@ -52,7 +52,7 @@ struct WebAddress: Sendable, Equatable, CustomStringConvertible {
         return try WebAddress(location)
     }
 
-    /// The address with more path behind it.
+    /// The address with more path at its end.
     func appending(_ path: String) throws(AddressFault) -> WebAddress {
         guard !target.contains("?") else { throw .badCharacters }
         return try WebAddress("\(place)\(target.hasSuffix("/") ? String(target.dropLast()) : target)/\(path)")

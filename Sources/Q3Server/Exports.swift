@@ -5,4 +5,5 @@
 @_exported public import Q3Embedding
 @_exported public import Q3Reranking
 @_exported public import ServiceLifecycle
+@_exported public import UnixSignals
 #endif

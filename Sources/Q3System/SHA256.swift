@@ -6,9 +6,6 @@ internal import CQ3System
 package struct SHA256: Sendable {
     private var raw = q3_sha256()
 
-    /// Whether this machine has instructions for it.
-    package static var hasInstructions: Bool { q3_sha256_has_instructions() }
-
     /// `instructions` uses the machine's, if there are any; the hash is the same.
     package init(instructions: Bool = true) { unsafe q3_sha256_init(&raw, instructions) }
 

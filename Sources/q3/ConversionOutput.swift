@@ -1,9 +1,33 @@
-// What the commands that make a model print while they work and when they are done.
+// What the commands that make a model share: their options, and what they print while they work and when they are done.
+import ArgumentParser
 import Q3Convert
 import Q3GGUF
 import Q3Kernels
 import Q3Model
 import Q3System
+
+struct ConversionArguments: ParsableArguments {
+    @Option(help: "Threads that compute. (default: one per core)")
+    var threads: Int?
+
+    @Flag(help: "Print the report as JSON on stdout, and no lines.")
+    var json = false
+
+    func validate() throws {
+        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1") }
+    }
+
+    /// Makes a file at `output` and reports it.
+    func run(output: String, _ convert: (ConvertOptions) throws -> FileReport) throws {
+        try OutputPlace.check(output)
+        let line = ProgressLine()
+        let start = ContinuousClock.now
+        let report = try convert(ConversionOutput.options(threads: threads, line: line))
+        line.finish()
+        try ConversionOutput.finish(
+            report, path: output, seconds: (ContinuousClock.now - start) / .seconds(1), json: json)
+    }
+}
 
 enum ConversionOutput {
     /// Options that draw progress and have a signal delete the unfinished file.

@@ -42,28 +42,15 @@ struct ConvertCommand: ParsableCommand {
     @Flag(help: "Keep a reranker a language model, with all rows of its output matrix.")
     var causal = false
 
-    @Option(help: "Threads that compute. (default: one per core)")
-    var threads: Int?
-
-    @Flag(help: "Print the report as JSON on stdout, and no lines.")
-    var json = false
+    @OptionGroup var conversion: ConversionArguments
 
     @Argument(help: "The folder to read.", completion: .directory)
     var folder: String
 
-    func validate() throws {
-        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1") }
-    }
-
     func run() throws {
-        try OutputPlace.check(output)
-        let line = ProgressLine()
-        let start = ContinuousClock.now
-        let report = try Converter.convert(
-            folder: folder, adapter: lora, to: output, as: type, role: role, causal: causal,
-            options: ConversionOutput.options(threads: threads, line: line))
-        line.finish()
-        try ConversionOutput.finish(
-            report, path: output, seconds: (ContinuousClock.now - start) / .seconds(1), json: json)
+        try conversion.run(output: output) { options in
+            try Converter.convert(
+                folder: folder, adapter: lora, to: output, as: type, role: role, causal: causal, options: options)
+        }
     }
 }

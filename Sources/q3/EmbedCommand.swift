@@ -71,7 +71,7 @@ struct EmbedCommand: AsyncParsableCommand {
     @Flag(help: "Read <|im_end|> and the like in texts as control tokens, as Hugging Face does. Not for foreign text.")
     var parseSpecial = false
 
-    @Flag(help: "Keep what is done when the run ends early, and go on with it the next time.")
+    @Flag(help: "Keep what is done when the run ends early, and resume there the next time.")
     var resume = false
 
     @Option(help: ArgumentHelp("Embed every N-th record only, from the I-th on.", valueName: "i/n"))
@@ -118,7 +118,7 @@ struct EmbedCommand: AsyncParsableCommand {
             else { return Terminal.say("\(partFile.path) was finished already") }
             done = found
             rejections.addEarlier(done.rejectedCount)
-            if done.rowCount > 0 { Terminal.say("going on after \(done.rowCount) rows that are done") }
+            if done.rowCount > 0 { Terminal.say("resuming after \(done.rowCount) finished rows") }
         }
         var writer = try VectorWriter(
             format: format, type: type, columnCount: columnCount, output: file, rowCount: done.rowCount)

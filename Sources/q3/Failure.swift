@@ -10,7 +10,7 @@ import Q3Reranking
 import Q3System
 
 #if Index
-    import Q3Index
+import Q3Index
 #endif
 
 /// Exit statuses; the numbers up to 77 are those of sysexits.h.
@@ -75,10 +75,10 @@ struct Failure: Error {
         case let error as RerankError: self.init(error.exitStatus, error.namesItsFile ? message : named)
         default:
             #if Index
-                if let error = error as? IndexError {
-                    self.init(error.exitStatus, message)
-                    return
-                }
+            if let error = error as? IndexError {
+                self.init(error.exitStatus, message)
+                return
+            }
             #endif
             self.init(.badData, named)
         }

@@ -23,9 +23,9 @@ enum MemoryLimit {
     private static var addressSpace: Int? {
         var limit = rlimit()
         #if canImport(Glibc)
-            guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0 else { return nil }
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0 else { return nil }
         #else
-            guard unsafe getrlimit(RLIMIT_AS, &limit) == 0 else { return nil }
+        guard unsafe getrlimit(RLIMIT_AS, &limit) == 0 else { return nil }
         #endif
         return Int(exactly: limit.rlim_cur)
     }

@@ -14,11 +14,11 @@ enum Notice {
         let path = "\(cache)/q3/said-\(name)"
         var status = stat()
         #if canImport(Darwin)
-            let isThere = unsafe stat(path, &status) == 0
-            let written = status.st_mtimespec.tv_sec
+        let isThere = unsafe stat(path, &status) == 0
+        let written = status.st_mtimespec.tv_sec
         #else
-            let isThere = unsafe stat(path, &status) == 0
-            let written = status.st_mtim.tv_sec
+        let isThere = unsafe stat(path, &status) == 0
+        let written = status.st_mtim.tv_sec
         #endif
         let now = time(nil)
         if isThere, (0..<secondsBetween).contains(now - written) { return false }

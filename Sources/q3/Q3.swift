@@ -146,13 +146,13 @@ struct RootCommand: ParsableCommand {
     private static var commands: [any ParsableCommand.Type] {
         var commands: [any ParsableCommand.Type] = [EmbedCommand.self, RerankCommand.self, SearchCommand.self]
         #if Server
-            commands.append(ServeCommand.self)
+        commands.append(ServeCommand.self)
         #endif
         #if Pull
-            commands.append(PullCommand.self)
+        commands.append(PullCommand.self)
         #endif
         #if Index
-            commands += [IndexCommand.self, MCPCommand.self]
+        commands += [IndexCommand.self, MCPCommand.self]
         #endif
         return commands + [
             ListCommand.self, VerifyCommand.self, ConvertCommand.self, QuantizeCommand.self, TokenizeCommand.self,

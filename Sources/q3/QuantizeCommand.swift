@@ -28,11 +28,7 @@ struct QuantizeCommand: ParsableCommand {
               q3 quantize --json reranker-bf16.gguf reranker-q4.gguf q4_k_m > report.json
             """)
 
-    @Option(help: "Threads that compute. (default: one per core)")
-    var threads: Int?
-
-    @Flag(help: "Print the report as JSON on stdout, and no lines.")
-    var json = false
+    @OptionGroup var conversion: ConversionArguments
 
     @Argument(help: "The GGUF file to read.", completion: .file(extensions: ["gguf"]))
     var input: String
@@ -43,20 +39,9 @@ struct QuantizeCommand: ParsableCommand {
     @Argument(help: "The type to store matrices in.")
     var type: FileType
 
-    func validate() throws {
-        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1") }
-    }
-
     func run() throws {
-        try OutputPlace.check(output)
-        let line = ProgressLine()
-        let start = ContinuousClock.now
-        let report = try opening(input) { file in
-            try Quantizer.quantize(
-                file, to: output, as: type, options: ConversionOutput.options(threads: threads, line: line))
+        try conversion.run(output: output) { options in
+            try opening(input) { try Quantizer.quantize($0, to: output, as: type, options: options) }
         }
-        line.finish()
-        try ConversionOutput.finish(
-            report, path: output, seconds: (ContinuousClock.now - start) / .seconds(1), json: json)
     }
 }

@@ -5,7 +5,7 @@ import Q3Pull
 import Q3Reranking
 
 #if Index
-    import Q3Index
+import Q3Index
 #endif
 
 enum Remedy {
@@ -36,15 +36,15 @@ enum Remedy {
 
     private static func indexText(for error: any Error) -> String? {
         #if Index
-            switch error {
-            case IndexError.exists: return "'q3 index add' adds to an index"
-            case IndexError.absent: return "'q3 index create' makes one"
-            case let error as IndexError where error.isDamage: return "'q3 index audit --repair'"
-            case IndexError.otherModel: return "choose with --model"
-            default: return nil
-            }
+        switch error {
+        case IndexError.exists: return "'q3 index add' adds to an index"
+        case IndexError.absent: return "'q3 index create' makes one"
+        case let error as IndexError where error.isDamage: return "'q3 index audit --repair'"
+        case IndexError.otherModel: return "choose with --model"
+        default: return nil
+        }
         #else
-            return nil
+        return nil
         #endif
     }
 }

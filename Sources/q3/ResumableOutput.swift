@@ -234,13 +234,13 @@ final class ResumableOutput: VectorOutput {
     /// Makes an interruption say how to continue.
     func sayWhenInterrupted(rowCount: Int) {
         Interruption.sayWhenInterrupted(
-            "interrupted; \(rowCount) rows are in \(partPath): the same command goes on with them")
+            "interrupted; \(rowCount) rows are in \(partPath): the same command resumes from them")
     }
 
     private func failure(_ code: CInt) -> Failure {
         let failure = Failure(.inputOutput, "cannot write \(partPath)", errno: code)
         return Failure(
-            failure.status, "\(failure.message ?? ""); what is done is kept, and the same command goes on with it")
+            failure.status, "\(failure.message ?? ""); finished rows are kept, and the same command resumes from them")
     }
 }
 

@@ -69,7 +69,7 @@ struct SearchCommand: AsyncParsableCommand {
     var truncate = false
 
     #if Index
-        @OptionGroup var indexed: IndexSearchArguments
+    @OptionGroup var indexed: IndexSearchArguments
     #endif
     @OptionGroup var input: InputArguments
     @OptionGroup var output: OutputArguments
@@ -84,13 +84,13 @@ struct SearchCommand: AsyncParsableCommand {
 
     func run() async throws {
         #if Index
-            if let index = indexed.index {
-                if !input.input.isEmpty || dimensions != nil {
-                    throw Failure(
-                        .usage, "--index brings its documents and dimensions; leave out --input and --dimensions")
-                }
-                return try await search(index: index)
+        if let index = indexed.index {
+            if !input.input.isEmpty || dimensions != nil {
+                throw Failure(
+                    .usage, "--index brings its documents and dimensions; leave out --input and --dimensions")
             }
+            return try await search(index: index)
+        }
         #endif
         let source = try input.source(arguments: [], what: "documents")
         let file = try OutputFile(

@@ -78,7 +78,7 @@ struct VerifyCommand: AsyncParsableCommand {
         throw Failure(
             .badData,
             "\(file.path): tensor \(first.tensor.escapedForTerminal) has a weight that is not a finite number, in block "
-                + "\(first.block) of type \(first.type.name)\(others == 0 ? "" : ", and \(others) other tensors have such")"
+                + "\(first.block) of type \(first.type.name)\(others == 0 ? "" : ", and \(others) other tensors are damaged too")"
                 + "; download or convert it again")
     }
 

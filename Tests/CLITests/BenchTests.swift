@@ -6,9 +6,9 @@ import Testing
 @testable import q3
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// A line of q3 bench --json.

@@ -8,9 +8,9 @@ import Testing
 @testable import q3
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 @Suite struct ConversionTests {

@@ -5,9 +5,9 @@ import TestSupport
 import Testing
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// MTEB's layout, as far as these tests look.

@@ -64,17 +64,17 @@ import Testing
             "eval retrieval", "eval sts", "eval classification", "eval clustering", "eval bitext",
         ] + servers + indexes
     #if Server
-        private static let servers = ["serve"]
+    private static let servers = ["serve"]
     #else
-        private static let servers: [String] = []
+    private static let servers: [String] = []
     #endif
     #if Index
-        private static let indexes = [
-            "index", "index create", "index add", "index update", "index remove", "index status", "index audit",
-            "index compact", "index export", "index bench", "mcp",
-        ]
+    private static let indexes = [
+        "index", "index create", "index add", "index update", "index remove", "index status", "index audit",
+        "index compact", "index export", "index bench", "mcp",
+    ]
     #else
-        private static let indexes: [String] = []
+    private static let indexes: [String] = []
     #endif
 
     /// A line that the parser had to break leaves a short one in the middle of a paragraph.
@@ -105,7 +105,7 @@ import Testing
         let outcome = try Tool.run(["embed", "--model", "/nonexistent.gguf", "--output", "/nonexistent/out", "a"])
         #expect(outcome.status == 73)
         #if Index
-            #expect(try Tool.run(["index", "create", "/nonexistent/x.q3i"]).status == 73)
+        #expect(try Tool.run(["index", "create", "/nonexistent/x.q3i"]).status == 73)
         #endif
     }
 
@@ -133,22 +133,21 @@ import Testing
     }
 
     #if os(Linux)
-        @Test func `a full disk is an input output error`() throws {
-            for script in ["$Q3 embed -m '\(Self.model)' a > /dev/full", "$Q3 embed -m '\(Self.model)' -o /dev/full a"]
-            {
-                let outcome = try Tool.shell(script)
-                #expect(outcome.status == 74)
-                #expect(outcome.messages.hasPrefix("q3: error: cannot write "))
-            }
-        }
-
-        @Test(arguments: ["--help", "--version", "embed --help"]) func `help on a full disk is an error too`(
-            _ arguments: String
-        ) throws {
-            let outcome = try Tool.shell("$Q3 \(arguments) > /dev/full")
+    @Test func `a full disk is an input output error`() throws {
+        for script in ["$Q3 embed -m '\(Self.model)' a > /dev/full", "$Q3 embed -m '\(Self.model)' -o /dev/full a"] {
+            let outcome = try Tool.shell(script)
             #expect(outcome.status == 74)
-            #expect(outcome.messages.hasPrefix("q3: error: cannot write stdout"))
+            #expect(outcome.messages.hasPrefix("q3: error: cannot write "))
         }
+    }
+
+    @Test(arguments: ["--help", "--version", "embed --help"]) func `help on a full disk is an error too`(
+        _ arguments: String
+    ) throws {
+        let outcome = try Tool.shell("$Q3 \(arguments) > /dev/full")
+        #expect(outcome.status == 74)
+        #expect(outcome.messages.hasPrefix("q3: error: cannot write stdout"))
+    }
     #endif
 
     @Test func `a reader that leaves ends the run quietly`() throws {

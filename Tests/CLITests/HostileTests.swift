@@ -94,9 +94,9 @@ struct HostileTests {
             #expect(unsafe stat(model, &status) == 0)
             #expect(Self.overwrite(model))
             #if canImport(Darwin)
-                var times = [status.st_atimespec, status.st_mtimespec]
+            var times = [status.st_atimespec, status.st_mtimespec]
             #else
-                var times = [status.st_atim, status.st_mtim]
+            var times = [status.st_atim, status.st_mtim]
             #endif
             #expect(unsafe utimensat(AT_FDCWD, model, &times, 0) == 0)
         }
@@ -126,7 +126,7 @@ struct HostileTests {
     }
 
     /// Bytes that are no UTF-8, where the first of them is, and how many U+FFFD stand for them: one for each maximal
-    /// beginning of a character, as the Unicode Standard recommends.
+    /// prefix of a character, as the Unicode Standard recommends.
     private static let invalid: [(bytes: [UInt8], offset: Int, replacements: Int)] = [
         ([0xC0, 0x80], 0, 2), ([0xC1, 0xBF], 0, 2), ([0xE0, 0x80, 0x80], 0, 3), ([0xED, 0xA0, 0x80], 0, 3),
         ([0xED, 0xBF, 0xBF], 0, 3), ([0xF4, 0x90, 0x80, 0x80], 0, 4), ([0xF5, 0x80, 0x80, 0x80], 0, 4), ([0xFF], 0, 1),
@@ -197,7 +197,7 @@ struct HostileTests {
         #expect(json.status == 0 && !json.output.contains(0x1B))
     }
 
-    @Test func `an argument that is no text is refused`() throws {
+    @Test func `an argument that is not UTF-8 is refused`() throws {
         let outcome = try Tool.shell("$Q3 tokenize -m '\(Self.fixture)' \"$(printf 'a\\377b')\"")
         #expect(outcome.status == 65)
         #expect(outcome.messages.contains("argument 4 is not UTF-8 at its byte 1"), "\(outcome.messages)")

@@ -54,27 +54,27 @@ import Testing
     }
 
     #if os(Linux)  // other systems have no names of files that are not UTF-8
-        @Test func `a name that is not UTF-8 is refused, and never another file`() throws {
-            let folder = try TemporaryFolder()
-            let script = """
-                set -e
-                cd '\(folder.path)'
-                bad=$(printf 'x\\377.txt'); good=$(printf 'x\\357\\277\\275.txt'); mkdir texts "$(printf 'd\\377')"
-                echo good > "$good"; echo bad > "$bad"; echo bad > "texts/$bad"; echo fine > texts/a.md
-                embed() { $Q3 embed -m '\(model)' --dimensions 2 "$@" 2>> messages || echo $?; }
-                embed -i "$bad"; embed -i a -o "$bad"; embed -m "$bad" a; embed -i texts
-                embed -i texts --glob '*.md' > lines; wc -l < lines
-                (export Q3_MODELS="$bad"; embed -m qwen3-embedding-0.6b-q8_0 a)
-                ln -s "$bad" link.npy; embed -i texts/a.md -o link.npy
-                cd "$(printf 'd\\377')"; embed -i ../texts/a.md -o here.npy; ls
-                """
-            let outcome = try Tool.shell(script)
-            #expect(
-                outcome.text == "65\n65\n65\n65\n1\n65\n73\nhere.npy\nmessages\n", "\(outcome.text) \(outcome.messages)"
-            )
-            let messages = String(decoding: try folder.read("messages"), as: UTF8.self).split(separator: "\n")
-            #expect(messages.count == 6 && messages.allSatisfy { $0.contains("UTF-8") }, "\(messages)")
-        }
+    @Test func `a name that is not UTF-8 is refused, and never another file`() throws {
+        let folder = try TemporaryFolder()
+        let script = """
+            set -e
+            cd '\(folder.path)'
+            bad=$(printf 'x\\377.txt'); good=$(printf 'x\\357\\277\\275.txt'); mkdir texts "$(printf 'd\\377')"
+            echo good > "$good"; echo bad > "$bad"; echo bad > "texts/$bad"; echo fine > texts/a.md
+            embed() { $Q3 embed -m '\(model)' --dimensions 2 "$@" 2>> messages || echo $?; }
+            embed -i "$bad"; embed -i a -o "$bad"; embed -m "$bad" a; embed -i texts
+            embed -i texts --glob '*.md' > lines; wc -l < lines
+            (export Q3_MODELS="$bad"; embed -m qwen3-embedding-0.6b-q8_0 a)
+            ln -s "$bad" link.npy; embed -i texts/a.md -o link.npy
+            cd "$(printf 'd\\377')"; embed -i ../texts/a.md -o here.npy; ls
+            """
+        let outcome = try Tool.shell(script)
+        #expect(
+            outcome.text == "65\n65\n65\n65\n1\n65\n73\nhere.npy\nmessages\n", "\(outcome.text) \(outcome.messages)"
+        )
+        let messages = String(decoding: try folder.read("messages"), as: UTF8.self).split(separator: "\n")
+        #expect(messages.count == 6 && messages.allSatisfy { $0.contains("UTF-8") }, "\(messages)")
+    }
     #endif
 
     @Test func `JSON in a pipe is read as records, and that is said`() throws {

@@ -18,7 +18,7 @@ import Testing
         return lines
     }
 
-    /// Lines that end before, at and behind the end of a chunk.
+    /// Lines that end before, at and after the end of a chunk.
     @Test(arguments: [0, 1, (1 << 17) - 2, (1 << 17) - 1, 1 << 17, (1 << 17) + 1, (1 << 18) + 5])
     func `lines cross chunks`(_ length: Int) throws {
         let long = [UInt8](repeating: UInt8(ascii: "x"), count: length)

@@ -47,19 +47,19 @@ import Testing
         try folder.write("out.\(form).q3-part", part)
         let outcome = try Tool.run(resumed)
         #expect(outcome.status == 0)
-        #expect(outcome.messages.contains("going on after"))
+        #expect(outcome.messages.contains("resuming after"))
         #expect(try folder.read("out.\(form)") == folder.read("whole.\(form)"))
         if form == "npy" { #expect(try folder.read("out.ids.txt") == folder.read("whole.ids.txt")) }
         #expect(!(try folder.names().contains { $0.contains("q3-") }))
     }
 
-    @Test func `an interruption says how to go on`() throws {
+    @Test func `an interruption says how to resume`() throws {
         let output = folder.file("out.jsonl")
         let status = try interrupt(
             arguments(output, ["--resume"]), part: "\(output).q3-part", beyond: 100_000, by: SIGINT)
         #expect(status == 130)
         let messages = String(decoding: try folder.read("stderr"), as: UTF8.self)
-        #expect(messages.contains("interrupted; ") && messages.contains("the same command goes on"), "\(messages)")
+        #expect(messages.contains("interrupted; ") && messages.contains("the same command resumes"), "\(messages)")
     }
 
     @Test func `another input or option is refused by name`() throws {

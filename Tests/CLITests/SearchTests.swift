@@ -3,9 +3,9 @@ import TestSupport
 import Testing
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 @Suite struct SearchTests {
@@ -81,7 +81,7 @@ import Testing
     }
 
     /// A corpus in BEIR's layout, and what of it a line shows: no line ends, no control characters, and not all.
-    @Test func `lines show IDs and beginnings`() throws {
+    @Test func `lines show ids and first words`() throws {
         let folder = try TemporaryFolder()
         let corpus = """
             {"_id": "a1", "title": "Title", "text": "first\\nsecond \\u001b[31m"}

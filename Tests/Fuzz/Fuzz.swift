@@ -3,9 +3,9 @@
 import TestSupport
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 @main
@@ -18,12 +18,12 @@ enum Fuzz {
             return
         }
         #if LIBFUZZER
-            try runLibFuzzer(target)
+        try runLibFuzzer(target)
         #else
-            let scratch = try ScratchFile()
-            for path in arguments.dropFirst() {
-                try target.run([UInt8](Data(contentsOf: URL(filePath: path))), scratch)
-            }
+        let scratch = try ScratchFile()
+        for path in arguments.dropFirst() {
+            try target.run([UInt8](Data(contentsOf: URL(filePath: path))), scratch)
+        }
         #endif
     }
 }

@@ -8,14 +8,14 @@ import Q3Reranking
 import TestSupport
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 extension FuzzTarget {
     /// What the parts of an input are, with a NUL between them; a file is there if its part is not empty. Weights are a number, which is
-    /// how many zeros the file has behind its header, and the header; or "=" and the bytes of the file.
+    /// how many zeros the file has after its header, and the header; or "=" and the bytes of the file.
     private static let parts = [
         "config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "1_Pooling/config.json",
         "modules.json", "config_sentence_transformers.json", "adapter/adapter_config.json",

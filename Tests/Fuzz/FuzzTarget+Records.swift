@@ -4,9 +4,9 @@ import Q3Input
 import TestSupport
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 extension FuzzTarget {

@@ -23,8 +23,8 @@ enum FuzzTarget: String, CaseIterable {
     /// A Hugging Face folder.
     case checkpoint
     #if Index
-        /// A file of an index's vectors.
-        case segments
+    /// A file of an index's vectors.
+    case segments
     #endif
 
     /// Runs the target; `scratch` becomes the file of those that read one, and its folder holds those of others.
@@ -37,7 +37,7 @@ enum FuzzTarget: String, CaseIterable {
         case .records: try Self.readRecords(bytes, scratch)
         case .checkpoint: try Self.convert(bytes, scratch)
         #if Index
-            case .segments: try Self.readSegment(bytes, scratch)
+        case .segments: try Self.readSegment(bytes, scratch)
         #endif
         }
     }

@@ -6,9 +6,9 @@ import Testing
 @testable import Fuzz
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 struct FuzzTests {
@@ -71,7 +71,7 @@ extension FuzzTarget {
         case .records: 3000
         case .checkpoint: 300
         #if Index
-            case .segments: 1000
+        case .segments: 1000
         #endif
         }
     }

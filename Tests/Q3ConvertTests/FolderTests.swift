@@ -8,9 +8,9 @@ import Testing
 @testable import Q3Convert
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 struct FolderTests {

@@ -8,9 +8,9 @@ import Testing
 @testable import Q3Embedding
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 @Suite struct EmbedderTests {
@@ -108,7 +108,7 @@ import Testing
         #expect(abs(Similarity.dot(embedding.vector, embedding.vector) - 1) < 1e-5)
     }
 
-    /// Control tokens behind the cut do not make a text shorter than it is.
+    /// Control tokens after the cut do not make a text shorter than it is.
     @Test func `a cut text with control tokens is cut`() throws {
         let embedder = try shortEmbedder(contextLength: 8)
         let text = "1234567<|endoftext|><|endoftext|>89"
@@ -137,7 +137,9 @@ import Testing
     }
 
     /// The same bits alone, in a batch, in another order, with one thread or two, with and without shared prefixes.
-    @Test(arguments: ["tiny-embed-Q8_0", "tiny-embed-Q4_K_M"]) func `company does not matter`(_ model: String)
+    @Test(arguments: ["tiny-embed-Q8_0", "tiny-embed-Q4_K_M"]) func `a batch does not change its members`(
+        _ model: String
+    )
         async throws
     {
         let texts = try Fixture.items(model, as: EmbeddingItem.self).map(\.text) + ["twice", "twice"]

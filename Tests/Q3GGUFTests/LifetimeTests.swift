@@ -131,9 +131,9 @@ import Testing
         try #require(bytes.count < MemoryLayout.size(ofValue: address.sun_path))
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
         #if os(Linux)
-            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         #else
-            let descriptor = socket(AF_UNIX, SOCK_STREAM, 0)
+        let descriptor = socket(AF_UNIX, SOCK_STREAM, 0)
         #endif
         defer { close(descriptor) }
         let bound = unsafe withUnsafePointer(to: address) { pointer in
@@ -165,19 +165,19 @@ private func openThings() throws -> Int {
 /// Maps of files under a path; 0 where the system has no list of them.
 private func mapCount(of path: String) throws -> Int {
     #if os(Linux)
-        try procFile("maps").split(separator: "\n").count { $0.contains(path) }
+    try procFile("maps").split(separator: "\n").count { $0.contains(path) }
     #else
-        0
+    0
     #endif
 }
 
 /// Memory of this process that is no file's; 0 where the system does not tell.
 private func anonymousKilobytes() throws -> Int {
     #if os(Linux)
-        let line = try procFile("status").split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
-        return try #require(line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) })
+    let line = try procFile("status").split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
+    return try #require(line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) })
     #else
-        return 0
+    return 0
     #endif
 }
 

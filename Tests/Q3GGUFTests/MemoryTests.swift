@@ -6,7 +6,7 @@ import Testing
 @testable import Q3GGUF
 
 @Suite struct MemoryTests {
-    /// Memory that stays, as the initializer wants it, at `shift` bytes behind a multiple of 64.
+    /// Memory that stays, as the initializer wants it, at `shift` bytes after a multiple of 64.
     private func immortal(_ bytes: [UInt8], shift: Int = 0) -> UnsafeRawBufferPointer {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count + shift, alignment: 64)
         unsafe UnsafeMutableRawBufferPointer(rebasing: memory[shift...]).copyBytes(from: bytes)
@@ -39,7 +39,7 @@ import Testing
         try file.checkUnchanged()
     }
 
-    /// The same errors as for a file, and no byte behind the end is read.
+    /// The same errors as for a file, and no byte after the end is read.
     @Test func `damaged bytes are refused`() throws {
         let bytes = RawFile.tiny.bytes
         #expect(throws: GGUFError.empty(path: "none")) {

@@ -23,7 +23,7 @@ struct Lie: Sendable, CustomTestStringConvertible {
         Lie(description, caseName) { $0.setPair(key, type, value) }
     }
 
-    /// A pair put behind the others.
+    /// A pair put after the others.
     static func pair(_ description: String, _ caseName: String, _ pair: RawFile.Pair) -> Lie {
         Lie(description, caseName) { $0.pairs.append(pair) }
     }

@@ -89,13 +89,13 @@ import Testing
 /// Ends the process when it asks for more memory of its own than now plus `byteCount`; maps of files do not count.
 private func limitMemory(toMore byteCount: Int) {
     #if os(Linux)
-        let status = try? String(decoding: Data(contentsOf: URL(filePath: "/proc/self/status")), as: UTF8.self)
-        let line = status?.split(separator: "\n").first { $0.hasPrefix("VmData:") }
-        guard let kilobytes = line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) }) else {
-            return
-        }
-        let bytes = rlim_t(kilobytes * 1024 + byteCount)
-        var limit = rlimit(rlim_cur: bytes, rlim_max: bytes)
-        precondition(unsafe setrlimit(__rlimit_resource_t(2), &limit) == 0)  // RLIMIT_DATA
+    let status = try? String(decoding: Data(contentsOf: URL(filePath: "/proc/self/status")), as: UTF8.self)
+    let line = status?.split(separator: "\n").first { $0.hasPrefix("VmData:") }
+    guard let kilobytes = line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) }) else {
+        return
+    }
+    let bytes = rlim_t(kilobytes * 1024 + byteCount)
+    var limit = rlimit(rlim_cur: bytes, rlim_max: bytes)
+    precondition(unsafe setrlimit(__rlimit_resource_t(2), &limit) == 0)  // RLIMIT_DATA
     #endif
 }

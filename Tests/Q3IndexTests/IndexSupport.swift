@@ -5,9 +5,9 @@ import Q3Mini
 import TestSupport
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// A folder of documents and an index of it beside them.

@@ -44,7 +44,7 @@ import CShims
     }
 
     /// Products of tokens first..<first + tokens with the 16 rows of a panel, [tokens, stride]; `start` is what they
-    /// are added to. The last row ends behind its 16 values, where a wider matrix ends too.
+    /// are added to. The last row ends after its 16 values, where a wider matrix ends too.
     func times(
         _ panel: GuardedMemory<UInt8>, _ family: PanelFamily, _ isa: ISA, first: Int = 0, tokens: Int? = nil,
         stride: Int = 16, addingTo start: [Float]? = nil

@@ -6,7 +6,7 @@ import Q3System
     /// Which of its ends the memory shares with a guard page.
     enum Placement: Equatable {
         case atEnd
-        /// `offset` bytes behind the guard page, to misalign what the memory holds.
+        /// `offset` bytes after the guard page, to misalign what the memory holds.
         case atStart(offset: Int)
     }
 

@@ -91,7 +91,7 @@ struct BatchTrieTests {
         #expect(asked == [Int](repeating: 1, count: asked.count))
     }
 
-    /// The same with beginnings of some lists in a cache: no row of theirs is computed, and all pooled ones are.
+    /// The same with prefixes of some lists in a cache: their rows are not computed, and all pooled ones are.
     @Test(arguments: 1...60)
     func `cached prefixes are not computed`(_ seed: Int) throws {
         var random = SeededGenerator(seed: UInt64(seed))

@@ -91,7 +91,7 @@ struct ConfigTests {
         for value in Self.oddNumbers + more { try expectBadValue(key, .float32(value)) }
     }
 
-    /// Arithmetic that is not implemented: better no vector than a wrong one.
+    /// Arithmetic that is not implemented, whose vectors would be wrong.
     @Test func `variants that are not computed are refused`() throws {
         let variants: [(key: String, values: [MetadataValue])] = [
             ("qwen3.rope.scaling.type", [.string("yarn"), .string("linear"), .string("longrope"), .string("")]),

@@ -152,57 +152,57 @@ struct HostileModelTests {
     // MARK: - Models come and go
 
     #if os(Linux)
-        /// Kilobytes in a line of /proc/self/status.
-        private static func status(_ name: String) throws -> Int {
-            let text = String(decoding: try Data(contentsOf: URL(filePath: "/proc/self/status")), as: UTF8.self)
-            let line = text.split(separator: "\n").first { $0.hasPrefix(name + ":") }
-            return try #require(line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) })
-        }
+    /// Kilobytes in a line of /proc/self/status.
+    private static func status(_ name: String) throws -> Int {
+        let text = String(decoding: try Data(contentsOf: URL(filePath: "/proc/self/status")), as: UTF8.self)
+        let line = text.split(separator: "\n").first { $0.hasPrefix(name + ":") }
+        return try #require(line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) })
+    }
 
-        /// A text whose scratch the system does not give: an error, and the next text is computed.
-        @Test func `scratch that does not fit is an error`() async {
-            await #expect(processExitsWith: .success) {
-                var copy = try ModelCopy.tiny()
-                copy["qwen3.context_length"] = .uint32(.max)
-                var options = ModelOptions()
-                options.threads = 1
-                let model = try Qwen3Model(file: copy.open(), options: options)
-                let truth = try await model.lastHiddenStates(of: [[1, 2, 3]]).bits
-                let bytes = rlim_t(try Self.status("VmSize") * 1024 + 72 << 20)
-                var limit = rlimit(rlim_cur: bytes, rlim_max: bytes)
-                #expect(unsafe setrlimit(__rlimit_resource_t(9), &limit) == 0)  // RLIMIT_AS
-                let error = await #expect(throws: ModelError.self) {
-                    try await model.lastHiddenStates(of: [[Int32](repeating: 1, count: 120_000)])
-                }
-                guard case .outOfMemory(let byteCount) = error else {
-                    Issue.record("gave \(error as Any)")
-                    return
-                }
-                #expect(byteCount > 72 << 20)
-                #expect(try await model.lastHiddenStates(of: [[1, 2, 3]]).bits == truth)
+    /// A text whose scratch the system does not give: an error, and the next text is computed.
+    @Test func `scratch that does not fit is an error`() async {
+        await #expect(processExitsWith: .success) {
+            var copy = try ModelCopy.tiny()
+            copy["qwen3.context_length"] = .uint32(.max)
+            var options = ModelOptions()
+            options.threads = 1
+            let model = try Qwen3Model(file: copy.open(), options: options)
+            let truth = try await model.lastHiddenStates(of: [[1, 2, 3]]).bits
+            let bytes = rlim_t(try Self.status("VmSize") * 1024 + 72 << 20)
+            var limit = rlimit(rlim_cur: bytes, rlim_max: bytes)
+            #expect(unsafe setrlimit(__rlimit_resource_t(9), &limit) == 0)  // RLIMIT_AS
+            let error = await #expect(throws: ModelError.self) {
+                try await model.lastHiddenStates(of: [[Int32](repeating: 1, count: 120_000)])
             }
+            guard case .outOfMemory(let byteCount) = error else {
+                Issue.record("gave \(error as Any)")
+                return
+            }
+            #expect(byteCount > 72 << 20)
+            #expect(try await model.lastHiddenStates(of: [[1, 2, 3]]).bits == truth)
         }
+    }
 
-        /// Runs in a process of its own: a thousand models are made, run and freed without growing it.
-        @Test func `a thousand models leave no memory behind`() async {
-            await #expect(processExitsWith: .success) {
-                let file = try Fixture.model(Tiny.q8_0.name)
-                func run(_ count: Int) async throws {
-                    for index in 0..<count {
-                        var options = ModelOptions()
-                        options.threads = 1 + index % 2
-                        options.prefixCacheBytes = index % 3 == 0 ? 1 << 20 : 0
-                        let model = try Qwen3Model(file: file, options: options)
-                        let states = try await model.lastHiddenStates(of: [[1, 2, 3], [1, 2, 4]])
-                        #expect(states.count == 2)
-                    }
+    /// Runs in a process of its own: a thousand models are made, run and freed without growing it.
+    @Test func `a thousand models leak no memory`() async {
+        await #expect(processExitsWith: .success) {
+            let file = try Fixture.model(Tiny.q8_0.name)
+            func run(_ count: Int) async throws {
+                for index in 0..<count {
+                    var options = ModelOptions()
+                    options.threads = 1 + index % 2
+                    options.prefixCacheBytes = index % 3 == 0 ? 1 << 20 : 0
+                    let model = try Qwen3Model(file: file, options: options)
+                    let states = try await model.lastHiddenStates(of: [[1, 2, 3], [1, 2, 4]])
+                    #expect(states.count == 2)
                 }
-                try await run(200)
-                let before = try Self.status("RssAnon")
-                try await run(1000)
-                #expect(try Self.status("RssAnon") - before < 2048)
             }
+            try await run(200)
+            let before = try Self.status("RssAnon")
+            try await run(1000)
+            #expect(try Self.status("RssAnon") - before < 2048)
         }
+    }
     #endif
 }
 

@@ -129,7 +129,7 @@ struct InvarianceTests {
         }
     }
 
-    /// A cache of beginnings changes no bit: while it learns, when it answers, and when it must forget.
+    /// A prefix cache changes no bit: while it learns, when it answers, and when it must forget.
     @Test(arguments: [Tiny.f32, .q8_0, .q4_K_M], [1 << 14, 1 << 18, 1 << 24])
     func `the prefix cache changes no bit`(_ tiny: Tiny, _ cacheBytes: Int) async throws {
         var random = SeededGenerator(seed: 64)

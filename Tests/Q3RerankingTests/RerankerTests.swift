@@ -86,8 +86,8 @@ import Testing
         for score in ranking { #expect(scores[score.index] == score) }
     }
 
-    /// The same bits alone and in company, with and without the shared prefix.
-    @Test func `company does not matter`() async throws {
+    /// The same bits alone and in a list, with and without the shared prefix.
+    @Test func `a batch does not change its members`() async throws {
         let pairs = try Fixture.items("tiny-rerank-Q8_0", as: RerankItem.self)
             .map { RerankPair(query: $0.query, document: $0.document, instruction: $0.instruction) }
         let together = try await reranker(Fixture.model("tiny-rerank-Q8_0")).score(pairs)

@@ -11,96 +11,96 @@ import Testing
 
 @Suite struct HostileTextTests {
     #if DEBUG
-        /// The steps that `body` takes; in a process of its own, where nothing else counts.
-        private static func steps(_ body: () throws -> Void) rethrows -> Int {
-            let before = StepCount.total.load(ordering: .relaxed)
-            try body()
-            return StepCount.total.load(ordering: .relaxed) - before
-        }
+    /// The steps that `body` takes; in a process of its own, where nothing else counts.
+    private static func steps(_ body: () throws -> Void) rethrows -> Int {
+        let before = StepCount.total.load(ordering: .relaxed)
+        try body()
+        return StepCount.total.load(ordering: .relaxed) - before
+    }
 
-        /// What is repeated, and how many steps a byte of it may take: a look at 128 pairs in a short piece, or the depth of
-        /// a heap in a long one.
-        private static let units = [
-            "a", "A", " ", "\n", "\r\n", " \n", "\n ", "\t", "1", "'", "'s", "=", "é", "e\u{301}", "\u{301}", "한", "😀",
-            "\u{1100}\u{1161}\u{11A8}", "ab", "the", "the ", "x\u{327}\u{301}", "\u{327}\u{301}\u{334}", "<|im_end|>",
-            "\0",
-            "\u{2028}", "\u{FEFF}", "a'", "!\n", "aé1 ",
-        ]
-        private static let stepsPerByte = 80
+    /// What is repeated, and how many steps a byte of it may take: a look at 128 pairs in a short piece, or the depth of
+    /// a heap in a long one.
+    private static let units = [
+        "a", "A", " ", "\n", "\r\n", " \n", "\n ", "\t", "1", "'", "'s", "=", "é", "e\u{301}", "\u{301}", "한", "😀",
+        "\u{1100}\u{1161}\u{11A8}", "ab", "the", "the ", "x\u{327}\u{301}", "\u{327}\u{301}\u{334}", "<|im_end|>",
+        "\0",
+        "\u{2028}", "\u{FEFF}", "a'", "!\n", "aé1 ",
+    ]
+    private static let stepsPerByte = 80
 
-        @Test func `steps grow with the text`() async {
-            await #expect(processExitsWith: .success) {
-                let tokenizer = try Fixture.tokenizer.get()
-                for unit in Self.units {
-                    for byteCount in [1000, 10_000, 100_000] {
-                        let text = String(repeating: unit, count: byteCount / unit.utf8.count)
-                        for parseSpecial in [false, true] {
-                            let steps = Self.steps { _ = tokenizer.encode(text, parseSpecial: parseSpecial) }
-                            #expect(steps <= Self.stepsPerByte * byteCount, "\(unit.debugDescription): \(byteCount)")
-                        }
+    @Test func `steps grow with the text`() async {
+        await #expect(processExitsWith: .success) {
+            let tokenizer = try Fixture.tokenizer.get()
+            for unit in Self.units {
+                for byteCount in [1000, 10_000, 100_000] {
+                    let text = String(repeating: unit, count: byteCount / unit.utf8.count)
+                    for parseSpecial in [false, true] {
+                        let steps = Self.steps { _ = tokenizer.encode(text, parseSpecial: parseSpecial) }
+                        #expect(steps <= Self.stepsPerByte * byteCount, "\(unit.debugDescription): \(byteCount)")
                     }
                 }
-                var random = SeededGenerator(seed: 5)
-                for byteCount in [1000, 30_000, 1_000_000] {
-                    let letters = (0..<byteCount).map { _ in UInt8.random(in: 0x61...0x7A, using: &random) }
-                    let text = String(decoding: letters, as: UTF8.self)
+            }
+            var random = SeededGenerator(seed: 5)
+            for byteCount in [1000, 30_000, 1_000_000] {
+                let letters = (0..<byteCount).map { _ in UInt8.random(in: 0x61...0x7A, using: &random) }
+                let text = String(decoding: letters, as: UTF8.self)
+                #expect(Self.steps { _ = tokenizer.encode(text) } <= Self.stepsPerByte * byteCount)
+            }
+        }
+    }
+
+    /// Merges that double: a long piece is merged again and again as a whole.
+    @Test func `steps of doubling merges`() async {
+        await #expect(processExitsWith: .success) {
+            let merges = (0..<9).map { level in
+                let half = String(repeating: "a", count: 1 << level)
+                return "\(half) \(half)"
+            }
+            for list in [merges, merges.reversed()] {
+                let tokenizer = try HandMade(merges: list).load()
+                for byteCount in [1000, 10_000, 100_000] {
+                    let text = String(repeating: "a", count: byteCount)
                     #expect(Self.steps { _ = tokenizer.encode(text) } <= Self.stepsPerByte * byteCount)
                 }
             }
         }
+    }
 
-        /// Merges that double: a long piece is merged again and again as a whole.
-        @Test func `steps of doubling merges`() async {
-            await #expect(processExitsWith: .success) {
-                let merges = (0..<9).map { level in
-                    let half = String(repeating: "a", count: 1 << level)
-                    return "\(half) \(half)"
-                }
-                for list in [merges, merges.reversed()] {
-                    let tokenizer = try HandMade(merges: list).load()
-                    for byteCount in [1000, 10_000, 100_000] {
-                        let text = String(repeating: "a", count: byteCount)
-                        #expect(Self.steps { _ = tokenizer.encode(text) } <= Self.stepsPerByte * byteCount)
-                    }
-                }
+    /// The first tokens of a text cost what they cost, however much text follows.
+    @Test func `the rest of a cut text is not encoded`() async {
+        await #expect(processExitsWith: .success) {
+            let tokenizer = try Fixture.tokenizer.get()
+            let text = String(repeating: "some words, 12 ", count: 20_000)
+            let whole = tokenizer.encode(text)
+            let steps = Self.steps {
+                let ids = tokenizer.encode(text, atLeast: 100)
+                #expect(ids.count >= 100 && ids.count < 200 && whole.starts(with: ids))
             }
+            #expect(steps < 200 * Self.stepsPerByte)
         }
+    }
 
-        /// The first tokens of a text cost what they cost, however much text follows.
-        @Test func `the rest of a cut text is not encoded`() async {
-            await #expect(processExitsWith: .success) {
-                let tokenizer = try Fixture.tokenizer.get()
-                let text = String(repeating: "some words, 12 ", count: 20_000)
-                let whole = tokenizer.encode(text)
-                let steps = Self.steps {
-                    let ids = tokenizer.encode(text, atLeast: 100)
-                    #expect(ids.count >= 100 && ids.count < 200 && whole.starts(with: ids))
-                }
-                #expect(steps < 200 * Self.stepsPerByte)
+    /// Tokens that would all fall into one place of a table whose hash is known in advance.
+    @Test func `tokens made to collide`() async {
+        await #expect(processExitsWith: .success) {
+            let factor: UInt64 = 0x9E37_79B9_7F4A_7C15
+            var inverse = factor
+            for _ in 0..<6 { inverse = inverse &* (2 &- factor &* inverse) }
+            let tokens = (0..<8192).map { index in
+                let mixed = (UInt64(0xABC) << 52 | UInt64(index)) &* inverse
+                let key = mixed ^ mixed >> 29 ^ mixed >> 58
+                return (0..<8).map { HandMade.byteAlphabet[Int(key >> (56 - 8 * UInt64($0)) & 0xFF)] }.joined()
             }
-        }
-
-        /// Tokens that would all fall into one place of a table whose hash is known in advance.
-        @Test func `tokens made to collide`() async {
-            await #expect(processExitsWith: .success) {
-                let factor: UInt64 = 0x9E37_79B9_7F4A_7C15
-                var inverse = factor
-                for _ in 0..<6 { inverse = inverse &* (2 &- factor &* inverse) }
-                let tokens = (0..<8192).map { index in
-                    let mixed = (UInt64(0xABC) << 52 | UInt64(index)) &* inverse
-                    let key = mixed ^ mixed >> 29 ^ mixed >> 58
-                    return (0..<8).map { HandMade.byteAlphabet[Int(key >> (56 - 8 * UInt64($0)) & 0xFF)] }.joined()
-                }
-                var made = HandMade(merges: [])
-                made.tokens = HandMade.byteAlphabet + tokens
-                made.types = [Int32](repeating: 1, count: 256 + tokens.count)
-                let steps = try Self.steps {
-                    let size = try made.load().vocabularySize
-                    #expect(size == 256 + tokens.count)
-                }
-                #expect(steps < 20 * tokens.count)
+            var made = HandMade(merges: [])
+            made.tokens = HandMade.byteAlphabet + tokens
+            made.types = [Int32](repeating: 1, count: 256 + tokens.count)
+            let steps = try Self.steps {
+                let size = try made.load().vocabularySize
+                #expect(size == 256 + tokens.count)
             }
+            #expect(steps < 20 * tokens.count)
         }
+    }
     #endif
 
     @Test func `the first tokens are those of the whole text`() throws {
@@ -141,29 +141,29 @@ import Testing
     }
 
     #if os(Linux)
-        /// Nothing is remembered but a bit for each token.
-        @Test func `distinct words leave nothing`() async {
-            await #expect(processExitsWith: .success) {
-                func kilobytes() throws -> Int {
-                    let status = String(
-                        decoding: try Data(contentsOf: URL(filePath: "/proc/self/status")), as: UTF8.self)
-                    let line = status.split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
-                    return try #require(
-                        line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) })
-                }
-                let tokenizer = try Fixture.tokenizer.get()
-                func encode(_ range: Range<Int>) {
-                    for number in range {
-                        let word = String(UInt64(number) &* 0x9E37_79B9_7F4A_7C15, radix: 36)
-                        #expect(!tokenizer.encode(word).isEmpty)
-                    }
-                }
-                encode(0..<20_000)
-                let before = try kilobytes()
-                encode(20_000..<220_000)
-                #expect(try kilobytes() - before < 1024)
+    /// Nothing is remembered but a bit for each token.
+    @Test func `distinct words leave nothing`() async {
+        await #expect(processExitsWith: .success) {
+            func kilobytes() throws -> Int {
+                let status = String(
+                    decoding: try Data(contentsOf: URL(filePath: "/proc/self/status")), as: UTF8.self)
+                let line = status.split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
+                return try #require(
+                    line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) })
             }
+            let tokenizer = try Fixture.tokenizer.get()
+            func encode(_ range: Range<Int>) {
+                for number in range {
+                    let word = String(UInt64(number) &* 0x9E37_79B9_7F4A_7C15, radix: 36)
+                    #expect(!tokenizer.encode(word).isEmpty)
+                }
+            }
+            encode(0..<20_000)
+            let before = try kilobytes()
+            encode(20_000..<220_000)
+            #expect(try kilobytes() - before < 1024)
         }
+    }
     #endif
 
     /// A hundred thousand random texts come back from their tokens as they are in NFC.
@@ -209,15 +209,15 @@ private func runOnThreads(_ count: Int, stackByteCount: Int, _ body: @escaping @
     let job = Job(body)
     let threads = (0..<count).map { _ in
         #if canImport(Darwin)
-            var thread: pthread_t?
+        var thread: pthread_t?
         #else
-            var thread = pthread_t()
+        var thread = pthread_t()
         #endif
         let code = unsafe pthread_create(
             &thread, &attributes,
             { context in
                 #if canImport(Darwin)
-                    let context: UnsafeMutableRawPointer? = unsafe context
+                let context: UnsafeMutableRawPointer? = unsafe context
                 #endif
                 unsafe Unmanaged<Job>.fromOpaque(context!).takeUnretainedValue().body()
                 return nil
@@ -227,9 +227,9 @@ private func runOnThreads(_ count: Int, stackByteCount: Int, _ body: @escaping @
     }
     for thread in threads {
         #if canImport(Darwin)
-            unsafe pthread_join(thread!, nil)
+        unsafe pthread_join(thread!, nil)
         #else
-            pthread_join(thread, nil)
+        pthread_join(thread, nil)
         #endif
     }
 }

@@ -103,7 +103,7 @@ import Testing
         #expect(pieces.map(\.range) == [0..<1, 1..<4, 1..<4, 4..<5, 5..<8, 5..<8])
     }
 
-    @Test func `Ranges behind added tokens count from the start of the text`() throws {
+    @Test func `ranges after added tokens count from the start of the text`() throws {
         let pieces = try HandMade().load().encodeWithOffsets("e\u{301}<think>ab<think>e\u{301}", parseSpecial: true)
         #expect(pieces.map(\.id) == [0xC3, 0xA9, 259, 256, 259, 0xC3, 0xA9])
         #expect(pieces.map(\.range) == [0..<3, 0..<3, 3..<10, 10..<12, 12..<19, 19..<22, 19..<22])

@@ -2,9 +2,9 @@
 public import Q3GGUF
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 public enum Fixture {

@@ -17,9 +17,7 @@ typedef struct {
     bool instructions;
 } q3_sha256;
 
-/* Whether this machine has instructions for SHA-256 that we use. */
-bool q3_sha256_has_instructions(void);
-/* Begins a hash, with those instructions if asked to and if there are any; the hash is the same. */
+/* Begins a hash, with the machine's instructions for SHA-256 if asked to and if there are any; the hash is the same. */
 void q3_sha256_init(q3_sha256 *hash, bool instructions);
 void q3_sha256_update(q3_sha256 *hash, const void *bytes, size_t count);
 /* Gives the hash of all bytes, after which it takes no more. */

@@ -79,9 +79,9 @@ private struct Child {
     private static func spawn(_ arguments: [String], output: CInt, closing other: CInt) throws -> pid_t {
         let executable = try executablePath()
         #if canImport(Darwin)
-            var actions: posix_spawn_file_actions_t?
+        var actions: posix_spawn_file_actions_t?
         #else
-            var actions = unsafe posix_spawn_file_actions_t()
+        var actions = unsafe posix_spawn_file_actions_t()
         #endif
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -98,11 +98,11 @@ private struct Child {
 
     private static func executablePath() throws -> String {
         #if os(Linux)
-            let path: String? = "/proc/self/exe"
+        let path: String? = "/proc/self/exe"
         #else
-            var count: UInt32 = 4096
-            var bytes = [CChar](repeating: 0, count: Int(count))
-            let path = unsafe _NSGetExecutablePath(&bytes, &count) == 0 ? unsafe String(cString: bytes) : nil
+        var count: UInt32 = 4096
+        var bytes = [CChar](repeating: 0, count: Int(count))
+        let path = unsafe _NSGetExecutablePath(&bytes, &count) == 0 ? unsafe String(cString: bytes) : nil
         #endif
         guard let path else { throw Failure(.system, "the system does not tell where q3 is") }
         return path

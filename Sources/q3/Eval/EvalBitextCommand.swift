@@ -38,14 +38,11 @@ struct EvalBitextCommand: AsyncParsableCommand {
                 Pair(first: try line.text("sentence1"), second: try line.text("sentence2"))
             },
             tsv: { fields throws(BadRecord) in Pair(first: fields[0], second: fields[1]) })
-        let embedder = try arguments.openEmbedder()
-        let progress = RunProgress()
-        var texts = try TextVectors(arguments, embedder: embedder, progress: progress, textCount: 2 * pairs.count)
-        let instruction = try arguments.instruction(.bitext, for: embedder)
-        let first = try await texts.vectors(of: pairs.map(\.content.first), as: instruction) { pairs[$0].name }
-        let second = try await texts.vectors(of: pairs.map(\.content.second), as: instruction) { pairs[$0].name }
-        progress.finish()
-        report.note(texts, as: instruction)
+        let places = pairs.map(\.name)
+        let vectors = try await arguments.vectors(
+            of: [(pairs.map(\.content.first), places), (pairs.map(\.content.second), places)], as: .bitext,
+            noting: &report)
+        let (first, second) = (vectors[0], vectors[1])
 
         let found = await Bitext.scores(left: first, right: second)
         let scores = [

@@ -85,15 +85,9 @@ struct EvalClassificationCommand: AsyncParsableCommand {
             return number
         }
 
-        let embedder = try arguments.openEmbedder()
-        let progress = RunProgress()
-        var texts = try TextVectors(
-            arguments, embedder: embedder, progress: progress, textCount: train.count + test.count)
-        let instruction = try arguments.instruction(.classification, for: embedder)
-        let trainVectors = try await texts.vectors(of: train.map(\.content.text), as: instruction) { train[$0].name }
-        let testVectors = try await texts.vectors(of: test.map(\.content.text), as: instruction) { test[$0].name }
-        progress.finish()
-        report.note(texts, as: instruction)
+        let vectors = try await arguments.vectors(
+            of: [train, test].map { ($0.map(\.content.text), $0.map(\.name)) }, as: .classification, noting: &report)
+        let (trainVectors, testVectors) = (vectors[0], vectors[1])
 
         let samples = ProbeSamples.rows(
             labels: trainLabels, perLabel: samplesPerLabel, experimentCount: experiments)

@@ -44,13 +44,8 @@ struct EvalClusteringCommand: AsyncParsableCommand {
         }
         let numbers = Dictionary(uniqueKeysWithValues: zip(names, 0...))
         let labels = records.map { numbers[$0.content.exactLabel] ?? 0 }
-        let embedder = try arguments.openEmbedder()
-        let progress = RunProgress()
-        var texts = try TextVectors(arguments, embedder: embedder, progress: progress, textCount: records.count)
-        let instruction = try arguments.instruction(.clustering, for: embedder)
-        let vectors = try await texts.vectors(of: records.map(\.content.text), as: instruction) { records[$0].name }
-        progress.finish()
-        report.note(texts, as: instruction)
+        let vectors = try await arguments.vectors(
+            of: [(records.map(\.content.text), records.map(\.name))], as: .clustering, noting: &report)[0]
 
         let measures = Self.seeds.map { seed in
             vMeasure(truth: labels, clusters: KMeans.clusters(of: vectors, count: names.count, seed: seed))

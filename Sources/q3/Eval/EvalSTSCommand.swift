@@ -43,14 +43,11 @@ struct EvalSTSCommand: AsyncParsableCommand {
             tsv: { fields throws(BadRecord) in
                 Pair(first: fields[0], second: fields[1], score: try number(fields[2], "score"))
             })
-        let embedder = try arguments.openEmbedder()
-        let progress = RunProgress()
-        var texts = try TextVectors(arguments, embedder: embedder, progress: progress, textCount: 2 * pairs.count)
-        let instruction = try arguments.instruction(.sts, for: embedder)
-        let first = try await texts.vectors(of: pairs.map(\.content.first), as: instruction) { pairs[$0].name }
-        let second = try await texts.vectors(of: pairs.map(\.content.second), as: instruction) { pairs[$0].name }
-        progress.finish()
-        report.note(texts, as: instruction)
+        let places = pairs.map(\.name)
+        let vectors = try await arguments.vectors(
+            of: [(pairs.map(\.content.first), places), (pairs.map(\.content.second), places)], as: .sts,
+            noting: &report)
+        let (first, second) = (vectors[0], vectors[1])
 
         let comparisons = pairs.indices.map { first.comparison($0, second, $0) }
         let truth = pairs.map(\.content.score)

@@ -98,3 +98,23 @@ private struct List<Element: Sendable>: AsyncSequence, Sendable {
 
     func makeAsyncIterator() -> Iterator { Iterator(elements: elements.makeIterator()) }
 }
+
+extension EvalArguments {
+    /// Vectors of lists of texts, with progress on stderr and a note in the report. `places` name texts that are wrong.
+    func vectors(
+        of lists: [(texts: [String], places: [String])], as task: TaskInstruction, noting report: inout EvalReport
+    ) async throws -> [Vectors] {
+        let embedder = try openEmbedder()
+        let progress = RunProgress()
+        var texts = try TextVectors(
+            self, embedder: embedder, progress: progress, textCount: lists.reduce(0) { $0 + $1.texts.count })
+        let instruction = try instruction(task, for: embedder)
+        var vectors: [Vectors] = []
+        for list in lists {
+            vectors.append(try await texts.vectors(of: list.texts, as: instruction) { list.places[$0] })
+        }
+        progress.finish()
+        report.note(texts, as: instruction)
+        return vectors
+    }
+}

@@ -6,7 +6,7 @@
 
     struct IndexExportCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "export", abstract: "Copies vectors and texts to the files of others.",
+            commandName: "export", abstract: "Exports vectors and texts for other programs.",
             usage: "q3 index export INDEX --to npy|jsonl|sqlite-vec|faiss --output FILE",
             discussion: """
                 KINDS

@@ -145,7 +145,7 @@ def test_d03_statuses():
 def test_d04_resumed():
     with Server(proper) as hub, Place() as place:
         place.leave_part(1000, hub)
-        place.succeeds(place.pull(hub), "going on after 1000 of")
+        place.succeeds(place.pull(hub), "resuming after 1000 of")
         assert [request.start() for request in hub.requests] == [1000]
         assert hub.requests[0].headers["if-range"] == TAG
     with Server(proper) as hub, Place() as place:  # all there but the name
@@ -248,7 +248,7 @@ def test_d06_no_space():
 
         place.fails(place.pull(hub, preexec_fn=limited, restore_signals=False), 74, PART, leaves=[PART, ORIGIN])
         assert 0 < place.part.stat().st_size <= 100_000
-        place.succeeds(place.pull(hub), "going on after")
+        place.succeeds(place.pull(hub), "resuming after")
 
 
 def test_d07_redirects():
@@ -440,7 +440,7 @@ def test_d10_the_holder_is_killed():
             time.sleep(0.5)
             first.kill()
             first.wait()
-            place.succeeds(second.result(), f"going on after {SIZE // 2} of")
+            place.succeeds(second.result(), f"resuming after {SIZE // 2} of")
         release.set()
 
 
@@ -454,8 +454,8 @@ def test_interrupted():
             run.send_signal(number)
             _, messages = run.communicate(timeout=20)
             assert run.returncode == status, run.returncode
-            assert f"goes on with what is in {place.part}" in messages, messages
-            place.succeeds(place.pull(hub), "going on after")
+            assert f"resumes from {place.part}" in messages, messages
+            place.succeeds(place.pull(hub), "resuming after")
             release.set()
 
 
@@ -583,7 +583,7 @@ def test_d12_where_the_hash_comes_from():
     for facts, raw in [({}, None), ({"X_Linked_Etag": '"' + "a" * 40 + '"'}, None), ({"X_Linked_Etag": f'W/"{SHA256}"'}, b"text"), ({}, MODEL)]:
         with Server(hub_with(facts, raw=raw)) as hub, Place("-", "-") as place:  # nobody
             place.fails(place.pull(hub), 65, "--no-verify")
-            place.succeeds(place.pull(hub, "--no-verify"), "warning: nobody vouches")
+            place.succeeds(place.pull(hub, "--no-verify"), "warning: no source confirms")
             assert place.record()["source"] == "nobody"
             place.ended(place.pull(hub, "--offline"), 65)
     for bad in ["", "abc", "g" * 64, "a" * 40]:

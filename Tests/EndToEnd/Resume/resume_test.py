@@ -98,7 +98,7 @@ def kill_often(job, form, kills, generator):
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
         message = process.communicate()[1]
-        resumed += "going on after" in message
+        resumed += "resuming after" in message
         if process.returncode == -signal.SIGKILL:
             tenths.append(10 if output.exists() else 10 * size(part) // len(expected))
             named += output.exists()
@@ -142,12 +142,12 @@ def fill_disk(job, form):
         command = job.command(output, "--resume")
         outcome = run(command)
         check(outcome.returncode == 74, f"{form}: status {outcome.returncode} on a full disk: {outcome.stderr}")
-        check("the same command goes on" in outcome.stderr, f"{form}: {outcome.stderr}")
+        check("the same command resumes" in outcome.stderr, f"{form}: {outcome.stderr}")
         check(not output.exists(), f"{form}: an output on a full disk")
         check(run(command).returncode == 74, f"{form}: the disk is still full")
         check(run(["mount", "-o", f"remount,size={large}", str(folder)]).returncode == 0, "cannot remount")
         outcome = run(command)
-        check(outcome.returncode == 0 and "going on after" in outcome.stderr, f"{form}: {outcome.stderr}")
+        check(outcome.returncode == 0 and "resuming after" in outcome.stderr, f"{form}: {outcome.stderr}")
         compare(form, output, expected, ids, folder)
         print(f"{form:6} full disk: ended with 74, went on, the bytes of the undisturbed run", flush=True)
     finally:
