@@ -75,7 +75,8 @@ struct MemoryPlanTests {
     private func inputBytes(_ rows: Int, _ config: Qwen3Config) -> Int {
         let padded = (rows + 7) / 8 * 8
         let values = padded * config.widestInput
-        return [4 * values, values, values / 8, values / 8, 2 * values, values / 8, values / 8].reduce(0) {
+        let perBlock = values / 32 * 4  // scales, sums and starts
+        return [4 * values, values, perBlock, perBlock, perBlock, 2 * values, perBlock, perBlock].reduce(0) {
             $0 + ($1 + 63) / 64 * 64
         }
     }
