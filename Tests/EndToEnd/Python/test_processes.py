@@ -123,8 +123,9 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
 
 
 LONG_CALL = """
-import sys, threading, time
+import signal, sys, threading, time
 import q3
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started this behind "&" had it ignored
 model = q3.Embedder(threads=2)
 texts = ["The capital of China is Beijing, and so on, and so on. %d" % i * 20 for i in range(20000)]
 print("ready", flush=True)
