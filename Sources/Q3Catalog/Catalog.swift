@@ -57,7 +57,7 @@ package struct Catalog: Sendable {
         return entries.first { $0.name == stem || $0.source.fileName.lowercased() == name }
     }
 
-    /// The files of one model, the recommended one first: those whose name goes on with a type after the given name, as
+    /// The files of one model, the recommended one first: those named as the model with a type after it, as
     /// "qwen3-embedding-0.6b", or that are in the given repository, as "Qwen/Qwen3-Embedding-0.6B" with or without "-GGUF".
     package func entries(ofModel name: String) -> [CatalogEntry] {
         let name = name.lowercased()

@@ -30,7 +30,7 @@ enum JSONFile {
         return data
     }
 
-    /// The decoded content of a file, nil if there is no file.
+    /// The decoded file; nil if it does not exist.
     static func decode<T: Decodable>(_ name: String, in folder: String, as type: T.Type) throws -> T? {
         guard let data = try data(name, in: folder) else { return nil }
         do {

@@ -44,8 +44,8 @@ extension Catalog {
         return files
     }
 
-    /// Adds a file, not finished yet. One that is there keeps what belonged to it until `removeDocuments`, so that its
-    /// chunks are found meanwhile and lend their vectors.
+    /// Adds a file that is not finished yet. A file that is already there keeps its documents until `removeDocuments`: searches
+    /// find them, and their vectors are used again.
     func beginFile(source: Int, path: [UInt8], state: FileState) throws(IndexError) -> Int {
         let known = try database.first(
             "SELECT id FROM files WHERE source = ? AND path = ?", [.integer(source), .blob(path)]

@@ -5,7 +5,7 @@ import Q3System
 public enum IndexError: Error, Sendable, Equatable {
     /// Something exists at the path.
     case exists(path: String)
-    /// There is no index at the path.
+    /// The path does not exist.
     case absent(path: String)
     /// The folder exists, but its catalog is not one of an index.
     case notAnIndex(path: String)
@@ -63,7 +63,7 @@ extension IndexError: CustomStringConvertible {
         switch self {
         case .exists(let path):
             "\(path.escapedForTerminal) exists already; open it, or choose another name"
-        case .absent(let path): "there is no index at \(path.escapedForTerminal)"
+        case .absent(let path): "\(path.escapedForTerminal) does not exist"
         case .notAnIndex(let path): "\(path.escapedForTerminal) is not an index of q3"
         case .newer(let path, let version, let known):
             "\(path.escapedForTerminal) has format \(version), made by a newer q3; this one reads formats up to \(known)"

@@ -41,7 +41,4 @@ struct SlotSet: Sendable {
     func contains(_ slot: Int) -> Bool {
         (0..<count).contains(slot) && words[slot >> 6] >> UInt64(slot & 63) & 1 == 1
     }
-
-    /// Members of the set.
-    var memberCount: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 }

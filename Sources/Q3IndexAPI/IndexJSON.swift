@@ -97,7 +97,7 @@ package enum IndexJSON {
         return object
     }
 
-    /// - Parameter next: The chunk that what was left out begins with.
+    /// - Parameter next: The first chunk that was left out.
     package static func document(_ document: IndexedDocument, next: Int? = nil) -> JSONObject {
         var object = JSONObject()
         object.add("path", quoted: document.path)

@@ -1,4 +1,4 @@
-// Indexes that are asked by others: which there are, and how a request is answered, whoever sent it.
+// The indexes that are served, and the answer to a request, the same for HTTP and for agents.
 package import Q3Embedding
 package import Q3Index
 package import Q3Reranking

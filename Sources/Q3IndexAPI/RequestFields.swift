@@ -1,6 +1,6 @@
-// The fields of a request: read by name and type, with words for whoever sent a wrong one.
+// Reads the fields of a request by name and type.
 
-/// What is wrong with a request, for whoever sent it.
+/// What is wrong with a request, in words for its sender.
 package struct RequestFault: Error, Equatable, CustomStringConvertible {
     /// The field that is wrong; nil where it is the whole.
     package let field: String?

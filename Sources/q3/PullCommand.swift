@@ -18,7 +18,7 @@ struct PullCommand: AsyncParsableCommand {
             file must have the SHA-256 that the list has, or --sha256, or else the one that
             the hub has for it. It appears in the model folder when it is complete and
             checked; its hash and path are printed as 'sha256sum -c' reads them. What a
-            broken download left is gone on with.
+            broken download left is used again.
 
             The environment decides on the rest:
               Q3_MODELS      the folder (default: XDG_CACHE_HOME or ~/.cache, q3/models)
