@@ -63,8 +63,9 @@ test-python-long: setup
 test-jobs: setup
 	Tests/EndToEnd/Python/run jobs
 
-# The archive and the wheel in a bare Debian 12, as root.
+# The installation, then the archive and the wheel in a bare Debian 12, as root.
 test-install: dist wheel
+	Tests/EndToEnd/Install/install_test
 	Tests/EndToEnd/Install/bare_test .build/dist/q3 .build/dist/q3-*.tar.gz .build/dist/*manylinux*.whl
 
 # Program, library and licences without Swift beside them, from the objects of the release build.
