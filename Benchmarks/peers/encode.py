@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """`encode` of q3's Python package beside sentence-transformers' on the 0.6B shape: tokens per second of one call.
 
-    encode.py --q3 PROGRAM [--documents 128] [--tokens 128] [--rounds 1] [--folder results/encode] [ENGINE ...]
+    encode.py --q3 PROGRAM [--documents 128] [--tokens 128] [--rounds 1] [--folder results/encode] [--make-only] [ENGINE ...]
 
 Engines: q3-f16, q3-q8_0, torch-float32, torch-bfloat16, onnx, openvino; those whose packages are missing say so. The checkpoint has
 random weights of the shape of Qwen3-Embedding-0.6B and the fixtures' small tokenizer: the vocabulary costs nothing but a look-up.
-Engines take turns in processes of their own; loading and one pass over eight documents are not timed. Needs torch, transformers,
+Engines take turns in processes of their own; loading and one pass over eight documents are not timed. ONNX and OpenVINO read what
+sentence-transformers exported once; --make-only does that, and stops. Needs torch, transformers,
 sentence-transformers and numpy; Q3_LIBRARY and PYTHONPATH name q3 as for Tests/EndToEnd/Python.
 """
 
@@ -73,6 +74,14 @@ def make_documents(count, tokens):
     return documents
 
 
+def give_positions(model):
+    """The exported graph asks for positions, which sentence-transformers does not give: those that transformers makes."""
+    forward = model.forward
+    if "position_ids" in model.input_names:
+        model.forward = lambda attention_mask, **inputs: forward(
+            attention_mask=attention_mask, position_ids=(attention_mask.cumsum(-1) - 1).clamp(min=0), **inputs)
+
+
 def worker(engine, folder):
     """Encodes what stdin brings, and prints the seconds of each round."""
     documents, rounds = json.loads(sys.stdin.readline())
@@ -101,14 +110,23 @@ def worker(engine, folder):
 
             Transformer = models.Transformer
         named = "model_kwargs" if not st.__version__.startswith("5") else "model_args"
-        transformer = Transformer(str(folder / "checkpoint"), **{named: settings}, **arguments)
+        source = folder / "checkpoint"
+        if kind in ("onnx", "openvino"):
+            exported = folder / kind
+            if not exported.exists():
+                part = folder / f"{kind}.part"
+                Transformer(str(source), **{named: settings}, **arguments).save(str(part))
+                part.rename(exported)
+            source = exported
+        transformer = Transformer(str(source), **{named: settings}, **arguments)
         transformer.tokenizer.padding_side = "left"
+        if kind == "onnx":
+            give_positions(transformer.auto_model)
         model = st.SentenceTransformer(
             modules=[transformer, models.Pooling(1024, pooling_mode="lasttoken"), models.Normalize()], device="cpu")
         encode = model.encode
         texts = [text + "<|endoftext|>" for text in documents]
     encode(texts[:8])
-    print("ready", flush=True)
     seconds = []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -116,6 +134,8 @@ def worker(engine, folder):
         seconds.append(time.perf_counter() - start)
     import numpy as np
 
+    if not rounds:
+        return
     np.save(folder / f"{engine}.npy", np.asarray(vectors, np.float32))
     print(json.dumps(seconds), flush=True)
 
@@ -128,7 +148,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--folder", type=pathlib.Path, default=HERE / "results" / "encode")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
-    parser.add_argument("--make-only", action="store_true", help="make the checkpoint and the files, and stop")
+    parser.add_argument("--make-only", action="store_true", help="make the files and try every engine once")
     parser.add_argument("engines", nargs="*", metavar="ENGINE")
     arguments = parser.parse_args()
     folder = arguments.folder
@@ -141,7 +161,7 @@ def main():
         if not (folder / f"{kind}.gguf").exists():
             subprocess.run([arguments.q3, "convert", folder / "checkpoint", "-o", folder / f"{kind}.gguf", "--type", kind], check=True)
     if arguments.make_only:
-        return
+        arguments.documents, arguments.rounds = 8, 0
     documents = make_documents(arguments.documents, arguments.tokens)
     work = json.dumps([documents, arguments.rounds]) + "\n"
     speeds = {}
@@ -150,6 +170,8 @@ def main():
             [sys.executable, __file__, "--folder", folder, "--worker", engine], input=work, capture_output=True, text=True)
         if done.returncode:
             print(f"{engine}: failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}", flush=True)
+            continue
+        if arguments.make_only:
             continue
         seconds = statistics.median(json.loads(done.stdout.splitlines()[-1]))
         speeds[engine] = arguments.documents * arguments.tokens / seconds

@@ -1,8 +1,13 @@
 """Adapters, with the packages that people have: what they give are the model's own vectors and scores."""
 
+import json
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
-from conftest import EMBED, RERANK, run_python
+from conftest import EMBED, RERANK, ROOT, run_python
 
 DOCUMENTS = ["The capital of China is Beijing.", "Gravity pulls bodies together.", "Bread and salt."]
 QUERY = "capital of China"
@@ -129,12 +134,51 @@ def test_mteb(embedder):
     assert np.array_equal(queries, embedder.encode(DOCUMENTS, prompt="Instruct: Find dishes\nQuery:"))
 
 
+def test_a_whole_task_of_mteb(program, tmp_path):
+    """The built-in model on Benchmarks/general: what `q3 eval` finds."""
+    mteb = pytest.importorskip("mteb")
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    sys.path.append(str(ROOT / "Benchmarks"))
+    import mteb_q3
+    from q3.integrations.mteb import Q3Encoder
+
+    folder = ROOT / "Benchmarks" / "general"
+    subprocess.run(
+        [program, "eval", "retrieval", folder, "--output", tmp_path / "ours.json"], check=True, stdout=subprocess.DEVNULL)
+    ours = json.loads((tmp_path / "ours.json").read_text())["scores"]["test"][0]
+    theirs = mteb.evaluate(Q3Encoder(), mteb_q3.beir_task(folder), cache=None).task_results[0].scores["test"][0]
+    for score in ("ndcg_at_10", "recall_at_10", "map_at_100", "mrr_at_10"):
+        assert abs(ours[score] - theirs[score]) <= 0.6e-5, score
+    assert theirs["ndcg_at_10"] > 0.5
+
+
 def test_bertopic(embedder):
     pytest.importorskip("bertopic")
     from q3.integrations.bertopic import Q3Backend
 
     assert np.array_equal(Q3Backend(embedder).embed_documents(DOCUMENTS), embedder.encode(DOCUMENTS))
     assert np.array_equal(Q3Backend(EMBED).embed_words(["bread", "salt"]), embedder.encode(["bread", "salt"]))
+
+
+def test_bertopic_finds_topics():
+    """Documents of one subject come together, far more often than by chance."""
+    bertopic = pytest.importorskip("bertopic")
+    from q3.integrations.bertopic import Q3Backend
+    from sklearn.metrics import adjusted_mutual_info_score
+    from umap import UMAP
+
+    rows = [json.loads(line) for line in open(ROOT / "Benchmarks" / "general" / "corpus.jsonl")]
+    # An answer avoids the words of its question: with both there is something to tell topics by.
+    questions = [json.loads(line)["text"] for line in open(ROOT / "Benchmarks" / "general" / "queries.jsonl")]
+    documents = [f"{question}? {row['text']}" for question, row in zip(questions, rows)]
+    subjects = [row["_id"].rsplit("-", 1)[0] for row in rows]
+    reduce = UMAP(n_neighbors=10, n_components=5, min_dist=0.0, metric="cosine", random_state=1)
+    model = bertopic.BERTopic(embedding_model=Q3Backend(), umap_model=reduce, min_topic_size=5)
+    topics, _ = model.fit_transform(documents)
+    assert len(set(topics)) >= 4
+    assert adjusted_mutual_info_score(subjects, topics) > 0.15
+    similar, _ = model.find_topics("cooking a meal", top_n=1)
+    assert similar[0] in topics
 
 
 def test_llm(embedder, program, tmp_path):
@@ -152,8 +196,6 @@ print(json.dumps([model.embed("a text"), llm.get_embedding_model("q3/mine.gguf-q
 """
     done = run_python(code, **environment)
     assert done.returncode == 0, done.stderr
-    import json
-
     document, query, size = json.loads(done.stdout)
     assert document == embedder.encode_document("a text").tolist()
     assert query == embedder.encode_query("a text").tolist() and size == 256
