@@ -112,11 +112,16 @@ size_t q3_panel_bytes(q3_family family, size_t cols) {
     return sizeof(panel_header) + cols / Q3_BLOCK * blocks[family];
 }
 
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
 size_t q3_attention_scratch_bytes(size_t head_dim) {
-    size_t rows = Q3_QUERY_ROWS, keys = Q3_KEY_BLOCK, depth = q3_padded(head_dim);
+    size_t rows = Q3_QUERY_ROWS, keys = Q3_KEY_BLOCK, depth = q3_padded(head_dim), blocks = rows * depth / Q3_BLOCK;
     size_t floats = (2 * rows * head_dim + rows * keys + 2 * head_dim * keys + 2 * rows) * sizeof(float);
     size_t panels = keys / Q3_PANEL_ROWS * q3_panel_bytes(Q3_FAMILY_W16, depth)
                     + head_dim / Q3_PANEL_ROWS * q3_panel_bytes(Q3_FAMILY_W16, keys);
-    size_t integers = panels + (keys + rows) * depth * sizeof(int16_t) + rows * (head_dim + depth / Q3_BLOCK + 2) * sizeof(float);
-    return ((floats > integers ? floats : integers) + 63) / 64 * 64;
+    size_t integers = panels + (keys + rows) * depth * sizeof(int16_t) + (rows * (head_dim + 2) + blocks) * sizeof(float);
+    size_t byte_panels = keys / Q3_PANEL_ROWS * q3_panel_bytes(Q3_FAMILY_S8, depth)
+                         + head_dim / Q3_PANEL_ROWS * sizeof(block_values);
+    size_t bytes = byte_panels + rows * depth + (keys * depth + 2 * blocks + rows * (head_dim + 16 + 2)) * sizeof(float);
+    return (larger(floats, larger(integers, bytes)) + 63) / 64 * 64;
 }

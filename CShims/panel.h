@@ -40,6 +40,11 @@ typedef struct {
     float w[32][16];
 } block_f32;
 
+/* 16 channels of the values of 64 keys, as attention in bytes multiplies them. */
+typedef struct {
+    int8_t w[16][16][4];
+} block_values; /* K = 4 keys per dword */
+
 /* Where K block j of token t stands in the interleaved activations, in blocks. */
 static inline size_t q3_slot(const q3_activations *a, size_t t, size_t j) {
     return (t / Q3_TOKEN_GROUP * (a->cols / Q3_BLOCK) + j) * Q3_TOKEN_GROUP + t % Q3_TOKEN_GROUP;
@@ -65,5 +70,14 @@ static inline size_t q3_padded(size_t head_dim) { return (head_dim + Q3_BLOCK - 
 #define Q3_EXP_P2 4.1665795894e-2f
 #define Q3_EXP_P1 1.6666665459e-1f
 #define Q3_EXP_P0 5.0000001201e-1f
+/* 2^r on |r| ≤ 1/2 as 1 + r·p(r), within 1.02e-4: minimax coefficients by Lawson's algorithm. */
+#define Q3_EXP2_P3 0.0550089329f
+#define Q3_EXP2_P2 0.242210969f
+#define Q3_EXP2_P1 0.693282902f
+/* log2(1 + f) - f is within -0.0074 and 0.0079 of CURVE · f · (1 - f) on 0 ≤ f ≤ 1. */
+#define Q3_LOG2_CURVE 0.345f
+#define Q3_LOG2_ABOVE 0.0079f
+#define Q3_LOG2_127 6.9886847f
+#define Q3_LOWEST -3.0e38f /* below every finite score */
 
 #endif

@@ -62,6 +62,12 @@ Q3_INLINE void sums_s8(const block_s8 *b, const int8_t *x, const int32_t *start,
     }
 }
 
+/* 2·127·127 fits int16. */
+#define OWN_DOT_SMALL
+Q3_INLINE row_ints dot_small(row_ints sum, row_ints w, row_ints x) {
+    return sum + (row_ints)_mm256_madd_epi16(_mm256_maddubs_epi16((__m256i)w, (__m256i)x), _mm256_set1_epi16(1));
+}
+
 #include "../generic/vector.inc"
 
 #pragma clang attribute pop

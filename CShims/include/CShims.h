@@ -106,13 +106,20 @@ typedef struct {
     int32_t count;
 } q3_run;
 
+/* How attention rounds. */
+typedef enum {
+    Q3_ATTENTION_F32,   /* not at all */
+    Q3_ATTENTION_W16,   /* queries, keys, values and weights to integers up to 8191 */
+    Q3_ATTENTION_BYTES, /* queries and keys so, values to integers up to 127, weights to 0..127 for every 64 keys */
+} q3_attention_rounding;
+
 typedef struct {
     const q3_run *runs;
     const float *keys;                /* [rows, kv_heads, head_dim], rotated */
     const float *values;              /* [rows, kv_heads, head_dim] */
     size_t heads, kv_heads, head_dim; /* head_dim a multiple of 16, at most 256 */
     float scale;                      /* 1/sqrt(head_dim) */
-    bool integers;                    /* queries, keys, values and weights as integers up to 8191; else all in f32 */
+    q3_attention_rounding rounding;
 } q3_attention;
 
 /* Tokens of one run that ask: [first, first + count) within the run; their queries and outputs lie in rows from `row` on. */
@@ -184,6 +191,11 @@ typedef struct {
     void *scratch;
     size_t thread_bytes;
 } q3_team;
+
+/* Into how many items of equal size products of `panels` panels with `tokens` tokens are cut, and operations on single rows: as few as
+ * leave at most 10 % of the threads idle, where that can be had. */
+size_t q3_product_items(size_t panels, size_t tokens, unsigned threads);
+size_t q3_row_items(size_t tokens, unsigned threads);
 
 /* Thread bytes that the products below need for matrices of at most `cols` columns. */
 size_t q3_multiply_scratch_bytes(size_t cols);

@@ -90,7 +90,7 @@ extension Precision {
     fileprivate var fingerprintText: String {
         switch self {
         case .auto: "fast"
-        case .fast: "8 bits"
+        case .fast: "8 bits, in attention too"
         case .fine: "14 bits"
         case .exact: "exact"
         }

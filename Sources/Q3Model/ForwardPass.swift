@@ -143,7 +143,7 @@ struct ForwardPass {
             team.attend(
                 block.queries, runs: trie.runs, queries: rows(queries, block),
                 keys: matrix(keys, rows: plan.keyRows), values: matrix(values, rows: plan.keyRows),
-                headDim: config.headDim, integers: weights.families != [.f32], into: rows(output, block))
+                headDim: config.headDim, rounding: weights.attention, into: rows(output, block))
         }
     }
 

@@ -10,8 +10,8 @@ public enum Precision: String, Sendable, CaseIterable, Codable {
     /// As many bits as the file's type deserves: as `fast` for Q4_K, Q5_K, Q4_0 and Q4_1, whose weights are rougher than
     /// that, as `fine` for the other types. F32 and Q2_K are computed in f32.
     case auto
-    /// Activations of 8 bits with one scale for every 32, for every type: 2e-4 to 9e-4. Weights that are no bytes are rounded to
-    /// bytes with one scale for every 32.
+    /// Activations of 8 bits with one scale for every 32, for every type, and in attention too: 2e-4 to 8e-4. Weights that are no
+    /// bytes are rounded to bytes with one scale for every 32.
     case fast
     /// Activations of 14 bits with one scale for every 32, for every type: at most 2e-7. Weights of F16 and BF16 are rounded
     /// to 13 bits of the largest of 32, which few weights notice. F32 and Q2_K are computed in f32.

@@ -26,6 +26,8 @@ struct Qwen3Weights: Sendable {
     let outputNorm: [Float]  // [hiddenSize]
     /// Panel families that some matrix computes in.
     let families: Set<PanelFamily>
+    /// How far attention rounds beside them.
+    let attention: AttentionRounding
     /// Bytes of the layers' matrices, which every pass reads.
     let layerByteCount: Int
 
@@ -43,6 +45,7 @@ struct Qwen3Weights: Sendable {
                 ffnDown: try reader.matrix(.ffnDown, layer))
         }
         families = reader.families
+        attention = precision == .fast ? .bytes : families == [.f32] ? .f32 : .w16
         layerByteCount = reader.byteCount
         let stranger = file.tensors.first {
             Qwen3Schema.Tensor(named: $0.name).map { $0.layer ?? 0 >= c.layerCount } ?? true

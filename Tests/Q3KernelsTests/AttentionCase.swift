@@ -12,7 +12,7 @@ import TestSupport
     let heads: Int
     let kvHeads: Int
     let headDim: Int
-    var integers = false
+    var rounding = AttentionRounding.f32
     var queries: [Float]  // [rows, heads, headDim]
     var keys: [Float]  // [rows, kvHeads, headDim]
     var values: [Float]  // [rows, kvHeads, headDim]
@@ -24,7 +24,7 @@ import TestSupport
     /// `runs` as (parent, position, count); rows follow each other.
     init(
         runs list: [(parent: Int, position: Int, count: Int)], group: Int, headDim: Int, seed: UInt64,
-        integers: Bool = false
+        rounding: AttentionRounding = .f32
     ) {
         var random = SeededGenerator(seed: seed)
         var rows = 0
@@ -36,7 +36,7 @@ import TestSupport
         kvHeads = 2
         heads = 2 * group
         self.headDim = headDim
-        self.integers = integers
+        self.rounding = rounding
         queries = random.floats(rows * heads * headDim, magnitude: 4)
         keys = random.floats(rows * kvHeads * headDim, magnitude: 2)
         values = random.floats(rows * kvHeads * headDim)
@@ -67,7 +67,7 @@ import TestSupport
         let scratch = GuardedMemory<UInt8>(count: q3_attention_scratch_bytes(headDim))
         var attention = unsafe q3_attention(
             runs: runMemory.base, keys: keyMemory.base, values: valueMemory.base, heads: heads, kv_heads: kvHeads,
-            head_dim: headDim, scale: scale, integers: integers)
+            head_dim: headDim, scale: scale, rounding: rounding.raw)
         let limit = min(most, Int(Q3_QUERY_ROWS) / group)
         for (index, run) in runs.enumerated() {
             for first in stride(from: 0, to: Int(run.count), by: limit) {

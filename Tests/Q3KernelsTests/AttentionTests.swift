@@ -35,10 +35,10 @@ struct AttentionTests {
     }
 
     /// A token's bits do not depend on how a run is cut into queries.
-    @Test(arguments: ISA.available, [false, true])
-    func `queries may be split anywhere without changing a bit`(_ isa: ISA, _ integers: Bool) {
+    @Test(arguments: ISA.available, AttentionRounding.allCases)
+    func `queries may be split anywhere without changing a bit`(_ isa: ISA, _ rounding: AttentionRounding) {
         let batch = AttentionCase(
-            runs: [(-1, 0, 150), (0, 37, 90)], group: 2, headDim: 32, seed: 42, integers: integers)
+            runs: [(-1, 0, 150), (0, 37, 90)], group: 2, headDim: 32, seed: 42, rounding: rounding)
         let whole = batch.attend(isa)
         for most in [1, 3, 16, 50] {
             #expect(firstDifference(batch.attend(isa, most: most), whole) == nil, "\(most) tokens at a time")
@@ -48,9 +48,9 @@ struct AttentionTests {
     /// A token sees itself and what came before: NaN, infinities and huge numbers after it change no bit.
     @Test(arguments: ISA.available, [Float.nan, .infinity, 1e30])
     func `later tokens change no bit of earlier ones`(_ isa: ISA, _ bad: Float) {
-        for (count, broken, integers) in [(40, 20), (70, 66), (130, 70)].flatMap({ [($0, $1, false), ($0, $1, true)] })
-        {
-            let clean = AttentionCase(runs: [(-1, 0, count)], group: 2, headDim: 32, seed: 43, integers: integers)
+        let places = AttentionRounding.allCases.flatMap { [(40, 20, $0), (70, 66, $0), (130, 70, $0)] }
+        for (count, broken, rounding) in places {
+            let clean = AttentionCase(runs: [(-1, 0, count)], group: 2, headDim: 32, seed: 43, rounding: rounding)
             var batch = clean
             let (keyWidth, queryWidth) = (clean.kvHeads * clean.headDim, clean.heads * clean.headDim)
             for index in broken * keyWidth..<(broken + 1) * keyWidth {
@@ -68,13 +68,13 @@ struct AttentionTests {
         }
     }
 
-    /// With one key, or one that outweighs all others, the output is that key's value, in integers to 14 bits.
-    @Test(arguments: ISA.available, [false, true])
-    func `one key with a far higher score decides`(_ isa: ISA, _ integers: Bool) {
-        let allowed: Float = integers ? 0x1p-13 : 0
-        let alone = AttentionCase(runs: [(-1, 0, 1)], group: 1, headDim: 32, seed: 44, integers: integers)
+    /// With one key, or one that outweighs all others, the output is that key's value, as far as it is rounded.
+    @Test(arguments: ISA.available, AttentionRounding.allCases)
+    func `one key with a far higher score decides`(_ isa: ISA, _ rounding: AttentionRounding) {
+        let allowed: Float = [.f32: 0, .w16: 0x1p-13, .bytes: 0x1p-7][rounding]!
+        let alone = AttentionCase(runs: [(-1, 0, 1)], group: 1, headDim: 32, seed: 44, rounding: rounding)
         for (got, value) in zip(alone.attend(isa), alone.values) { #expect(abs(got - value) <= allowed) }
-        var loud = AttentionCase(runs: [(-1, 0, 100)], group: 1, headDim: 32, seed: 45, integers: integers)
+        var loud = AttentionCase(runs: [(-1, 0, 100)], group: 1, headDim: 32, seed: 45, rounding: rounding)
         let width = loud.kvHeads * loud.headDim
         loud.queries = [Float](repeating: 1, count: loud.queries.count)
         for index in 10 * width..<11 * width { loud.keys[index] = 1e30 }
@@ -88,20 +88,22 @@ struct AttentionTests {
     }
 
     /// Scores that leave f32 give NaN rather than a plausible number.
-    @Test(arguments: ISA.available, [false, true])
-    func `scores that overflow show as NaN`(_ isa: ISA, _ integers: Bool) {
-        var batch = AttentionCase(runs: [(-1, 0, 20)], group: 1, headDim: 32, seed: 46, integers: integers)
+    @Test(arguments: ISA.available, AttentionRounding.allCases)
+    func `scores that overflow show as NaN`(_ isa: ISA, _ rounding: AttentionRounding) {
+        var batch = AttentionCase(runs: [(-1, 0, 20)], group: 1, headDim: 32, seed: 46, rounding: rounding)
         batch.queries = [Float](repeating: 1e30, count: batch.queries.count)
         batch.keys = [Float](repeating: 1e30, count: batch.keys.count)
         #expect(batch.attend(isa).allSatisfy { $0.isNaN })
     }
 
-    /// All instruction sets against the scalar bits, and `samples` random tokens and heads against f64; in f32 and in integers.
+    /// All instruction sets against the scalar bits, and `samples` random tokens and heads against f64; rounded in every way.
     private func check(_ batch: AttentionCase, samples: Int, seed: UInt64) {
         var rounded = batch
-        rounded.integers = true
         check(batch, samples: samples, seed: seed, within: 1e-5)
+        rounded.rounding = .w16
         check(rounded, samples: samples, seed: seed, within: 4e-3)
+        rounded.rounding = .bytes
+        check(rounded, samples: samples, seed: seed, within: 0.25)
     }
 
     private func check(_ batch: AttentionCase, samples: Int, seed: UInt64, within allowed: Double) {

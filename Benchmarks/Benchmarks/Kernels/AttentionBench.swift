@@ -38,9 +38,9 @@ struct AttentionBench {
         rotations = Rotations(positions: tokens, headDim: headDim, theta: 1_000_000)
     }
 
-    func attend(integers: Bool) {
+    func attend(_ rounding: AttentionRounding) {
         team.attend(
-            list, runs: runs, queries: queries, keys: keys, values: values, headDim: headDim, integers: integers,
+            list, runs: runs, queries: queries, keys: keys, values: values, headDim: headDim, rounding: rounding,
             into: output)
     }
 

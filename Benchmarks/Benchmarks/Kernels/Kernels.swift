@@ -32,10 +32,10 @@ let benchmarks: @Sendable () -> Void = {
     }
     for tokens in [64, 512, 2048] {
         let bench = AttentionBench(tokens: tokens, heads: 16, kvHeads: 8, headDim: 128)
-        for integers in [false, true] {
-            let name = "attention in \(integers ? "integers" : "f32"), \(tokens) tokens"
+        for rounding in AttentionRounding.allCases {
+            let name = "attention in \(rounding), \(tokens) tokens"
             Benchmark(name, configuration: configuration) { benchmark in
-                for _ in benchmark.scaledIterations { bench.attend(integers: integers) }
+                for _ in benchmark.scaledIterations { bench.attend(rounding) }
             }
         }
         Benchmark("norm and rotation, \(tokens) tokens", configuration: configuration) { benchmark in
