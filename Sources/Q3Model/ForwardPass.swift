@@ -55,7 +55,6 @@ struct ForwardPass {
                 rows.rows(cached.rows).gather(Array(cached.source), of: kept)
             }
         }
-        let limit = Team.queryTokens(group: config.group)
         for first in stride(from: 0, to: plan.rows, by: plan.blockRows) {
             try checkpoint(Double(layer) + Double(first) / Double(plan.rows))
             let rows = first..<min(first + plan.blockRows, plan.rows)
@@ -63,8 +62,14 @@ struct ForwardPass {
                 nodes,
                 Block(
                     layer: layer, residual: residual.rows(rows), contextRows: rows, positions: trie.positions[rows],
-                    queries: trie.queries(in: rows, limit: limit)))
+                    queries: longestFirst(trie.queries(in: rows, limit: plan.queryTokens))))
         }
+    }
+
+    /// Those with most keys first, so that no thread is left with one of them at the end.
+    private func longestFirst(_ queries: [AttentionQuery]) -> [AttentionQuery] {
+        func keys(_ query: AttentionQuery) -> Int { trie.runs[query.run].position + query.first + query.count }
+        return queries.sorted { keys($0) > keys($1) }
     }
 
     /// The pooled tokens only; keys and values of the layer are there.

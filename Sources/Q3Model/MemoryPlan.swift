@@ -26,6 +26,8 @@ struct ScratchPlan {
     let keyRows: Int
     let pooledRows: Int
     let blockRows: Int
+    /// Max tokens of one attention item.
+    let queryTokens: Int
     /// The place of each buffer of the layer. The residual stream, keys and values have a row for every token of the
     /// batch, the others one for every token of a block.
     let places: [ArenaLayout.Place]
@@ -48,6 +50,8 @@ struct ScratchPlan {
         self.pooledRows = pooledRows
         let block = min(limit, rows)
         blockRows = block
+        queryTokens = WorkShare.queryTokens(
+            tokens: block, group: config.group, kvHeads: config.kvHeads, threads: count)
         let places = graph.buffers.map { buffer in
             let rows = buffer == graph.residual ? rows : graph.context.contains(buffer) ? keyRows : block
             return layout.reserveFloats(rows, config[keyPath: buffer.width])
