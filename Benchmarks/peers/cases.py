@@ -1,4 +1,4 @@
-"""What is measured: the shapes are those of `q3 bench`, the ids are random in both programs."""
+"""What is measured: the shapes are those of `q3 bench`, the ids are random in every program."""
 
 import dataclasses
 import random
@@ -17,7 +17,8 @@ class Case:
     threads: int = 2
     precision: str = "auto"
     rounds: int | None = None  # of A B A B; None: as many as asked for
-    pytorch: bool = False
+    beside: tuple = ()  # engines besides q3 and llama.cpp, by name
+    llama: bool = True
     tune: bool = True  # llama.cpp's settings are searched with this case, not taken over from 512 tokens
 
     @property
@@ -39,19 +40,27 @@ class Case:
         return [ids(int(self.bench.removeprefix("tokens:")))]
 
 
+# What else computes with about as many bits.
+FOUR_BITS, EIGHT_BITS = ("OpenVINO int4", "OpenVINO int8"), ("OpenVINO int8",)
+SIXTEEN_BITS = ("OpenVINO bf16", "PyTorch bf16")
+
 CASES = [
-    Case("Q4_K_M, 512 tokens", "Q4_K_M", "tokens:512", 3.0),
-    Case("Q4_K_M, 64 tokens", "Q4_K_M", "tokens:64", 2.5),
-    Case("Q4_K_M, 16 tokens", "Q4_K_M", "tokens:16", 2.0),
-    Case("Q8_0, 512 tokens", "Q8_0", "tokens:512", 2.0),
-    Case("F16, 512 tokens", "F16", "tokens:512", 3.0, pytorch=True),
+    Case("Q4_K_M, 512 tokens", "Q4_K_M", "tokens:512", 3.0, beside=FOUR_BITS),
+    Case("Q4_K_M, 64 tokens", "Q4_K_M", "tokens:64", 2.5, beside=FOUR_BITS),
+    Case("Q4_K_M, 16 tokens", "Q4_K_M", "tokens:16", 2.0, beside=FOUR_BITS),
+    Case("Q8_0, 512 tokens", "Q8_0", "tokens:512", 2.0, beside=EIGHT_BITS),
+    Case("F16, 512 tokens", "F16", "tokens:512", 3.0, beside=("PyTorch f32",) + SIXTEEN_BITS),
     Case("Q4_K_M exact, 512 tokens", "Q4_K_M", "tokens:512", 1.8, precision="exact"),
     Case("Q4_K_M, 256 instructed queries", "Q4_K_M", "queries", 5.0),
     Case("Q8_0 reranker, 1 x 100 x 150", "rerank-Q8_0", "rerank", 3.5, rounds=2, tune=False),
-    Case("Q4_K_M, 2048 tokens", "Q4_K_M", "tokens:2048", 3.0, rounds=3, tune=False),
-    Case("Q4_K_M, 8192 tokens", "Q4_K_M", "tokens:8192", 2.5, rounds=2, tune=False),
+    Case("Q4_K_M, 2048 tokens", "Q4_K_M", "tokens:2048", 3.0, rounds=3, tune=False, beside=FOUR_BITS),
+    Case("Q4_K_M, 8192 tokens", "Q4_K_M", "tokens:8192", 2.5, rounds=2, tune=False, beside=FOUR_BITS),
     Case("IQ3_S, 512 tokens", "IQ3_S", "tokens:512", rounds=3, tune=False),
     Case("IQ2_XS, 512 tokens", "IQ2_XS", "tokens:512", rounds=3, tune=False),
     Case("MXFP4, 512 tokens", "MXFP4", "tokens:512", rounds=3, tune=False),
     Case("Q4_K_M, 512 tokens, 1 thread", "Q4_K_M", "tokens:512", threads=1, rounds=3),
+    *(Case(f"Q4_K_M fast, {n} tokens", "Q4_K_M", f"tokens:{n}", precision="fast", rounds=3, llama=False, beside=FOUR_BITS)
+      for n in (16, 64, 512, 2048, 8192)),
+    *(Case(f"{file} {step}, {n} tokens", file, f"tokens:{n}", precision=step, rounds=3, llama=False, beside=beside)
+      for file, beside in (("Q8_0", EIGHT_BITS), ("F16", SIXTEEN_BITS)) for step in ("auto", "fast") for n in (16, 64, 512, 2048)),
 ]

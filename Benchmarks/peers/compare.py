@@ -9,7 +9,7 @@ import sys
 import time
 
 from cases import CASES
-from engines import Llama, PyTorch, Q3
+from engines import Llama, OpenVINO, PyTorch, Q3
 from models import Files
 import quality
 import report
@@ -33,12 +33,13 @@ def interleave(case, engines, file, rounds):
     return times
 
 
-def speed(cases, files, engines, pytorch, rounds):
+def speed(cases, files, engines, others, rounds):
     rows = []
     for case in cases:
         file = str(files.path(case.file))
-        settings = {e.name: e.tune(case, file, case.lists()) for e in engines if isinstance(e, Llama)}
-        times = interleave(case, engines + [pytorch] * case.pytorch, file, rounds)
+        taken = [e for e in engines if case.llama or not isinstance(e, Llama)]
+        settings = {e.name: e.tune(case, file, case.lists()) for e in taken if isinstance(e, Llama)}
+        times = interleave(case, taken + [others[name] for name in case.beside], file, rounds)
         rows.append({
             "case": case.name, "tokens": sum(map(len, case.lists())), "threads": case.threads, "bar": case.bar,
             "seconds": times, "median": {name: statistics.median(s) for name, s in times.items()}, "settings": settings})
@@ -83,21 +84,23 @@ def main():
 
     files, out = Files(a.models), pathlib.Path(a.out)
     out.mkdir(parents=True, exist_ok=True)
-    q3, pytorch = Q3(a.q3) if a.q3 and a.q3 != "none" else None, PyTorch()
-    engines = [e for e in (q3, Llama(repack=True), Llama(repack=False)) if e]
+    q3 = Q3(a.q3) if a.q3 and a.q3 != "none" else None
+    llamas = [Llama(repack=True), Llama(repack=False)]
+    others = {e.name: e for e in [PyTorch(), PyTorch("bfloat16"), *map(OpenVINO, ("bf16", "int8", "int4"))]}
+    engines = [e for e in (q3, *llamas) if e]
     result = {"machine": report.machine(), "load before": os.getloadavg()[0]}
     if result["load before"] > BUSY_LOAD:
         print(f"warning: load average {result['load before']:.1f}: wait until nothing else runs", file=sys.stderr)
-    result["speed"] = speed([c for c in CASES if wanted(c.name)], files, engines, pytorch, a.rounds)
+    result["speed"] = speed([c for c in CASES if wanted(c.name)], files, engines, others, a.rounds)
     if wanted("cold"):
-        result["cold start"] = cold_start(files, engines, a.rounds)
+        result["cold start"] = cold_start(files, engines + list(others.values()), a.rounds)
     if wanted("quality"):
-        result["quality"] = quality.measure(a.quality_files, files, q3, engines[-2], pytorch)
+        result["quality"] = quality.measure(a.quality_files, files, q3, llamas[0], others)
     result["load after"] = os.getloadavg()[0]
     result = add_to(out / "results.json", result)
     (out / "results.json").write_text(json.dumps(result, indent=1) + "\n")
     report.write(result, out)
-    for engine in engines + [pytorch]:
+    for engine in engines + list(others.values()):
         engine.close()
 
 

@@ -1,4 +1,4 @@
-"""The three programs behind one face: seconds for a case, vectors for texts, and the cost of a cold start."""
+"""The programs behind one face: seconds for a case, vectors for texts, and the cost of a cold start."""
 
 import json
 import pathlib
@@ -122,16 +122,50 @@ class Llama:
 
 
 class PyTorch:
-    name = "PyTorch f32"
+    """In float32 on the weights of any file; in bfloat16 as a checkpoint is usually run."""
 
-    def __init__(self):
-        self.worker = Worker("pytorch.py")
+    def __init__(self, dtype="float32"):
+        self.name = {"float32": "PyTorch f32", "bfloat16": "PyTorch bf16"}[dtype]
+        self.dtype, self.worker = dtype, Worker("pytorch.py")
 
     def seconds(self, case, file, lists):
-        return self.worker.ask(model=file, threads=case.threads, lists=lists)["seconds"]
+        return self.worker.ask(model=file, dtype=self.dtype, threads=case.threads, lists=lists)["seconds"]
 
     def vectors(self, file, texts, lists, precision):
-        return self.worker.ask(model=file, threads=2, lists=lists, warm=False, vectors=True)["vectors"]
+        answer = self.worker.ask(model=file, dtype=self.dtype, threads=2, lists=lists, warm=False, vectors=True)
+        return answer["vectors"]
+
+    def close(self):
+        self.worker.close()
+
+
+class OpenVINO:
+    """In bfloat16, or with weights of 8 or 4 bits; always made from the F16 file, since it reads no other GGUF type."""
+
+    def __init__(self, kind):
+        self.name, self.kind, self.worker = f"OpenVINO {kind}", kind, Worker("vino.py")
+
+    @staticmethod
+    def source(file):
+        return str(pathlib.Path(file).with_name("F16.gguf"))
+
+    def _ask(self, file, **request):
+        return self.worker.ask(model=self.source(file), kind=self.kind, **request)
+
+    def seconds(self, case, file, lists):
+        return self._ask(file, threads=case.threads, lists=lists)["seconds"]
+
+    def vectors(self, file, texts, lists, precision):
+        """With `precision` "exact" only the weights are rounded."""
+        exact = precision == "exact"
+        return self._ask(file, threads=2, lists=lists, exact=exact, warm=False, vectors=True)["vectors"]
+
+    def cold_start(self, file, text, threads):
+        """From the start of loading to the vector, without the start of Python; a list of ids as long as the text's."""
+        ids = json.dumps(list(range(100, 108)))
+        command = [sys.executable, HERE / "vino.py", "--cold", self.source(file), self.kind, ids, str(threads)]
+        answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        return answer["seconds"], answer["bytes"]
 
     def close(self):
         self.worker.close()

@@ -1,6 +1,6 @@
-"""PyTorch as a worker process: Hugging Face's Qwen3Model in float32 on the dequantized weights of the same file.
+"""PyTorch as a worker process: Hugging Face's Qwen3Model in float32 or bfloat16 on the dequantized weights of the same file.
 
-    {"model": path, "threads": n, "lists": [[id, ...], ...], "vectors": false}
+    {"model": path, "dtype": "float32", "threads": n, "lists": [[id, ...], ...], "vectors": false}
     -> {"seconds": s, "vectors": [[...], ...] | null}
 """
 
@@ -19,8 +19,12 @@ def main():
     for line in sys.stdin:
         request = json.loads(line)
         torch.set_num_threads(request["threads"])
-        if loaded != request["model"]:
-            reference, loaded = Reference(request["model"], attention="sdpa"), request["model"]
+        wanted = (request["model"], request.get("dtype", "float32"))
+        if loaded != wanted:
+            reference, loaded = Reference(wanted[0], attention="sdpa"), wanted
+            rotations = reference.model.rotary_emb
+            reference.model.to(getattr(torch, wanted[1]))
+            reference.model.rotary_emb = rotations.to(torch.float32)  # frequencies stay as a checkpoint of that type has them
         lists = request["lists"]
         if request.get("warm", True):
             reference.last(lists[0][:WARM_UP_TOKENS])

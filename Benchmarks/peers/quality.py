@@ -17,8 +17,18 @@ def distances(vectors, reference):
     return {"median": float(np.median(off)), "maximum": float(off.max())}
 
 
-def measure(names, files, q3, llama, pytorch):
+OPENVINO_FILES = {"F16": ["OpenVINO bf16"], "Q8_0": ["OpenVINO int8"], "Q4_K_M": ["OpenVINO int4"]}
+
+
+def measure(names, files, q3, llama, others):
+    """OpenVINO's reference is its own float32 on its own weights, so that its figures, too, are those of its arithmetic."""
     rows = []
+    pytorch = others["PyTorch f32"]
+
+    def add(name, engine, vectors, reference):
+        rows.append({"file": name, "engine": engine, **distances(vectors, reference)})
+        print(rows[-1], flush=True)
+
     for name in names:
         path = str(files.path(name))
         fields = gguf.GGUFReader(path).fields
@@ -28,7 +38,11 @@ def measure(names, files, q3, llama, pytorch):
         reference = pytorch.vectors(path, TEXTS, lists, None)
         for engine, precision in (*((q3, step) for step in ("auto", "fast", "fine", "exact")), (llama, None)):
             if engine:
-                row = distances(engine.vectors(path, TEXTS, lists, precision), reference)
-                rows.append({"file": name, "engine": " ".join(filter(None, [engine.name, precision])), **row})
-                print(rows[-1], flush=True)
+                add(name, " ".join(filter(None, [engine.name, precision])), engine.vectors(path, TEXTS, lists, precision), reference)
+        if name == "F16":
+            bf16 = others["PyTorch bf16"]
+            add(name, bf16.name, bf16.vectors(path, TEXTS, lists, None), reference)
+        for engine in (others[known] for known in OPENVINO_FILES.get(name, [])):
+            own = engine.vectors(path, TEXTS, lists, "exact")
+            add(name, engine.name, engine.vectors(path, TEXTS, lists, None), own)
     return rows

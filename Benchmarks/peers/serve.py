@@ -148,4 +148,5 @@ def main():
         print(f"| {name} | {rate:.2f} | {rate * per_text:.0f} | {rate / base:.2f} | {' | '.join(tails)} |")
 
 
-main()
+if __name__ == "__main__":
+    main()
