@@ -28,6 +28,7 @@ public struct UpdateReport: Sendable, Equatable {
     mutating func add(_ flushed: IndexWriter.Flushed?) {
         guard let flushed else { return }
         embeddedChunks += flushed.chunks
+        reusedChunks += flushed.repeatedChunks
         tokens += flushed.tokens
         skipped += flushed.failures
     }

@@ -82,6 +82,8 @@ public actor IndexWriter {
     /// What a flush did.
     struct Flushed: Sendable {
         var chunks = 0
+        /// Chunks with the words of another one of the window.
+        var repeatedChunks = 0
         var tokens = 0
         var failures: [SkippedFile] = []
     }
@@ -188,7 +190,11 @@ public actor IndexWriter {
         var texts: [String] = []
         var hashes: [[UInt8]] = []
         var seen: Set<[UInt8]> = []
-        for case .chunk(let chunk, let hash, nil) in window where seen.insert(hash).inserted {
+        for case .chunk(let chunk, let hash, nil) in window {
+            guard seen.insert(hash).inserted else {
+                flushed.repeatedChunks += 1
+                continue
+            }
             texts.append(chunk.embeddedText)
             hashes.append(hash)
         }

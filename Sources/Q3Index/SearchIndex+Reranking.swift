@@ -30,6 +30,8 @@ extension SearchResults {
         var next = 0
         let candidates = Array(candidates.prefix(max(limit, 0)))
         while next < candidates.count {
+            // On a busy machine work that has begun may end before the clock's own task runs.
+            if let deadline, ContinuousClock.now >= deadline { break }
             // Without a budget all go together, which shares the most.
             let group = candidates[
                 next..<(deadline == nil ? candidates.count : min(next + Self.groupSize, candidates.count))]

@@ -28,7 +28,11 @@ public actor SearchIndex {
 
     /// Throws `otherModel`, naming both, for a model whose vectors cannot be compared with the index's.
     public nonisolated func check(_ model: NamedEmbedder) throws {
-        let identity = try model.identity()
+        try check(model.identity())
+    }
+
+    /// The same for a model whose fingerprint is known.
+    package nonisolated func check(_ identity: ModelIdentity) throws(IndexError) {
         guard identity.fingerprint == configuration.model.fingerprint else {
             throw IndexError.otherModel(path: path, made: configuration.model, given: identity)
         }
@@ -139,23 +143,26 @@ public actor SearchIndex {
     ) throws -> SearchResults {
         var scores: [Int: Float] = [:]
         var similarities: [Int: Float] = [:]
-        var ranks = 0
-        for candidate in near where ranks < depth {
+        let floor = near.isEmpty ? 0 : near[min(near.count, Fusion.floorRank) - 1].score
+        var count = 0
+        for candidate in near where count < depth {
             if let least = query.leastSimilarity, candidate.score < least { break }
             for chunk in try chunks(in: candidate.index) where allowed?.chunks.contains(chunk) ?? true {
-                ranks += 1
+                count += 1
                 similarities[chunk] = candidate.score
                 scores[chunk] =
-                    query.mode == .vectors ? candidate.score : 1 / (SearchConstants.fusionOffset + Float(ranks))
+                    query.mode == .vectors
+                    ? candidate.score : Fusion.nearness(candidate.score, floor: floor)
             }
         }
         if query.mode != .vectors {
-            for (rank, match) in try matches(query.text, count: depth, allowed: allowed?.chunks).enumerated() {
+            let phrases = Words.phrases(for: query.text)
+            let total = query.mode == .words ? 0 : try wordTotal(of: phrases)
+            for match in try matches(phrases, count: depth, allowed: allowed?.chunks) {
                 if query.mode == .words {
                     scores[match.chunk] = match.score
                 } else {
-                    scores[match.chunk, default: 0] +=
-                        SearchConstants.wordWeight / (SearchConstants.fusionOffset + Float(rank + 1))
+                    scores[match.chunk, default: 0] += Fusion.words(match.score, total: total)
                 }
             }
         }
@@ -187,20 +194,35 @@ public actor SearchIndex {
     }
 
     /// The chunks with the best BM25, which FTS5 gives negated.
-    private func matches(_ text: String, count: Int, allowed: Set<Int>?) throws -> [(chunk: Int, score: Float)] {
-        guard let expression = Words.expression(for: text) else { return [] }
+    private func matches(
+        _ phrases: [String], count: Int, allowed: Set<Int>?
+    ) throws -> [(chunk: Int, score: Float)] {
+        if phrases.isEmpty { return [] }
         var matches: [(Int, Float)] = []
         let limit = allowed == nil ? " LIMIT \(count)" : ""
         try catalog.database.run(
             """
             SELECT rowid, bm25(words, 1.0, \(SearchConstants.contextWeight), 1.0) AS score FROM words WHERE words MATCH ?
             ORDER BY score, rowid\(limit)
-            """, [.text(expression)]
+            """, [.text(phrases.joined(separator: " OR "))]
         ) { row in
             if allowed?.contains(row.int(0)) ?? true { matches.append((row.int(0), -Float(row.double(1)))) }
             return matches.count < count
         }
         return matches
+    }
+
+    /// The BM25 of a chunk of average length that has each of the phrases once: the sum of how rare they are.
+    private func wordTotal(of phrases: [String]) throws -> Float {
+        let all = try catalog.database.first("SELECT count(*) FROM chunks", []) { $0.int(0) } ?? 0
+        return try phrases.reduce(0) { total, phrase in
+            // A word that half of the chunks have counts next to nothing, however many more have it.
+            let count = try catalog.database.first(
+                "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)",
+                [.text(phrase), .integer(all / 2 + 1)]
+            ) { $0.int(0) }
+            return total + Fusion.inverseFrequency(count ?? 0, of: all)
+        }
     }
 
     private func hit(_ chunk: Int, score: Float, words: Set<String>) throws -> (IndexHit, slot: Int)? {

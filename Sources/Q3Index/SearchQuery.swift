@@ -2,7 +2,7 @@
 
 /// Which of an index's two orders count.
 public enum SearchMode: String, Sendable, CaseIterable {
-    /// Both, fused by reciprocal rank.
+    /// Both, fused by how near the vectors are and how much of the query the words make up.
     case hybrid
     /// The order by cosine alone.
     case vectors
@@ -43,7 +43,8 @@ public struct SearchQuery: Sendable {
 public struct IndexHit: Sendable, Equatable {
     /// The chunk's id, valid until its document changes.
     public let id: Int
-    /// What the list is sorted by: in a hybrid search the sum of reciprocal ranks, else the cosine or the negated BM25.
+    /// What the list is sorted by: in a hybrid search nearness and words together (`Fusion`), else the cosine or the negated
+    /// BM25.
     public internal(set) var score: Float
     /// The cosine of the chunk's vector and the query's; nil in a search by words alone.
     public internal(set) var similarity: Float?
@@ -81,13 +82,8 @@ public struct SearchResults: Sendable {
     public internal(set) var rerankedCount = 0
 }
 
-/// The constants of searching, chosen with q3-mini by the nDCG@10 of two sets (`Tests/EndToEnd/Index/ndcg.py`). With the usual
-/// 60 and 1 the fusion found less than words alone: 0.842 and 0.862 of packages.
+/// The constants of searching; those of fusing both orders are in `Fusion`.
 enum SearchConstants {
-    /// The k of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): how little the first ranks stand out.
-    static let fusionOffset: Float = 5
-    /// What the rank by words counts beside that by vectors, which counts 1.
-    static let wordWeight: Float = 2
     /// Candidates of each order that are fused, and most that a reranker may read.
     static let candidates = 100
     /// What a word in the title or a heading counts beside one in the text, for BM25.

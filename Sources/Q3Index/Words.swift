@@ -111,15 +111,13 @@ enum Words {
     /// Most terms of a query that are looked up; a text pasted as a query need not be compared with all of the index.
     private static let limit = 128
 
-    /// FTS5's expression for any of the terms of a text, each as a string, so that nothing in it is syntax; nil for a text
-    /// without words. A lone letter of a script without spaces is the beginning of terms.
-    static func expression(for text: String) -> String? {
+    /// What FTS5 looks up for a text: each of its terms as a string, so that nothing in it is syntax. A lone letter of a script
+    /// without spaces is the beginning of terms.
+    static func phrases(for text: String) -> [String] {
         var seen: Set<String> = []
-        let terms = terms(text).filter { seen.insert(folded($0.word)).inserted }.prefix(limit)
-        guard !terms.isEmpty else { return nil }
-        return terms.map { term in
+        return terms(text).filter { seen.insert(folded($0.word)).inserted }.prefix(limit).map { term in
             "\"\(term.word)\"\(term.isUnspaced && term.range.count == 1 ? "*" : "")"
-        }.joined(separator: " OR ")
+        }
     }
 }
 

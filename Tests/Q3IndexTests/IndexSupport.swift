@@ -60,8 +60,10 @@ struct IndexedFolder {
 
     func update() async throws -> UpdateReport { try await writer().update() }
 
-    func search(_ text: String, mode: SearchMode = .hybrid, filters: [String] = []) async throws -> [IndexHit] {
-        let query = SearchQuery(text, mode: mode, filters: try filters.map { try SearchFilter($0) })
+    func search(
+        _ text: String, mode: SearchMode = .hybrid, count: Int = 10, filters: [String] = []
+    ) async throws -> [IndexHit] {
+        let query = SearchQuery(text, mode: mode, count: count, filters: try filters.map { try SearchFilter($0) })
         return try await SearchIndex(path: path).search(query, with: Self.model.embedder).hits
     }
 

@@ -1,7 +1,8 @@
 // What a search finds, in which order, and what it makes of hostile queries.
 import Q3Embedding
-import Q3Index
 import Testing
+
+@testable import Q3Index
 
 @Suite struct SearchTests {
     @Test(arguments: SearchMode.allCases) func `each mode finds what was asked for`(mode: SearchMode) async throws {
@@ -82,6 +83,36 @@ import Testing
         }
     }
 
+    @Test func `a chunk with every word of the query once has all that words count`() async throws {
+        var files = ["it.txt": "amber bronze copper denim ebony flint garnet"]
+        for number in 10..<60 { files["\(number).txt"] = "some words that are no colours number\(number)" }
+        let folder = try IndexedFolder(files)
+        try await folder.create()
+        let all = try await folder.search("amber copper ebony", mode: .vectors, count: 100)
+        let hit = try #require(try await folder.search("amber copper ebony").first)
+        #expect(hit.path.hasSuffix("it.txt"))
+        let floor = try #require(all.last?.similarity)
+        let nearness = Fusion.nearness(try #require(hit.similarity), floor: floor)
+        #expect(abs(hit.score - nearness - Fusion.wordWeight) < 0.05)
+        // A third of the words, which are as rare as the others.
+        let part = try #require(try await folder.search("amber violet indigo").first { $0.path.hasSuffix("it.txt") })
+        let share = part.score - Fusion.nearness(try #require(part.similarity), floor: floor)
+        #expect(share < Fusion.wordWeight / 20)
+    }
+
+    @Test func `a chunk that has only the query's common words does not lead`() async throws {
+        var files = ["far.txt": "How do the rivers of the north freeze in winter, and how do the boats go on?"]
+        files["near.txt"] = "Bread is baked from flour."
+        for number in 0..<40 { files["\(number).txt"] = "The \(number)th note, on how things do \(number % 7) more." }
+        let folder = try IndexedFolder(files)
+        try await folder.create()
+        let index = try SearchIndex(path: folder.path)
+        let near = try #require(try await folder.search("Bread", mode: .words).first)
+        let vector = try #require(try await index.vectors(ofChunks: [near.id]).first)
+        let hits = try await index.search(SearchQuery("how do the loaves get crisp outside"), vector: vector).hits
+        #expect(hits.first?.path.hasSuffix("near.txt") == true)
+    }
+
     @Test func `groups give each document once`() async throws {
         let text = (0..<20).map { "Paragraph \($0) about keys and " + String(repeating: "locks ", count: 30) }
         let folder = try IndexedFolder(["a.txt": text.joined(separator: "\n\n"), "b.txt": "A text about keys."])
@@ -108,7 +139,10 @@ import Testing
         _ = try await folder.update()
         _ = try await folder.writer().compact()
         let compacted = try await index.search(SearchQuery("telescopes and stars"), with: embedder)
-        #expect(compacted.hits[0] == after.hits[0])
+        // The score is another, since words are rarer or less rare among fewer chunks.
+        #expect(compacted.hits[0].id == after.hits[0].id)
+        #expect(compacted.hits[0].text == after.hits[0].text)
+        #expect(compacted.hits[0].similarity == after.hits[0].similarity)
         #expect(compacted.candidates.allSatisfy { !$0.path.hasSuffix("keys.md") })
     }
 }

@@ -68,6 +68,7 @@ import Testing
         let folder = try IndexedFolder(["a/same.txt": "One and the same text.", "b/same.txt": "One and the same text."])
         let report = try await folder.create()
         #expect(report.embeddedChunks == 1)
+        #expect(report.reusedChunks == 1)
         try folder.remove("a/same.txt")
         _ = try await folder.update()
         #expect(try await folder.search("the same text").count == 1)

@@ -25,7 +25,7 @@ __all__ = ["Index", "IndexDocument", "IndexHit", "IndexReport"]
 class IndexHit:
     """A passage that answers a search."""
 
-    #: What sorted the list: a sum of reciprocal ranks, the cosine, or BM25.
+    #: What sorted the list: nearness and words together in a hybrid search, the cosine, or BM25.
     score: float
     #: The cosine of the passage and the query; None for a search of words.
     similarity: float | None

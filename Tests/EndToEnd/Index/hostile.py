@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What folders, disks and users do to an index: python3 hostile.py Q3. As root it also fills a small disk and writes-protects one."""
+"""What folders, disks and users do to an index: python3 hostile.py Q3. As root it also fills a small disk, and makes one read-only."""
 import json, os, shutil, sqlite3, subprocess, sys, tempfile, threading, time
 
 q3 = os.path.abspath(sys.argv[1])
@@ -115,8 +115,23 @@ def huge_file(folder):
     command = f"ulimit -v 4000000; exec {q3} index add {index} {docs}"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert result.returncode == 0 and "1024 MiB, more than the limit of 64 MiB" in result.stderr, result
-    # The same as records passes through in bounded memory; none of its lines is one.
-    os.rename(f"{docs}/huge.txt", f"{docs}/huge.bin")
+    output, _ = run("search", "small", "--index", index, "--mode", "words")
+    assert "small.txt" in output, output
+    os.remove(f"{docs}/huge.txt")
+
+
+def many_records(folder):
+    """A file of 1 GB that is read record by record, in bounded memory: most of it is a field that nobody asked for."""
+    docs, index = index_of(folder, "records", {})
+    with open(f"{docs}/records.jsonl", "w") as file:
+        for n in range(1024): file.write(json.dumps({"id": n, "text": f"Record about topic {n % 7}.", "html": "<p>x</p>" * 131072}) + "\n")
+    command = f"ulimit -v 4000000; exec {q3} index add {index} {docs}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    print(result.stdout[-300:], result.stderr[-300:])
+    assert result.returncode == 0, result
+    output, _ = run("search", "topic", "--index", index, "--mode", "words", "--format", "jsonl")
+    assert len(output.splitlines()) == 10, output
+    os.remove(f"{docs}/records.jsonl")
 
 
 def odd_files(folder):
@@ -176,7 +191,7 @@ def full_disk(folder):
 
 
 with tempfile.TemporaryDirectory() as folder:
-    tests = [hostile_names, readers_and_writers, changing_file, odd_files, huge_file, damaged_catalog, many_small_files]
+    tests = [hostile_names, readers_and_writers, changing_file, odd_files, huge_file, many_records, damaged_catalog, many_small_files]
     if os.geteuid() == 0: tests.append(full_disk)
     for test in tests:
         if len(sys.argv) > 2 and test.__name__ not in sys.argv[2:]: continue
