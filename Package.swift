@@ -22,7 +22,8 @@ let package = Package(
     // InlineArray, which the tokenizer's cache is made of, is in the systems' own library from these versions on.
     platforms: [.macOS(.v26), .iOS(.v26)],
     products: [
-        // Each library has every module whose types stand in its signatures, and re-exports them.
+        // Each library has every module whose types stand in its signatures, and re-exports them; Q3Server has Q3Index by the
+        // trait alone, since that needs SQLite.
         .library(name: "Q3Embedding", targets: ["Q3Embedding"] + engine),
         .library(name: "Q3Reranking", targets: ["Q3Reranking"] + engine),
         .library(name: "Q3GGUF", targets: ["Q3GGUF"]),

@@ -52,7 +52,7 @@ package enum IndexJSON {
     }
 
     /// What an index holds, with what requests call it.
-    package static func status(of served: ServedIndex) async throws -> JSONObject {
+    package static func status(of served: NamedIndex) async throws -> JSONObject {
         var object = status(try await served.index.status(), served.index.configuration, path: served.index.path)
         object.add("name", quoted: served.name)
         object.add("served_model", quoted: served.model)

@@ -5,7 +5,7 @@ package import Q3Reranking
 import Q3System
 
 /// An index that others may ask, with its model.
-package struct ServedIndex: Sendable {
+package struct NamedIndex: Sendable {
     /// What requests call it.
     package let name: String
     package let index: SearchIndex
@@ -28,12 +28,12 @@ package struct IndexComputing: Sendable {
         -> [Result<RerankScore, RerankError>]
 
     /// The vector of a query, of unit length and the index's dimensions.
-    package let vector: @Sendable (_ request: SearchRequest, _ index: ServedIndex) async throws -> [Float]
+    package let vector: @Sendable (_ request: SearchRequest, _ index: NamedIndex) async throws -> [Float]
     /// A score of each pair; nil where there is no reranker.
     package let scores: Scores?
 
     package init(
-        vector: @escaping @Sendable (SearchRequest, ServedIndex) async throws -> [Float], scores: Scores?
+        vector: @escaping @Sendable (SearchRequest, NamedIndex) async throws -> [Float], scores: Scores?
     ) {
         self.vector = vector
         self.scores = scores
@@ -51,7 +51,7 @@ package struct IndexComputing: Sendable {
         }
     }
 
-    @Sendable private static func vector(of request: SearchRequest, for served: ServedIndex) async throws -> [Float] {
+    @Sendable private static func vector(of request: SearchRequest, for served: NamedIndex) async throws -> [Float] {
         if request.instruction != nil, !served.embedder.takesInstructions {
             throw RequestFault("instruction", "the model \(served.model) takes no instructions")
         }
@@ -63,7 +63,7 @@ package struct IndexComputing: Sendable {
 
 /// What a search gave.
 package struct SearchAnswer: Sendable {
-    package let index: ServedIndex
+    package let index: NamedIndex
     package let results: SearchResults
     /// The place of each hit before it was reranked, counted from 1; empty where nothing was.
     package var placesBefore: [Int] = []
@@ -75,16 +75,16 @@ package struct SearchAnswer: Sendable {
 
 /// Answers requests. It keeps nothing between them.
 package struct IndexService: Sendable {
-    package let indexes: [ServedIndex]
+    package let indexes: [NamedIndex]
     package let computing: IndexComputing
 
-    package init(indexes: [ServedIndex], computing: IndexComputing) {
+    package init(indexes: [NamedIndex], computing: IndexComputing) {
         self.indexes = indexes
         self.computing = computing
     }
 
     /// The index of a name, or the first.
-    package func index(_ name: String?) throws(RequestFault) -> ServedIndex {
+    package func index(_ name: String?) throws(RequestFault) -> NamedIndex {
         guard let name else {
             guard let first = indexes.first else { throw RequestFault("index", "there is no index here") }
             return first

@@ -16,7 +16,7 @@ struct Backend: Sendable {
     let embedding: EmbeddingService
     let reranking: RerankingService
     #if Index
-    var indexes: [ServedIndex] = []
+    var indexes: [NamedIndex] = []
     var hasIndexes: Bool { !indexes.isEmpty }
     #else
     let hasIndexes = false

@@ -6,4 +6,8 @@
 @_exported public import Q3Reranking
 @_exported public import ServiceLifecycle
 @_exported public import UnixSignals
+
+#if Index
+@_exported public import Q3Index
+#endif
 #endif

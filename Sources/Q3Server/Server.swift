@@ -6,10 +6,6 @@ public import Logging
 import NIOCore
 public import ServiceLifecycle
 
-#if Index
-package import Q3IndexAPI
-#endif
-
 /// Why a server did not listen, or ended by itself.
 public enum ServerError: Error, Sendable, Equatable {
     /// The system's error number.
@@ -22,6 +18,10 @@ public enum ServerError: Error, Sendable, Equatable {
     case tls(String)
     /// A model's file was changed while it was served.
     case modelChanged
+    /// Two indexes have the same name.
+    case sharedIndexName(String)
+    /// No embedding model of that name is served, so that nothing can search the index.
+    case noModel(index: String, model: String)
 }
 
 /// An HTTP server for embedding and reranking models.
@@ -33,7 +33,7 @@ public enum ServerError: Error, Sendable, Equatable {
 public struct Server: Service {
     private let options: ServerOptions
     private let logger: Logger
-    private var backend: Backend
+    var backend: Backend
     private let registry: PrometheusRegistry
     private let onListening: @Sendable (_ port: Int?) async -> Void
 
@@ -50,15 +50,6 @@ public struct Server: Service {
         self.onListening = onListening
         backend = Backend(models, options: options, metrics: ServerMetrics(factory: registry), logger: logger)
     }
-
-    #if Index
-    /// The same server that also searches indexes. Their models must be among the served ones.
-    package func searching(_ indexes: [ServedIndex]) -> Server {
-        var server = self
-        server.backend.indexes = indexes
-        return server
-    }
-    #endif
 
     /// A registry that knows what the server's metrics mean.
     public static func makeRegistry() -> PrometheusRegistry {

@@ -194,7 +194,7 @@ struct ServeCommand: AsyncParsableCommand {
                 banner.say(at: settings.place(port: port), logger: settings.logsJSON ? logger : nil)
             }
             #if Index
-            server = server.searching(served)
+            server = server.searching(checked: served)
             #endif
             let group = ServiceGroup(services: [server], logger: logger)
             let limit = settings.options.shutdownTimeout
@@ -254,7 +254,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     #if Index
     /// Opens the indexes; models that they need beside the given ones are served as well.
-    private func indexes(among models: inout [ServedModel], _ options: ModelOptions) throws -> [ServedIndex] {
+    private func indexes(among models: inout [ServedModel], _ options: ModelOptions) throws -> [NamedIndex] {
         let given = models.compactMap { served in
             if case .embedder(let embedder) = served.head {
                 ServedIndexes.Model(name: served.name, embedder: embedder)

@@ -2,6 +2,7 @@
 #if Server && Index
 import Foundation
 import HTTPTypes
+import Logging
 import Q3Embedding
 import Q3Index
 import Q3IndexAPI
@@ -33,7 +34,7 @@ private struct SearchServer {
             options: IndexOptions(dimensions: 32, chunkTokens: 16))
         _ = try await writer.add(path: path)
         index = try SearchIndex(path: folder.file("notes.q3i"))
-        let served = ServedIndex(name: "notes", index: index, embedder: embedder, model: "embed")
+        let served = NamedIndex(name: "notes", index: index, embedder: embedder, model: "embed")
         server = try TestServer(models: models, indexes: [served], change)
     }
 
@@ -184,6 +185,33 @@ private struct SearchServer {
         #expect(try await server.get("/indexes").json()["indexes"] as? [String] == [])
     }
 
+    @Test func `a server takes indexes that its models made, each by a name of its own`() async throws {
+        let test = try await SearchServer()
+        let other = try Embedder(file: Fixture.model("tiny-embed-F16"))
+        let models = [
+            ServedModel(name: "embed", head: .embedder(test.server.embedder), created: 1),
+            ServedModel(name: "other", head: .embedder(other), created: 1),
+            ServedModel(name: "rerank", head: .reranker(test.server.reranker), created: 1),
+        ]
+        let server = Server(models: models, logger: Logger(label: "test"))
+        func served(_ name: String, _ model: String = "embed") -> ServedIndex {
+            ServedIndex(name: name, index: test.index, model: model)
+        }
+        let searching = try server.searching([served("a"), served("b")])
+        #expect(searching.backend.indexes.map(\.name) == ["a", "b"])
+        #expect(searching.backend.indexes.map(\.model) == ["embed", "embed"])
+        #expect(throws: ServerError.sharedIndexName("a")) { try server.searching([served("a"), served("a")]) }
+        for name in ["rerank", "none"] {
+            #expect(throws: ServerError.noModel(index: "a", model: name)) { try server.searching([served("a", name)]) }
+        }
+        #expect {
+            try server.searching([served("a"), served("b", "other")])
+        } throws: { error in
+            guard case IndexError.otherModel(_, let made, let given) = error else { return false }
+            return made.name == "embed" && given.name == "other" && made.fingerprint != given.fingerprint
+        }
+    }
+
     @Test func `keys guard searches`() async throws {
         let test = try await SearchServer { $0.apiKeys = ["secret"] }
         #expect(try await test.server.post("/search", #"{"query":"x"}"#).status == 401)
@@ -205,7 +233,7 @@ private struct SearchServer {
         let pipe = AgentProtocol(
             IndexService(
                 indexes: [
-                    ServedIndex(name: "notes", index: test.index, embedder: test.server.embedder, model: "embed")
+                    NamedIndex(name: "notes", index: test.index, embedder: test.server.embedder, model: "embed")
                 ], computing: .direct(reranker: test.server.reranker)))
         #expect(String(decoding: answer.body, as: UTF8.self) == (await pipe.answer(call))?.text)
         let list = #"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#

@@ -46,7 +46,7 @@ struct TestServer {
     #if Index
     /// The same with indexes to search.
     init(
-        models: [String] = ["embed", "rerank"], indexes: [ServedIndex], _ change: (inout ServerOptions) -> Void
+        models: [String] = ["embed", "rerank"], indexes: [NamedIndex], _ change: (inout ServerOptions) -> Void
     ) throws {
         try self.init(models: models, change) { $0.indexes = indexes }
     }

@@ -48,7 +48,7 @@ private struct IndexSearch: Sendable {
         let parts = request.parameters.getCatchAll().map { String($0).percentDecoded }
         let service = try backend.indexService(for: request)
         do {
-            let served: ServedIndex
+            let served: NamedIndex
             do {
                 served = try service.index(parts.first)
             } catch {
@@ -77,7 +77,7 @@ extension Backend {
             throw APIError(.noSuchRoute, "this server has no index; start it with q3 serve --index INDEX")
         }
         let hasReranker = try models.all().contains { !$0.isEmbedder }
-        let vector: @Sendable (SearchRequest, ServedIndex) async throws -> [Float] = { search, served in
+        let vector: @Sendable (SearchRequest, NamedIndex) async throws -> [Float] = { search, served in
             try await self.vector(of: search, served, for: request)
         }
         guard hasReranker else {
@@ -90,7 +90,7 @@ extension Backend {
     }
 
     private func vector(
-        of search: SearchRequest, _ served: ServedIndex, for request: APIRequest
+        of search: SearchRequest, _ served: NamedIndex, for request: APIRequest
     ) async throws(APIError) -> [Float] {
         let work = EmbeddingService.Work(
             model: served.model, items: [.text(search.query.text)], field: "query",

@@ -12,7 +12,7 @@
             let embedder: Embedder
         }
 
-        private(set) var indexes: [ServedIndex] = []
+        private(set) var indexes: [NamedIndex] = []
         /// Models that an index needs and nobody gave.
         private(set) var added: [Model] = []
 
@@ -41,7 +41,7 @@
                 }
                 for (model, fingerprint) in known where fingerprint == made.fingerprint {
                     indexes.append(
-                        ServedIndex(name: name, index: index, embedder: model.embedder, model: model.name))
+                        NamedIndex(name: name, index: index, embedder: model.embedder, model: model.name))
                     break
                 }
             }
