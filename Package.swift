@@ -38,7 +38,7 @@ let package = Package(
     ],
     traits: [
         .trait(name: "OpenMP", description: "Thread team through libomp (Linux); without it one thread computes."),
-        .trait(name: "Mini", description: "A small model inside q3, used where no --model is given; 8 MB."),
+        .trait(name: "Mini", description: "A small model inside q3, used where no --model is given; 9 MB."),
         .trait(
             name: "Server",
             description: "q3 serve, with Hummingbird and what it needs; without it none of that is fetched."),

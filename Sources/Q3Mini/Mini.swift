@@ -4,7 +4,7 @@ public import Q3Embedding
 public import Q3GGUF
 public import Q3Model
 
-/// q3-mini, an embedding model of 8 MB for English texts; `Sources/CMini/README.md` says what it can do and what not.
+/// q3-mini, an embedding model of 9 MB for English texts; `Sources/CMini/README.md` says what it can do and what not.
 ///
 ///     let embedder = try Embedder.mini()
 ///     let vectors = try await embedder.embed(["The capital of China is Beijing.", "Gravity pulls bodies together."])

@@ -10,7 +10,7 @@ import Testing
         #expect(embedder.dimensions == 256)
         #expect(embedder.tokenLimit == 512)
         #expect(!embedder.takesInstructions)
-        #expect(try Mini.file().byteCount <= 8_000_000)
+        #expect(try Mini.file().byteCount <= 10_000_000)
         #expect(try Mini.file().path == "q3-mini (built in)")
     }
 

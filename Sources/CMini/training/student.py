@@ -17,7 +17,7 @@ from transformers.models.qwen3.modeling_qwen3 import apply_rotary_pos_emb
 
 VOCABULARY = 28_000
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-WIDTH, LAYERS, HEADS, HIDDEN = 256, 2, 4, 1024
+WIDTH, LAYERS, HEADS, HIDDEN = 256, 3, 4, 1024
 EPSILON = 1.0
 GAIN = 5.0
 SAVED_EPSILON = 0.1  # q3 takes no larger one
@@ -43,8 +43,9 @@ def make_tokenizer(texts):
 
 
 def make_model(table, end, bias):
-    """A Qwen3 of one layer whose vector of a text is that of mean(table[tokens]) + bias, its feed-forward without effect."""
-    model = Qwen3Model(config(1))
+    """A Qwen3 whose vector of a text is that of mean(table[tokens]) + bias. Its first layers and the last feed-forward have no effect, but since the
+    mean is taken in the last layer, each token's vector counts, and they learn from the first step on."""
+    model = Qwen3Model(config())
     length = table.pow(2).mean(1, keepdim=True).sqrt()
     scale = 0.9 / length.quantile(0.999)
     length = (length * scale).clamp(max=0.95)
@@ -52,29 +53,18 @@ def make_model(table, end, bias):
         model.embed_tokens.weight.copy_(F.normalize(table, dim=1) * WIDTH**0.5 * length / (1 - length**2).sqrt() * EPSILON**0.5)
         # A text's mean is several times shorter than its tokens; the output gets components of about unit length.
         model.embed_tokens.weight[end] = GAIN * scale * bias
-        layer = begin(model.layers[0])
-        layer.self_attn.q_proj.weight.mul_(0.1)
-        layer.self_attn.v_proj.weight.copy_(torch.eye(WIDTH))
-        layer.self_attn.o_proj.weight.copy_(GAIN * torch.eye(WIDTH))
+        for layer in model.layers:
+            begin(layer)
+        last = model.layers[-1].self_attn
+        last.q_proj.weight.mul_(0.1)
+        last.v_proj.weight.copy_(torch.eye(WIDTH))
+        last.o_proj.weight.copy_(GAIN * torch.eye(WIDTH))
     return model
 
 
-def deepened(model):
-    """The same function with LAYERS layers: new ones come first and have no effect, but since the mean is taken in the last one, each token's
-    vector counts, and they learn from the first step on."""
-    deep = Qwen3Model(config(LAYERS))
-    deep.embed_tokens.load_state_dict(model.embed_tokens.state_dict())
-    deep.norm.load_state_dict(model.norm.state_dict())
-    with torch.no_grad():
-        for layer in deep.layers[:-1]:
-            begin(layer)
-    deep.layers[-1].load_state_dict(model.layers[-1].state_dict())
-    return deep
-
-
-def config(layers):
+def config():
     return Qwen3Config(
-        vocab_size=VOCABULARY, hidden_size=WIDTH, intermediate_size=HIDDEN, num_hidden_layers=layers,
+        vocab_size=VOCABULARY, hidden_size=WIDTH, intermediate_size=HIDDEN, num_hidden_layers=LAYERS,
         num_attention_heads=HEADS, num_key_value_heads=HEADS, head_dim=WIDTH // HEADS, max_position_embeddings=512,
         rms_norm_eps=EPSILON, rope_parameters={"rope_theta": 10_000.0, "rope_type": "default"}, attention_bias=False,
         use_sliding_window=False, tie_word_embeddings=True)
@@ -87,7 +77,6 @@ def begin(layer):
         weight.normal_(std=WIDTH**-0.5)
     layer.self_attn.o_proj.weight.zero_()
     layer.mlp.down_proj.weight.zero_()
-    return layer
 
 
 def rescaled(model, epsilon):

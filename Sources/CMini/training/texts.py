@@ -33,7 +33,7 @@ class Texts:
         self.order = numpy.load(work / "order.npy")
         self.end = tokenizer.token_to_id("<|endoftext|>")
         self.place = numpy.full(len(rows), -1)  # of a text's target
-        self.targets, self.shards = numpy.zeros((0, WIDTH), numpy.float16), set()
+        self.load()
         self.forms = [self.tokens(tokenizer, name, change) for name, change in (("as-is", str), ("lower", str.lower))]
 
     def choose(self, kinds):
@@ -62,23 +62,17 @@ class Texts:
         return arrays["tokens"], arrays["starts"]
 
     def load(self):
-        """Takes the shards that have come since the last time; returns how many texts have vectors."""
-        parts = [self.targets]
+        """Takes the teacher's vectors that are there, and the texts and pairs that have them."""
+        parts = []
         for path in sorted(self.work.glob("vectors-*.npy")):
-            number = int(path.stem.split("-")[1])
-            if number not in self.shards and path.exists():
-                vectors = (numpy.load(path).astype(numpy.float32) @ self.rotation).astype(numpy.float16)
-                rows = self.order[number * SHARD : number * SHARD + len(vectors)]
-                self.place[rows] = sum(map(len, parts)) + numpy.arange(len(rows))
-                parts.append(vectors)
-                self.shards.add(number)
+            parts.append((numpy.load(path).astype(numpy.float32) @ self.rotation).astype(numpy.float16))
+            first = int(path.stem.split("-")[1]) * SHARD
+            self.place[self.order[first : first + SHARD]] = sum(map(len, parts[:-1])) + numpy.arange(len(parts[-1]))
         self.targets = numpy.concatenate(parts)
         known = self.place >= 0
         self.known_alone = self.alone[known[self.alone]]
         both = known[self.pairs].all(1)
-        self.known_pairs, self.known_kinds, self.bare_pairs = self.pairs[both], self.kinds_of_pairs[both], self.pairs[~both]
-        self.bare_packages = self.bare_pairs[self.kinds_of_pairs[~both] == "package"]
-        return len(self.targets)
+        self.known_pairs, self.known_kinds = self.pairs[both], self.kinds_of_pairs[both]
 
     def target(self, rows):
         return torch.from_numpy(self.targets[self.place[rows]].astype(numpy.float32))

@@ -2,10 +2,9 @@
 
     OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 train.py --work WORK     # a process for each core
 
-Reads the texts, the pairs and the teacher's vectors (new shards while it runs), writes the model as a Hugging Face folder: WORK/average before
-training, WORK/static after the first part, WORK/q3-mini after the second one and on the way. Every --every steps each process saves
-WORK/PART-RANK.pt, from which the same command goes on as if nothing had been; the schedule counts steps. With one number of processes and all
-vectors there from the start two runs see the same batches.
+Reads the texts, the pairs and the teacher's vectors, writes the model as a Hugging Face folder: WORK/average before training, WORK/static after
+the first part, WORK/q3-mini after the second one and on the way. Every --every steps each process saves WORK/PART-RANK.pt, from which the same
+command goes on as if nothing had been; the schedule counts steps. Two runs with the same number of processes see the same batches.
 
 The teacher's vectors are rotated so that their first components vary most (PCA without centering: cosines stay), and the first 256 are
 the student's targets. So the first 64 or 128 of a student's vector are a vector too. Losses, each at 64, 128 and 256 dimensions: the
@@ -53,15 +52,6 @@ def losses(first, second, first_target, second_target):
     return [loss / (2 * len(PREFIXES)) for loss in (distance, choice, distribution)]
 
 
-def choice_alone(first, second):
-    """The choice of a pair's second text where there are no targets."""
-    total, answers = torch.zeros(()), torch.arange(len(second))
-    for size in PREFIXES:
-        scores = F.normalize(first[:, :size], dim=-1) @ F.normalize(second[:, :size], dim=-1).T / TEMPERATURE
-        total = total + F.cross_entropy(scores, answers) + F.cross_entropy(scores.T, answers)
-    return total / (2 * len(PREFIXES))
-
-
 class Mean(torch.nn.Module):
     """The mean of token vectors, which costs little."""
 
@@ -90,7 +80,7 @@ class Whole(torch.nn.Module):
 
 
 def train(part, module, optimizers, texts, options, steps, sizes, save):
-    """`steps` steps, or what is left of them, with `sizes`: pairs, texts alone and pairs without vectors of a step and process."""
+    """`steps` steps, or what is left of them, with `sizes`: pairs and texts alone of a step and process."""
     rank, ranks = distributed.get_rank(), distributed.get_world_size()
     checkpoint = options.work / f"{part}-{rank}.pt"
     random, step, told, log, tokens, seconds = numpy.random.default_rng(rank), 0, -1, [], 0, 0.0
@@ -106,11 +96,9 @@ def train(part, module, optimizers, texts, options, steps, sizes, save):
     rates = [[group["initial_lr"] for group in optimizer.param_groups] for optimizer in optimizers]
     parameters = list(module.parameters())
     started = time.process_time() - seconds
-    texts.load()
     while True:
         seconds = time.process_time() - started
         if step != told and (step % options.every == 0 or step >= steps):
-            texts.load()
             if rank == 0:
                 values = figures.of(lambda rows: module(texts.lists(rows, numpy.random.default_rng(0), 0)))
                 log.append({"step": step, "tokens": ranks * tokens, "seconds": round(ranks * seconds), "texts": len(texts.targets), **values})
@@ -130,15 +118,10 @@ def train(part, module, optimizers, texts, options, steps, sizes, save):
             pairs = texts.epoch(random, (rank, ranks))
         chosen, pairs = pairs[: sizes[0]], pairs[sizes[0] :]
         first = numpy.concatenate([chosen[:, 0], random.choice(texts.known_alone, sizes[1])])
-        bare = texts.bare_packages if part == "whole" and len(texts.bare_packages) else texts.bare_pairs
-        bare = bare[random.integers(len(bare), size=sizes[2])] if len(bare) else numpy.zeros((0, 2), int)
-        rows = [first, chosen[:, 1], bare[:, 0], bare[:, 1]]
-        lists = texts.lists(numpy.concatenate(rows), random, options.dropped)
-        x, y, a, b = module(lists).split([len(r) for r in rows])
+        lists = texts.lists(numpy.concatenate([first, chosen[:, 1]]), random, options.dropped)
+        x, y = module(lists).split([len(first), len(chosen)])
         distance, choice, distribution = losses(x, y, texts.target(first), texts.target(chosen[:, 1]))
         loss = options.weights[0] * distance + options.weights[1] * choice + options.weights[2] * distribution
-        if len(bare):
-            loss = loss + options.weights[3] * choice_alone(a, b)
         for optimizer in optimizers:
             optimizer.zero_grad()
         loss.backward()
@@ -178,26 +161,32 @@ def make_table(work):
     numpy.save(work / "table.npy", table.numpy())
 
 
-def optimizers_of(groups):
-    """[AdamW] of (parameters, rate, decay)."""
-    groups = [{"params": p, "lr": rate, "initial_lr": rate, "weight_decay": decay} for p, rate, decay in groups]
-    return [torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)]
+def adam(groups):
+    """AdamW of (parameters, rate)."""
+    groups = [{"params": p, "lr": rate, "initial_lr": rate} for p, rate in groups]
+    return torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0, fused=True)
+
+
+def optimizers_of(model, options):
+    """Muon for the matrices of the layers, which needs about half of AdamW's steps, and AdamW for the rest."""
+    matrices = [p for name, p in model.named_parameters() if p.dim() == 2 and "embed_tokens" not in name]
+    muon = torch.optim.Muon([{"params": matrices, "lr": options.rate, "initial_lr": options.rate}], weight_decay=0.02, adjust_lr_fn="match_rms_adamw")
+    others = [p for p in model.parameters() if p.dim() == 1]
+    return [muon, adam([(others, options.rate / 3), ([model.embed_tokens.weight], options.rate / 2)])]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=pathlib.Path, required=True)
-    parser.add_argument("--static-steps", type=int, default=1000)
-    parser.add_argument("--pool-steps", type=int, default=1000, help="of the last layer alone")
-    parser.add_argument("--steps", type=int, default=3000, help="of the whole student; 0 stops after the last layer's part")
-    parser.add_argument("--rate", type=float, default=2e-3, help="of the last layer's part")
-    parser.add_argument("--whole-rate", type=float, default=5e-4, help="of the whole student's part; 2e-3 undid in 50 steps what was learned")
+    parser.add_argument("--static-steps", type=int, default=800)
+    parser.add_argument("--steps", type=int, default=1200, help="of the whole student; 0 stops after the mean")
+    parser.add_argument("--rate", type=float, default=3e-3, help="of the whole student's matrices")
     parser.add_argument("--every", type=int, default=100, help="steps from one checkpoint, with figures, to the next")
     parser.add_argument("--warm", type=int, default=50, help="steps while the rate rises")
-    parser.add_argument("--falling", type=float, default=0.5, help="part of the steps while it falls")
-    parser.add_argument("--dropped", type=float, default=0.15, help="part of the tokens that half of the texts lose")
+    parser.add_argument("--falling", type=float, default=0.9, help="part of the steps while it falls")
+    parser.add_argument("--dropped", type=float, default=0.1, help="part of the tokens that half of the texts lose")
     parser.add_argument("--clip", type=float, default=2.0)
-    parser.add_argument("--weights", type=float, nargs=4, default=(4, 0.3, 0.5, 0.2), help="of distance, choice, distribution, choice without vectors")
+    parser.add_argument("--weights", type=float, nargs=3, default=(4, 0.3, 0.5), help="of distance, choice, distribution")
     options = parser.parse_args()
     torch.manual_seed(0)
     distributed.init_process_group("gloo")
@@ -214,17 +203,11 @@ def main():
         model = student.make_model(mean.table.detach(), texts.end, mean.bias.detach())
         student.save(model, tokenizer, work / ("static" if log[-1]["step"] else "average"), log)
 
-    train("static", mean, optimizers_of([([mean.table], 3e-3, 0), ([mean.bias], 1e-3, 0)]), texts, options, options.static_steps, (512, 512, 256), save_mean)
+    train("static", mean, [adam([([mean.table], 3e-3), ([mean.bias], 1e-3)])], texts, options, options.static_steps, (512, 512), save_mean)
     model = student.make_model(mean.table.detach(), texts.end, mean.bias.detach())
-    for part, steps, sizes in (("pool", options.pool_steps, (384, 192, 128)), ("whole", options.steps, (128, 64, 24))):
-        if not steps:
-            continue
-        model = student.deepened(model) if part == "whole" else model
-        rate = options.whole_rate if part == "whole" else options.rate
-        matrices = [p for name, p in model.named_parameters() if p.dim() == 2 and "embed_tokens" not in name]
-        others = [p for name, p in model.named_parameters() if p.dim() == 1]
-        optimizers = optimizers_of([(matrices, rate, 0.02), (others, rate, 0), ([model.embed_tokens.weight], rate / 2, 0)])
-        train(part, Whole(model, texts.end), optimizers, texts, options, steps, sizes, lambda log: student.save(model, tokenizer, work / "q3-mini", log))
+    if options.steps:
+        train("whole", Whole(model, texts.end), optimizers_of(model, options), texts, options, options.steps, (224, 112),
+              lambda log: student.save(model, tokenizer, work / "q3-mini", log))
     distributed.destroy_process_group()
 
 
