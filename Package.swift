@@ -29,6 +29,7 @@ let package = Package(
         .library(name: "Q3GGUF", targets: ["Q3GGUF"]),
         .library(name: "Q3Mini", targets: ["Q3Mini", "Q3Embedding"] + engine),
         .library(name: "Q3Index", targets: ["Q3Index", "Q3Embedding", "Q3Reranking"] + engine),
+        .library(name: "Q3Analysis", targets: ["Q3Analysis", "Q3Linear"]),
         .library(name: "Q3Server", targets: ["Q3Server", "Q3Embedding", "Q3Reranking"] + engine),
         // For the package in Benchmarks alone: it changes without notice.
         .library(name: "_Q3Kernels", targets: ["Q3Kernels"]),
@@ -135,7 +136,14 @@ let package = Package(
                 .linkedLibrary(":libz.a", .when(platforms: [.linux])),
                 .linkedLibrary("z", .when(platforms: [.macOS, .iOS])),
             ]),
-        .target(name: "Q3Eval", dependencies: ["Q3Embedding", "Q3System"], swiftSettings: swift),
+        // Products of many vectors, on which analysis and evaluation stand; never on the path of a text's vector.
+        .target(
+            name: "Q3Linear", dependencies: ["Q3Embedding", "Q3Kernels", "Q3Model", "Q3System"], swiftSettings: swift),
+        .target(
+            name: "Q3Analysis",
+            dependencies: ["Q3Embedding", "Q3Eval", "Q3Kernels", "Q3Linear", "Q3Model", "Q3System"],
+            swiftSettings: swift),
+        .target(name: "Q3Eval", dependencies: ["Q3Embedding", "Q3Linear", "Q3System"], swiftSettings: swift),
         .target(name: "CCatalog"),  // models.txt, as bytes in the program
         .target(name: "Q3Catalog", dependencies: ["CCatalog", "Q3GGUF", "Q3Model", "Q3System"], swiftSettings: swift),
         .target(name: "CCurl"),  // loads libcurl when it is needed; only its headers are there when q3 is built
@@ -156,8 +164,8 @@ let package = Package(
         .executableTarget(
             name: "q3",
             dependencies: [
-                "Q3Catalog", "Q3Convert", "Q3Embedding", "Q3Eval", "Q3GGUF", "Q3Input", "Q3Kernels", "Q3Model",
-                "Q3Pull", "Q3Reranking", "Q3Server", "Q3System", "Q3Tokenizer",
+                "Q3Analysis", "Q3Catalog", "Q3Convert", "Q3Embedding", "Q3Eval", "Q3GGUF", "Q3Input", "Q3Kernels",
+                "Q3Linear", "Q3Model", "Q3Pull", "Q3Reranking", "Q3Server", "Q3System", "Q3Tokenizer",
                 .target(name: "Q3Index", condition: .when(traits: ["Index"])),
                 .target(name: "Q3IndexAPI", condition: .when(traits: ["Index"])),
                 .target(name: "Q3Mini", condition: .when(traits: ["Mini"])),
@@ -223,6 +231,10 @@ let package = Package(
                 "CSQLite", "Q3Embedding", "Q3GGUF", "Q3Index", "Q3Mini", "Q3Reranking", "Q3System", "Q3Tokenizer",
                 "TestSupport",
             ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "Q3AnalysisTests",
+            dependencies: ["Q3Analysis", "Q3Embedding", "Q3Kernels", "Q3Linear", "Q3System", "TestSupport"],
             swiftSettings: swift),
         .testTarget(name: "Q3EvalTests", dependencies: ["Q3Embedding", "Q3Eval", "TestSupport"], swiftSettings: swift),
         .testTarget(

@@ -215,6 +215,9 @@ void q3_attend_all(q3_team team, q3_attention a, const q3_query *queries, size_t
  * 64 bytes, and no value is -128. */
 void q3_scan_rows(q3_isa isa, const int8_t *rows, size_t count, size_t cols, const int8_t *query, int32_t *out);
 
+/* The places of the values [count] that are at least `least`, in order, into `found` [count]; returns how many. No NaN is. */
+size_t q3_find_at_least(const float *values, size_t count, float least, uint32_t *found);
+
 /* === CRC-32C === */
 
 /* The checksum of what `crc` is the checksum of, 0 for nothing, followed by these bytes. */

@@ -1,4 +1,5 @@
 // Clusters by Lloyd's k-means from a k-means++ start.
+import Q3Linear
 
 package enum KMeans {
     private typealias Lane = SIMD8<Double>
@@ -8,14 +9,20 @@ package enum KMeans {
     /// The cluster of each row. The start is drawn with `seed`; everything after it is sums in the order of the rows, so
     /// the same seed gives the same clusters. A row between two centers goes to the first, a center without rows to
     /// the row that is farthest from its own.
-    package static func clusters(of vectors: Vectors, count: Int, seed: UInt32) -> [Int] {
+    ///
+    /// Products of tiles in f32 tell which centers may be the nearest; distances in double precision decide among them.
+    package static func clusters(of vectors: Vectors, count: Int, seed: UInt32) async throws -> [Int] {
         let rows = (0..<vectors.count).map { vectors[$0].map { Lane($0) } }
         let count = min(count, rows.count)
         guard count > 0 else { return [] }
         var centers = start(rows, count, seed)
+        let table = try table(rows.map { ($0, 1) })
         var assigned: [Int] = []
         for _ in 0..<iterationLimit {
-            let nearest = rows.map { row in nearestCenter(of: row, centers) }
+            let halves = centers.map { (center: [Lane]) in (center, -0.5 * distance(center, center.map { _ in .zero }))
+            }
+            let candidates = try await NearestRows.candidates(1, of: try self.table(halves), to: table)
+            let nearest = zip(rows, candidates).map { row, near in nearestCenter(of: row, centers, among: near) }
             let clusters = nearest.map(\.center)
             if clusters == assigned { break }
             assigned = clusters
@@ -43,10 +50,18 @@ package enum KMeans {
         return centers
     }
 
-    private static func nearestCenter(of row: [Lane], _ centers: [[Lane]]) -> (center: Int, distance: Double) {
+    /// Rows and one more value each: the products of (x, 1) with (c, -|c|²/2) are largest where the distance is smallest.
+    private static func table(_ rows: [([Lane], Double)]) throws -> VectorMatrix {
+        try VectorMatrix(
+            rows.map { row, last in row.flatMap { lane in lane.indices.map { Float(lane[$0]) } } + [Float(last)] })
+    }
+
+    private static func nearestCenter(
+        of row: [Lane], _ centers: [[Lane]], among candidates: [Int]
+    ) -> (center: Int, distance: Double) {
         var best = (center: 0, distance: Double.infinity)
-        for (index, center) in centers.enumerated() {
-            let distance = distance(row, center)
+        for index in candidates {
+            let distance = distance(row, centers[index])
             if distance < best.distance { best = (index, distance) }
         }
         return best

@@ -16,9 +16,10 @@ package struct LogisticRegression: Sendable {
     private let weights: [Lane]
 
     /// Learns from rows and their classes, numbered from 0. Deterministic: sums run in the order of the rows.
-    package init(training: Vectors, labels: [Int], penalty: Double = 1) {
+    /// `classCount` says how many classes there are where the last ones may have no rows.
+    package init(training: Vectors, labels: [Int], penalty: Double = 1, classCount: Int? = nil) {
         precondition(training.count == labels.count, "a label for each row")
-        let classCount = (labels.max() ?? 0) + 1
+        let classCount = classCount ?? (labels.max() ?? 0) + 1
         let stride = training.laneCount + 1
         self.classCount = classCount
         self.stride = stride
@@ -52,6 +53,15 @@ package struct LogisticRegression: Sendable {
         (0..<vectors.count).map { row in
             let logits = Self.logits(of: Self.features(of: vectors, row), weights, classCount)
             return logits.indices.max { logits[$0] == logits[$1] ? $0 > $1 : logits[$0] < logits[$1] } ?? 0
+        }
+    }
+
+    /// The weights of each class and its bias at the end, [classes][dimensions + 1].
+    package func coefficients(dimensions: Int) -> [[Float]] {
+        (0..<classCount).map { index in
+            let lanes = weights[index * stride..<(index + 1) * stride]
+            let values = lanes.flatMap { lane in lane.indices.map { Float(lane[$0]) } }
+            return Array(values.prefix(dimensions)) + [values[8 * (stride - 1)]]
         }
     }
 

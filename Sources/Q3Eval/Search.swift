@@ -1,44 +1,26 @@
 // The nearest vectors of each query, by looking at all of them.
 package import Q3Embedding
+import Q3Linear
 
 /// A found vector.
 package typealias Hit = TopK.Hit
 
 package enum Search {
-    /// Queries that are compared with a row while it is in the processor's caches.
-    private static let blockSize = 16
-
     /// The `limit` rows with the largest dot product for each query, best first: [queries][limit at most].
     ///
-    /// Equal scores are ordered by `tieRanks`, the smaller rank first; without them by row. Each query's answer depends on
-    /// nothing else, so it has the same bits with any number of threads.
+    /// Equal scores are ordered by `tieRanks`, the smaller rank first; without them by row. Products of tiles in f32 tell which
+    /// rows can be among the first; scores and order are those of sums in double precision, so that rounding makes no ties and
+    /// hides none. Each query's answer depends on nothing else, so it has the same bits with any number of threads.
     package static func nearest(
         _ limit: Int, of corpus: Vectors, to queries: Vectors, tieRanks: [Int]? = nil
-    ) async -> [[Hit]] {
-        let blocks = stride(from: 0, to: queries.count, by: blockSize).map { $0..<min($0 + blockSize, queries.count) }
+    ) async throws -> [[Hit]] {
+        guard corpus.count > 0, queries.count > 0, limit > 0 else { return queries.rowNumbers.map { _ in [] } }
         let ties = tieRanks.map(TieOrder.init)
-        return await withTaskGroup(of: (Int, [[Hit]]).self) { group in
-            for (index, block) in blocks.enumerated() {
-                group.addTask { (index, nearest(limit, of: corpus, to: queries, block, ties)) }
-            }
-            var found = [[[Hit]]](repeating: [], count: blocks.count)
-            for await (index, hits) in group { found[index] = hits }
-            return found.flatMap { $0 }
-        }
-    }
-
-    private static func nearest(
-        _ limit: Int, of corpus: Vectors, to queries: Vectors, _ block: Range<Int>, _ ties: TieOrder?
-    ) -> [[Hit]] {
-        var best = block.map { _ in TopK(limit) }
-        for row in 0..<corpus.count {
-            for query in block {
-                best[query - block.lowerBound].insert(
-                    Float(queries.dot(query, corpus, row)), at: ties?.ranks[row] ?? row)
-            }
-        }
-        return best.map { best in
-            ties.map { ties in best.hits.map { Hit(index: ties.rows[$0.index], score: $0.score) } } ?? best.hits
+        let candidates = try await NearestRows.candidates(limit, of: try corpus.matrix(), to: try queries.matrix())
+        return candidates.enumerated().map { query, rows in
+            var best = TopK(limit)
+            for row in rows { best.insert(Float(queries.dot(query, corpus, row)), at: ties?.ranks[row] ?? row) }
+            return ties.map { ties in best.hits.map { Hit(index: ties.rows[$0.index], score: $0.score) } } ?? best.hits
         }
     }
 

@@ -1,4 +1,5 @@
 // A matrix of vectors, laid out for dot products that are exact to the last bit of a float.
+package import Q3Linear
 
 /// Vectors of one size, a row each: [count, dimensions], row-major, each row padded with zeros to whole lanes.
 package struct Vectors: Sendable {
@@ -45,6 +46,15 @@ package struct Vectors: Sendable {
         return picked
     }
 
+    package var rowNumbers: Range<Int> { 0..<count }
+
+    /// A copy that is laid out for products of tiles.
+    package func matrix() throws(LinearError) -> VectorMatrix {
+        var builder = try VectorMatrixBuilder(dimensions: dimensions, capacity: count)
+        for row in rowNumbers { try builder.append(Array(self[row].flatMap(\.values).prefix(dimensions))) }
+        return builder.finish()
+    }
+
     /// The dot product of a row and one of another matrix of the same size. Products of floats are exact in double
     /// precision and their sum nearly is, so that rounding makes no ties and hides none.
     package func dot(_ row: Int, _ other: Vectors, _ otherRow: Int) -> Double {
@@ -68,4 +78,8 @@ package struct Vectors: Sendable {
         let cosine = norms > 0 ? dot(row, other, otherRow) / norms.squareRoot() : 0
         return (cosine, manhattan.sum(), squares.sum().squareRoot())
     }
+}
+
+extension SIMD8<Float> {
+    fileprivate var values: [Float] { indices.map { self[$0] } }
 }

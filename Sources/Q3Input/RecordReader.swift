@@ -8,6 +8,8 @@ package struct Record<Content: Sendable>: Sendable {
     package let content: Result<Content, BadRecord>
     /// Where it came from, for messages.
     package let name: String
+    /// Which of the input's files it is from, counted from 0.
+    package let file: Int
     /// The line of its file or pipe that it begins on, counted from 1, and its bytes there (after decompressing).
     package let line: Int
     package let bytes: Range<Int>
@@ -30,7 +32,7 @@ package struct ReadingOptions: Sendable {
     /// Which records to read, by index, as in the first of every four; nil for all.
     package var shard: (number: Int, count: Int)?
 
-    package init() {}
+    package init(format: InputFormat? = nil) { self.format = format }
 }
 
 /// Makes a record's content from a plain text or from named fields.
@@ -51,6 +53,18 @@ package struct RecordParser<Content: Sendable>: Sendable {
         RecordParser<Other>(
             text: { [text] line throws(BadRecord) in transform(try text(line)) },
             fields: { [fields] named throws(BadRecord) in transform(try fields(named)) })
+    }
+}
+
+extension RecordParser {
+    /// A parser that makes its content of this one's and of the record's other fields.
+    package func with<Other>(
+        text: @escaping @Sendable (Content) throws(BadRecord) -> Other,
+        fields: @escaping @Sendable (Content, Fields) throws(BadRecord) -> Other
+    ) -> RecordParser<Other> {
+        RecordParser<Other>(
+            text: { [own = self.text] line throws(BadRecord) in try text(try own(line)) },
+            fields: { [own = self.fields] named throws(BadRecord) in try fields(try own(named), named) })
     }
 }
 
@@ -81,6 +95,8 @@ package final class RecordReader<Content: Sendable> {
     private var files: ArraySlice<(path: String?, bytes: ByteStream?)> = []
     private var current: OpenFile?
     private var index = 0
+    /// Files that were opened.
+    private var fileCount = 0
     /// Bytes of all files, and of those that were read to their end; nil where one is not a regular file.
     private var totalByteCount: Int?
     private var finishedByteCount = 0
@@ -155,7 +171,8 @@ package final class RecordReader<Content: Sendable> {
             defer { index += 1 }
             let content = Result { () throws(BadRecord) in try parser.text(text) }
             return Record(
-                index: index, id: nil, content: content, name: "text \(index + 1)", line: 1, bytes: 0..<text.utf8.count,
+                index: index, id: nil, content: content, name: "text \(index + 1)", file: 0, line: 1,
+                bytes: 0..<text.utf8.count,
                 fraction: Double(index + 1) / Double(argumentCount))
         }
         while true {
@@ -190,6 +207,7 @@ package final class RecordReader<Content: Sendable> {
             byteCount: bytes.totalByteCount ?? 0)
         if case .rows(let delimiter) = form { file.columns = try header(of: file, delimiter, bytes.name) }
         current = file
+        fileCount += 1
     }
 
     private static func note(on guess: InputFormat, read format: InputFormat, name: String) -> String {
@@ -260,7 +278,8 @@ package final class RecordReader<Content: Sendable> {
             }
         }
         return Record(
-            index: index, id: id, content: content, name: line.name, line: line.number, bytes: line.byteRange,
+            index: index, id: id, content: content, name: line.name, file: fileCount - 1, line: line.number,
+            bytes: line.byteRange,
             fraction: fraction(in: file))
     }
 

@@ -7,11 +7,11 @@ import Synchronization
 ///
 /// libomp keeps a separate team for every thread that enters a parallel region and never frees it, so all computing of
 /// the process goes through here; it also keeps long jobs off Swift's cooperative pool.
-@safe final class InferenceThread: @unchecked Sendable {
+@safe package final class InferenceThread: @unchecked Sendable {
     private static let one = Mutex<InferenceThread?>(nil)
 
     /// The thread of the process, started when it is first needed. Throws `cannotStartThreads`.
-    static func shared() throws(ModelError) -> InferenceThread {
+    package static func shared() throws(ModelError) -> InferenceThread {
         try one.withLock { thread throws(ModelError) in
             if let thread { return thread }
             let started = try InferenceThread()
@@ -81,7 +81,7 @@ import Synchronization
 
     /// Runs `job` on the thread and returns what it returns or throws. Urgent jobs come before all others, and in the
     /// middle of those that let them pass.
-    func run<Result: Sendable>(
+    package func run<Result: Sendable>(
         isUrgent: Bool = false, _ job: @escaping @Sendable () throws -> Result
     ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in

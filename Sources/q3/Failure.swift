@@ -1,9 +1,11 @@
 // What can end a command, and the exit status that tells scripts which it was.
+import Q3Analysis
 import Q3Catalog
 import Q3Convert
 import Q3Embedding
 import Q3GGUF
 import Q3Input
+import Q3Linear
 import Q3Model
 import Q3Pull
 import Q3Reranking
@@ -72,6 +74,8 @@ struct Failure: Error {
         case let error as PullError: self.init(error.exitStatus, message)
         case let error as ModelError: self.init(error.exitStatus, named)
         case let error as EmbeddingError: self.init(error.exitStatus, error.namesItsFile ? message : named)
+        case let error as ClassifierError: self.init(.badData, "\(error)")
+        case let error as LinearError: self.init(error.exitStatus, "\(error)")
         case let error as RerankError: self.init(error.exitStatus, error.namesItsFile ? message : named)
         default:
             #if Index

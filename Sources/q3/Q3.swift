@@ -127,6 +127,7 @@ struct RootCommand: ParsableCommand {
               q3 quantize embedding-f16.gguf embedding-q4.gguf Q4_K_M
               q3 info -m embedding.gguf
               q3 eval retrieval scifact -m embedding.gguf
+              q3 duplicates -i tickets.jsonl --threshold 0.95
 
             EXIT STATUS
                0  done                       1  q3 search --index found nothing
@@ -154,6 +155,7 @@ struct RootCommand: ParsableCommand {
         #if Index
         commands += [IndexCommand.self, MCPCommand.self]
         #endif
+        commands += [DuplicatesCommand.self, ClusterCommand.self, ClassifyCommand.self, MineCommand.self]
         return commands + [
             ListCommand.self, VerifyCommand.self, ConvertCommand.self, QuantizeCommand.self, TokenizeCommand.self,
             InfoCommand.self, BenchCommand.self, EvalCommand.self,

@@ -44,7 +44,7 @@ struct EvalBitextCommand: AsyncParsableCommand {
             noting: &report)
         let (first, second) = (vectors[0], vectors[1])
 
-        let found = await Bitext.scores(left: first, right: second)
+        let found = try await Bitext.scores(left: first, right: second)
         let scores = [
             (name: "f1", value: found.weightedF1), (name: "precision", value: found.weightedPrecision),
             (name: "recall", value: found.weightedRecall), (name: "accuracy", value: found.accuracy),

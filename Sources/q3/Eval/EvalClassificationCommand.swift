@@ -98,7 +98,7 @@ struct EvalClassificationCommand: AsyncParsableCommand {
         let mean = each[0].indices.map { index in
             (name: each[0][index].name, value: each.reduce(0) { $0 + $1[index].value } / Double(each.count))
         }
-        let votes = await NeighborClassifier.classes(
+        let votes = try await NeighborClassifier.classes(
             of: testVectors, training: trainVectors, labels: trainLabels, neighborCount: Self.neighborCount)
         let vote = ClassScores(truth: testLabels, predictions: votes)
         let scores = mean + [(name: "knn_accuracy", value: vote.accuracy), (name: "knn_f1", value: vote.f1)]

@@ -47,8 +47,10 @@ struct EvalClusteringCommand: AsyncParsableCommand {
         let vectors = try await arguments.vectors(
             of: [(records.map(\.content.text), records.map(\.name))], as: .clustering, noting: &report)[0]
 
-        let measures = Self.seeds.map { seed in
-            vMeasure(truth: labels, clusters: KMeans.clusters(of: vectors, count: names.count, seed: seed))
+        var measures: [Double] = []
+        for seed in Self.seeds {
+            let clusters = try await KMeans.clusters(of: vectors, count: names.count, seed: seed)
+            measures.append(vMeasure(truth: labels, clusters: clusters))
         }
         let mean = measures.reduce(0, +) / Double(measures.count)
         let variance = measures.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(measures.count)

@@ -88,7 +88,7 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
         }
         let (corpus, documents) = try await embed(
             data, with: &texts, as: instruction.flatMap { $0.isSymmetric ? $0 : nil }, keepingTexts: rerankModel != nil)
-        var rankings = await search(corpus, queries, data)
+        var rankings = try await search(corpus, queries, data)
         let first = scores(of: rankings, data)
         var final: RetrievalScores?
         report.note(texts, as: instruction)
@@ -119,9 +119,9 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
     }
 
     /// The first documents of each query, as many as any measure looks at.
-    private func search(_ corpus: Vectors, _ queries: Vectors, _ data: BEIRFolder) async -> [[Hit]] {
+    private func search(_ corpus: Vectors, _ queries: Vectors, _ data: BEIRFolder) async throws -> [[Hit]] {
         let limit = min(max(RetrievalScores.cuts.max() ?? 0, topN), corpus.count)
-        let rankings = await Search.nearest(limit + 1, of: corpus, to: queries, tieRanks: data.tieRanks)
+        let rankings = try await Search.nearest(limit + 1, of: corpus, to: queries, tieRanks: data.tieRanks)
         return zip(rankings, data.queries).map { hits, query in
             let kept = ignoreIdenticalIds ? hits.filter { data.documentIDs[$0.index] != query.id } : hits
             return Array(kept.prefix(limit))

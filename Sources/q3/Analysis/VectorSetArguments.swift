@@ -1,0 +1,267 @@
+// Options that say which rows an analysis is about, and how their vectors are had without embedding anything twice.
+import ArgumentParser
+import Q3Embedding
+import Q3Input
+import Q3Linear
+import Q3Model
+import Q3System
+
+#if Index
+import Q3Index
+#endif
+
+struct VectorSetArguments: ParsableArguments {
+    /// What the help of every command says of its input.
+    static let discussion = """
+        INPUT is what 'q3 embed' reads: texts in lines, JSON, CSV or TSV. Nothing is
+        embedded twice: give the .npy that 'q3 embed' wrote of the same input with
+        --vectors, or as --input an .npy (its ids are in .ids.txt beside it) or an
+        index. Vectors of two models are refused.
+        """
+
+    @OptionGroup var model: ModelArguments
+    @OptionGroup var input: InputArguments
+
+    @Option(
+        help: ArgumentHelp("The vectors of the input's texts, in their order, as an .npy file.", valueName: "file"),
+        completion: .file(extensions: ["npy"]))
+    var vectors: String?
+
+    @Option(help: ArgumentHelp("Values to keep of each vector. (default: all)", valueName: "n"))
+    var dimensions: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "What the texts are for, in a sentence, for models that take instructions.", valueName: "task"))
+    var instruct: String?
+
+    @Flag(help: "Cut texts that are too long for the model, instead of rejecting them.")
+    var truncate = false
+
+    /// Files that the output must not overwrite.
+    var paths: [String] { input.input + [vectors].compactMap { $0 } }
+
+    /// Reads the rows of --input. `extra` names a column that each record must have; `needsTexts` says what for.
+    func load(extra: String? = nil, needsTexts: String? = nil) async throws -> VectorSet {
+        try await load(input.input, vectors: vectors, extra: extra, needsTexts: needsTexts)
+    }
+
+    /// Reads the rows of other files in the same way, and checks that they can be compared with `first`.
+    func load(_ files: [String], vectors: String?, comparedWith first: VectorSet) async throws -> VectorSet {
+        let other = try await load(files, vectors: vectors, knownFingerprint: first.fingerprint)
+        try first.check(other)
+        return other
+    }
+
+    func load(
+        _ files: [String], vectors: String? = nil, extra: String? = nil, needsTexts: String? = nil,
+        prompt: Prompt? = nil, knownFingerprint: String? = nil
+    ) async throws -> VectorSet {
+        var set: VectorSet
+        if files.count == 1, NPYFile.isName(files[0]) {
+            guard extra == nil, needsTexts == nil else {
+                throw Failure(
+                    .usage,
+                    "\(files[0]) has vectors and no texts, which \(needsTexts ?? "this") needs; give the texts with --input and the "
+                        + "file with --vectors")
+            }
+            set = try npy(files[0])
+        } else if files.count == 1, Self.isIndex(files[0]) {
+            guard extra == nil else { throw Failure(.usage, "an index has no column \"\(extra ?? "")\"; give a file") }
+            set = try await index(files[0])
+        } else if let mixed = files.first(where: { NPYFile.isName($0) || Self.isIndex($0) }), files.count > 1 {
+            throw Failure(.usage, "\(mixed) must be the only --input: vectors of several inputs are not mixed")
+        } else {
+            set = try await texts(files, vectors: vectors, extra: extra, prompt: prompt)
+        }
+        guard set.count > 0 else { throw Failure(.badData, "\(set.name) has no rows: there is nothing to compare") }
+        do {
+            set.vectors = try set.vectors.normalized()
+        } catch let error {
+            throw Failure(error.exitStatus, "\(set.name): \(error)")
+        }
+        return set
+    }
+
+    private static func isIndex(_ path: String) -> Bool {
+        InputFolder.isFolder(path) && InputFolder.isFile("\(path)/catalog.sqlite")
+    }
+
+    /// Vectors alone, with the ids beside them.
+    private func npy(_ path: String) throws -> VectorSet {
+        guard vectors == nil else { throw Failure(.usage, "--vectors goes with texts, and \(path) has vectors itself") }
+        let rows = try NPYFile.read(path, dimensions: dimensions)
+        var set = VectorSet(
+            name: path, vectors: rows, ids: [String?](repeating: nil, count: rows.count), indices: Array(0..<rows.count)
+        )
+        let lines = String(path.dropLast(4)) + ".ids.txt"
+        let records = path + ".ids.jsonl"
+        if InputFolder.isFile(lines) {
+            let reader = try RecordReader<String>(
+                .files([lines]), options: ReadingOptions(format: .text), parser: .documents(column: nil))
+            set.ids = try Self.all(reader).map { JSONText.quoted($0) }
+        } else if InputFolder.isFile(records) {
+            var options = ReadingOptions(format: .jsonl)
+            options.idColumn = "name"
+            let reader = try RecordReader<String>(
+                .files([records]), options: options, parser: .documents(column: "text"))
+            var (ids, texts): ([String?], [String]) = ([], [])
+            while let record = try reader.next() {
+                texts.append(try EvalData.content(of: record))
+                ids.append(record.id.map { JSONText.quoted($0.text) })
+            }
+            (set.ids, set.texts) = (ids, texts)
+        }
+        guard set.ids.count == rows.count else {
+            throw Failure(
+                .badData, "\(path) has \(rows.count) rows, and the file beside it \(set.ids.count) ids; make both again"
+            )
+        }
+        return set
+    }
+
+    private static func all(_ reader: RecordReader<String>) throws -> [String] {
+        var texts: [String] = []
+        while let record = try reader.next() { texts.append(try EvalData.content(of: record)) }
+        return texts
+    }
+
+    private func index(_ path: String) async throws -> VectorSet {
+        #if Index
+        guard vectors == nil else {
+            throw Failure(.usage, "--vectors goes with texts, and an index has vectors itself")
+        }
+        let index = try SearchIndex(path: path)
+        let configuration = index.configuration
+        let kept = dimensions ?? configuration.dimensions
+        guard 1...configuration.dimensions ~= kept else {
+            throw Failure(.usage, "--dimensions \(kept): \(path) has vectors of \(configuration.dimensions) values")
+        }
+        var builder = try VectorMatrixBuilder(dimensions: kept, capacity: try await index.status().chunks)
+        var (ids, texts): ([String?], [String]) = ([], [])
+        var last = 0
+        while true {
+            let page = try await index.chunks(after: last, count: 1000)
+            guard let end = page.last else { break }
+            last = end.id
+            for chunk in page {
+                try builder.append(Array(chunk.vector.prefix(kept)))
+                ids.append(JSONText.quoted("\(chunk.name):\(chunk.lines.lowerBound)"))
+                texts.append(chunk.text)
+            }
+        }
+        return VectorSet(
+            name: path, vectors: builder.finish(), ids: ids, indices: Array(ids.indices), texts: texts,
+            fingerprint: configuration.model.fingerprint)
+        #else
+        throw Failure(.usage, "this q3 was built without the trait Index, and cannot read \(path)")
+        #endif
+    }
+
+    private func texts(
+        _ files: [String], vectors: String?, extra: String?, prompt: Prompt?
+    ) async throws -> VectorSet {
+        var arguments = input
+        arguments.input = files
+        let source = try arguments.source(arguments: [], what: "texts")
+        var options = arguments.reading(columns: [arguments.textColumn ?? "text"] + [extra].compactMap { $0 })
+        options.skipsBlankLines = true
+        let reader = try RecordReader(
+            source, options: options, parser: .texts(column: arguments.textColumn, extra: extra),
+            note: { Terminal.say($0) })
+        var rejections = Rejections(strict: arguments.strict || vectors != nil)
+        if let vectors { return try texts(reader, files, vectorsAt: vectors, &rejections) }
+        let embedder = try opening(model.model, copying: model.noMmap) {
+            try Embedder(file: $0, options: model.options)
+        }
+        embedder.role.announce(use: .embedding, of: embedder.model)
+        if instruct != nil, !embedder.takesInstructions {
+            throw Failure(.usage, "this model takes no instructions; leave out --instruct")
+        }
+        let kept = try embedder.dimensions(requested: dimensions)
+        var builder = try VectorMatrixBuilder(dimensions: kept)
+        var set = EmptySet(name: files.first ?? "stdin")
+        let progress = RunProgress()
+        let results = embedder.results(
+            for: RecordStream(reader), text: { try? $0.content.get().text },
+            as: prompt ?? instruct.map { .query(task: $0) } ?? .document,
+            options: EmbeddingOptions(dimensions: kept, truncates: truncate),
+            progress: { progress.show($0, upTo: $1.fraction) })
+        for try await (record, result) in results {
+            let embedding = try rejections.output(of: record, result)
+            progress.count(tokens: embedding?.tokenCount ?? 0, fraction: record.fraction)
+            guard let embedding, let content = try? record.content.get() else { continue }
+            try builder.append(embedding.vector)
+            set.add(record, content)
+        }
+        progress.finish()
+        if rejections.count > 0 { Terminal.say("\(rejections.count) records were left out, see above") }
+        return set.filled(with: builder.finish(), fingerprint: "\(try Fingerprint(of: embedder.model))")
+    }
+
+    /// Texts whose vectors are there already, a row for each record.
+    private func texts(
+        _ reader: RecordReader<AnalyzedText>, _ files: [String], vectorsAt path: String, _ rejections: inout Rejections
+    ) throws -> VectorSet {
+        var set = EmptySet(name: files.first ?? "stdin")
+        while let record = try reader.next() {
+            if let content = try rejections.content(of: record) { set.add(record, content) }
+        }
+        let rows = try NPYFile.read(path, dimensions: dimensions)
+        guard rows.count == set.count else {
+            throw Failure(
+                .badData,
+                "\(path) has \(rows.count) vectors, and the input \(set.count) texts; give the file that 'q3 embed' made of this "
+                    + "input")
+        }
+        return set.filled(with: rows, fingerprint: nil)
+    }
+}
+
+/// A text, and the column that a command asked for beside it.
+struct AnalyzedText: Sendable {
+    let text: String
+    let extra: String
+}
+
+extension RecordParser<AnalyzedText> {
+    static func texts(column: String?, extra: String?) -> Self {
+        let documents = RecordParser<String>.documents(column: column)
+        guard let extra else { return documents.map { AnalyzedText(text: $0, extra: "") } }
+        return documents.with(
+            text: { _ throws(BadRecord) in
+                throw BadRecord(message: "a line of text has no \"\(extra)\"; give JSON lines, CSV or TSV with it")
+            },
+            fields: { text, fields throws(BadRecord) in AnalyzedText(text: text, extra: try fields.label(extra)) })
+    }
+}
+
+/// Rows on their way into a set.
+private struct EmptySet {
+    let name: String
+    private var ids: [String?] = []
+    private var indices: [Int] = []
+    private var texts: [String] = []
+    private var extras: [String] = []
+
+    var count: Int { indices.count }
+
+    init(name: String) { self.name = name }
+
+    mutating func add(_ record: Record<AnalyzedText>, _ content: AnalyzedText) {
+        switch record.id {
+        case .text(let text): ids.append(JSONText.quoted(text))
+        case .number(let digits): ids.append(digits)
+        case nil: ids.append(nil)
+        }
+        indices.append(record.index)
+        texts.append(content.text)
+        extras.append(content.extra)
+    }
+
+    func filled(with vectors: VectorMatrix, fingerprint: String?) -> VectorSet {
+        VectorSet(
+            name: name, vectors: vectors, ids: ids, indices: indices, texts: texts, extras: extras,
+            fingerprint: fingerprint)
+    }
+}
