@@ -143,13 +143,13 @@ public struct SphericalKMeans: Sendable {
         var distances = [Double](repeating: .infinity, count: sampleCount)
         // Of few clusters each start matters: the best of some draws is taken, as scikit-learn does.
         let trials = count <= 100 ? 2 + Int(log(Double(count))) : 1
-        func distances(with row: Int) -> [Double] {
+        func nearer(with row: Int) -> [Double] {
             distances.indices.map { index in
                 // Rounding may not make a row that is chosen already likely.
                 min(distances[index], max(0, 1 - vectors.dot(sample[index], vectors, sample[row]) - 1e-9))
             }
         }
-        distances = distances(with: chosen[0])
+        distances = nearer(with: chosen[0])
         while chosen.count < count {
             let total = distances.reduce(0, +)
             var best: (row: Int, left: Double, distances: [Double])?
@@ -161,7 +161,7 @@ public struct SphericalKMeans: Sendable {
                 }
                 // Fewer different rows than centers: those that are not chosen yet, in their order.
                 let row = drawn ?? (0..<sampleCount).first { !chosen.contains($0) } ?? 0
-                let next = distances(with: row)
+                let next = nearer(with: row)
                 let sum = next.reduce(0, +)
                 if best.map({ sum < $0.left }) ?? true { best = (row, sum, next) }
             }

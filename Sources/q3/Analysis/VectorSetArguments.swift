@@ -57,6 +57,9 @@ struct VectorSetArguments: ParsableArguments {
         _ files: [String], vectors: String? = nil, extra: String? = nil, needsTexts: String? = nil,
         prompt: Prompt? = nil, knownFingerprint: String? = nil
     ) async throws -> VectorSet {
+        if files.count == 1, vectors != nil, NPYFile.isName(files[0]) || Self.isIndex(files[0]) {
+            throw Failure(.usage, "vectors for \(files[0]) are given, which has vectors itself; they go with texts")
+        }
         var set: VectorSet
         if files.count == 1, NPYFile.isName(files[0]) {
             guard extra == nil, needsTexts == nil else {
@@ -89,7 +92,6 @@ struct VectorSetArguments: ParsableArguments {
 
     /// Vectors alone, with the ids beside them.
     private func npy(_ path: String) throws -> VectorSet {
-        guard vectors == nil else { throw Failure(.usage, "--vectors goes with texts, and \(path) has vectors itself") }
         let rows = try NPYFile.read(path, dimensions: dimensions)
         var set = VectorSet(
             name: path, vectors: rows, ids: [String?](repeating: nil, count: rows.count), indices: Array(0..<rows.count)
@@ -128,9 +130,6 @@ struct VectorSetArguments: ParsableArguments {
 
     private func index(_ path: String) async throws -> VectorSet {
         #if Index
-        guard vectors == nil else {
-            throw Failure(.usage, "--vectors goes with texts, and an index has vectors itself")
-        }
         let index = try SearchIndex(path: path)
         let configuration = index.configuration
         let kept = dimensions ?? configuration.dimensions
