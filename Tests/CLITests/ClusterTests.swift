@@ -46,15 +46,18 @@ import Testing
         let folder = try folder()
         let (texts, head) = (folder.file("in.jsonl"), folder.file("head.json"))
         let given = ["-i", texts, "--vectors", folder.file("in.npy")]
-        for method in ["logistic", "neighbors"] {
+        for method in ["neighbors", "logistic"] {
             let trained = try Tool.run(["classify", "train", "--method", method, "-o", head, "--folds", "3"] + given)
             #expect(trained.status == 0 && trained.messages.contains("accuracy 1.0000"), "\(trained.messages)")
             let found = try Tool.run(["classify", "predict", head, "--all"] + given)
             #expect(found.status == 0 && found.lines.count == 6, "\(found.messages)")
             #expect(found.lines[0].contains(#""label":"fruit\u001b""#) && found.lines[5].contains(#""label":"car""#))
         }
-        let unsure = try Tool.run(["classify", "predict", head, "--unsure", "1"] + given)
-        #expect(unsure.messages.contains("6 rows, ") && unsure.text.contains(#""unsure":true"#))
+        try folder.write("middle.npy", DuplicatesTests.npy([[1, 1, 0.05], [0, 1, 0]]))
+        let unsure = try Tool.run(["classify", "predict", head, "--unsure", "0.9", "-i", folder.file("middle.npy")])
+        #expect(unsure.messages.contains("2 rows, 1 of them unsure"), "\(unsure.messages)")
+        #expect(unsure.lines.count == 2 && unsure.lines[0].contains(#""unsure":true"#))
+        #expect(unsure.lines[1].contains(#""label":"car""#) && unsure.lines[1].contains(#""unsure":false"#))
 
         // Embedded here, the file knows its model, and another one's vectors are refused.
         let model = Fixture.path("tiny-embed-Q8_0.gguf")

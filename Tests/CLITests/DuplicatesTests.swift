@@ -182,7 +182,7 @@ import Testing
         let input = ["mine", "negatives", "-m", Self.model, "-i", folder.file("pairs.jsonl"), "--num-negatives", "2"]
         for (form, count, part) in [
             ("triplet", 8, #""negative":"#), ("n-tuple", 4, #""negative_2":"#), ("labeled-pair", 10, #""label":0"#),
-            ("labeled-list", 4, #""labels":[1,0,0]"#), ("swift", 4, #""negative_messages":[[{"role":"user""#),
+            ("labeled-list", 4, #""labels":[1, 0, 0]"#), ("swift", 4, #""negative_messages":[[{"role":"user""#),
             ("swift3", 4, #""rejected_response":["#),
         ] {
             let outcome = try Tool.run(input + ["--format", form])
@@ -198,7 +198,7 @@ import Testing
         let reranked = try Tool.run(
             input + ["-r", Fixture.path("tiny-rerank-Q8_0.gguf"), "--output-scores", "--format", "n-tuple"])
         #expect(reranked.status == 0 && reranked.lines.count == 4 && reranked.text.contains(#""scores":[0."#))
-        let none = try Tool.run(input + ["--max-score", "-2"])
+        let none = try Tool.run(input + ["--max-score=-2"])
         #expect(none.status == 0 && none.lines.isEmpty && none.messages.contains("3 queries have fewer than 2"))
         #expect(try Tool.run(input + ["--range-max", "1"]).status == 64)
         #expect(try Tool.run(input + ["--query-column", "anchor"]).messages.contains("\"anchor\" is missing"))

@@ -6,6 +6,7 @@
 Takes the one-line descriptions of all packages that apt knows (run apt-get update first) and writes everything into FOLDER.
 """
 import argparse
+import collections
 import json
 import pathlib
 import random
@@ -58,7 +59,8 @@ def main():
     random.seed(0)
     random.shuffle(rows)
     counts, train, rest = {}, [], []
-    sections = {row["label"] for row in rows if sum(r["label"] == row["label"] for r in rows[:20000]) >= 40}
+    sizes = collections.Counter(row["label"] for row in rows)
+    sections = {label for label, size in sizes.items() if size >= 100}
     for row in rows:
         if row["label"] in sections:
             counts[row["label"]] = counts.get(row["label"], 0) + 1
