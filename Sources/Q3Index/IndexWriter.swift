@@ -46,7 +46,8 @@ public actor IndexWriter {
     /// A window is full with this many chunks to embed, or this many bytes: enough for whole batches of the model, little
     /// enough to lose.
     private static let windowChunks = 512
-    private static let windowBytes = 1 << 16
+    /// As many bytes as were embedded in a second, within these: a fast model would wait for the disk after every batch.
+    private static let windowBytes = 1 << 16...1 << 20
     /// Changes that need no model are small, and wait for more of them.
     private static let windowSteps = 4096
 
@@ -62,6 +63,7 @@ public actor IndexWriter {
     private var steps: [Step] = []
     private var newChunks = 0
     private var newBytes = 0
+    private var fullBytes = windowBytes.lowerBound
     /// The file and document that the next steps belong to, and the documents of the file's former state.
     private var currentFile = 0
     private var currentDocument = 0
@@ -177,14 +179,14 @@ public actor IndexWriter {
             newBytes += chunk.text.utf8.count + chunk.context.utf8.count
         }
         let isFull =
-            newChunks >= Self.windowChunks || newBytes >= Self.windowBytes || steps.count >= Self.windowSteps
+            newChunks >= Self.windowChunks || newBytes >= fullBytes || steps.count >= Self.windowSteps
         return isFull ? try await flush() : nil
     }
 
     /// Writes the window: vectors to the segment and to disk, then everything else in one transaction.
     func flush() async throws -> Flushed {
         var flushed = Flushed()
-        let window = steps
+        let (window, byteCount) = (steps, newBytes)
         (steps, newChunks, newBytes) = ([], 0, 0)
         guard !window.isEmpty else { return flushed }
         var texts: [String] = []
@@ -201,9 +203,13 @@ public actor IndexWriter {
         var slots: [[UInt8]: Int] = [:]
         var grown: SegmentEntry?
         if !texts.isEmpty {
+            let start = ContinuousClock.now
             let results = try await embedder().results(
                 for: texts, as: .document,
                 options: EmbeddingOptions(dimensions: configuration.dimensions, truncates: true))
+            let bytesInASecond = Double(byteCount) / ((ContinuousClock.now - start) / .seconds(1))
+            fullBytes = Int(min(max(bytesInASecond, 0), Double(Self.windowBytes.upperBound)))
+            fullBytes = max(fullBytes, Self.windowBytes.lowerBound)
             var vectors: [[Float]] = []
             for (hash, result) in zip(hashes, results) {
                 switch result {

@@ -156,9 +156,9 @@ public actor SearchIndex {
             }
         }
         if query.mode != .vectors {
-            let phrases = Words.phrases(for: query.text)
-            let total = query.mode == .words ? 0 : try wordTotal(of: phrases)
-            for match in try matches(phrases, count: depth, allowed: allowed?.chunks) {
+            let terms = try terms(of: query.text)
+            let total = terms.reduce(0) { $0 + $1.rarity }
+            for match in try matches(terms, count: depth, allowed: allowed?.chunks) {
                 if query.mode == .words {
                     scores[match.chunk] = match.score
                 } else {
@@ -193,7 +193,42 @@ public actor SearchIndex {
         return chunks
     }
 
-    /// The chunks with the best BM25, which FTS5 gives negated.
+    /// A word of a query, and how rare it is.
+    private struct Term {
+        let phrase: String
+        /// The inverse document frequency.
+        let rarity: Float
+        /// Whether half of the chunks have it, so that it tells nothing.
+        let isCommon: Bool
+    }
+
+    private func terms(of text: String) throws -> [Term] {
+        let all = try catalog.database.first("SELECT count(*) FROM chunks", []) { $0.int(0) } ?? 0
+        return try Words.phrases(for: text).map { phrase in
+            // How many more than half have it makes no difference.
+            let count = try catalog.database.first(
+                "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)",
+                [.text(phrase), .integer(all / 2 + 1)]
+            ) { $0.int(0) }
+            let found = count ?? 0
+            return Term(phrase: phrase, rarity: Fusion.inverseFrequency(found, of: all), isCommon: found > all / 2)
+        }
+    }
+
+    /// The chunks with the best BM25.
+    private func matches(
+        _ terms: [Term], count: Int, allowed: Set<Int>?
+    ) throws -> [(chunk: Int, score: Float)] {
+        // Common words decide nothing and cost the most: they are left out where the others find enough.
+        let telling = terms.filter { !$0.isCommon }
+        if telling.count < terms.count {
+            let found = try matches(telling.map(\.phrase), count: count, allowed: allowed)
+            if found.count >= count { return found }
+        }
+        return try matches(terms.map(\.phrase), count: count, allowed: allowed)
+    }
+
+    /// The same for FTS5's phrases; it gives BM25 negated.
     private func matches(
         _ phrases: [String], count: Int, allowed: Set<Int>?
     ) throws -> [(chunk: Int, score: Float)] {
@@ -210,19 +245,6 @@ public actor SearchIndex {
             return matches.count < count
         }
         return matches
-    }
-
-    /// The BM25 of a chunk of average length that has each of the phrases once: the sum of how rare they are.
-    private func wordTotal(of phrases: [String]) throws -> Float {
-        let all = try catalog.database.first("SELECT count(*) FROM chunks", []) { $0.int(0) } ?? 0
-        return try phrases.reduce(0) { total, phrase in
-            // A word that half of the chunks have counts next to nothing, however many more have it.
-            let count = try catalog.database.first(
-                "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)",
-                [.text(phrase), .integer(all / 2 + 1)]
-            ) { $0.int(0) }
-            return total + Fusion.inverseFrequency(count ?? 0, of: all)
-        }
     }
 
     private func hit(_ chunk: Int, score: Float, words: Set<String>) throws -> (IndexHit, slot: Int)? {

@@ -171,10 +171,10 @@ Documents are embedded once, and searched in milliseconds; a hit's place is one 
     (notes / "keys.md").write_text(
         "# Keys\n\nWho has which key stands in the safe.\n\n## Rotation\n\nThe signing key is replaced on the first Monday of a month.\n")
     (notes / "kitchen.md").write_text("# Kitchen\n\nThe oven needs ten minutes before bread goes in.\n")
-    yield screen("q3 index create notes.q3i")
-    yield screen("q3 index add notes.q3i notes")
+    yield screen("q3 index create notes.q3i", wraps=True)
+    yield screen("q3 index add notes.q3i notes", wraps=True)
     yield screen('q3 search "when do we change the key" --index notes.q3i --top-n 2', wraps=True)
-    yield screen("q3 index audit notes.q3i")
+    yield screen("q3 index audit notes.q3i", wraps=True)
     yield """## Rerank
 
 The model of this screen is a tiny one for tests with random weights, so its order means nothing.
