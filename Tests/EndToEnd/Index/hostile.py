@@ -127,7 +127,6 @@ def many_records(folder):
         for n in range(1024): file.write(json.dumps({"id": n, "text": f"Record about topic {n % 7}.", "html": "<p>x</p>" * 131072}) + "\n")
     command = f"ulimit -v 4000000; exec {q3} index add {index} {docs}"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
-    print(result.stdout[-300:], result.stderr[-300:])
     assert result.returncode == 0, result
     output, _ = run("search", "topic", "--index", index, "--mode", "words", "--format", "jsonl")
     assert len(output.splitlines()) == 10, output
