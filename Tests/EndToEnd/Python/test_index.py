@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -146,6 +147,16 @@ def test_a_fork_has_a_reader_of_its_own(notes):
         os._exit(0 if notes.search("keys") == expected else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert notes.search("keys") == expected
+
+
+def test_the_variable_may_name_the_console_script(tmp_path):
+    script = tmp_path / "q3"
+    script.write_text(f"#!{sys.executable}\nfrom q3._program import main\nmain()\n")
+    script.chmod(0o755)
+    done = subprocess.run(
+        [script, "--version"], capture_output=True, text=True, timeout=60, env={**os.environ, "Q3_PROGRAM": str(script)})
+    # From the sources there is no program beside the package.
+    assert done.returncode == 0 and done.stdout or "cannot run" in done.stderr, done
 
 
 def test_no_program_and_no_numpy(notes):
