@@ -5,7 +5,7 @@ import Q3System
 public enum ClusterNames {
     /// The `count` words of each cluster that tell most, best first; rows with nil belong to none and count as the others.
     ///
-    /// A word counts once a text. Its weight is p · log(p / q), with p the part of the cluster's texts that have it and q that of all
+    /// A word counts once in each text. Its weight is p · log(p / q), with p the part of the cluster's texts that have it and q that of all
     /// texts: words that are everywhere weigh nothing. It must be in two texts of the cluster, if there are so many.
     public static func words(of texts: [String], clusters: [Int?], count: Int = 5) -> [[String]] {
         precondition(texts.count == clusters.count, "a cluster or nil for each text")

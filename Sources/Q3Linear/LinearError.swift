@@ -2,7 +2,7 @@
 
 /// Errors of matrices of vectors. Rows are counted from 0.
 public enum LinearError: Error, Sendable, Equatable {
-    /// The system has no memory for so many bytes.
+    /// There is not enough memory for so many bytes.
     case outOfMemory(byteCount: Int)
     /// A row has another number of values than the rows before it.
     case dimensions(row: Int, expected: Int, got: Int)
@@ -22,7 +22,7 @@ extension LinearError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .outOfMemory(let byteCount):
-            "there is no memory for \(byteCount >> 20) MiB of vectors; take fewer rows or fewer dimensions"
+            "not enough memory for \(byteCount >> 20) MiB of vectors; take fewer rows or fewer dimensions"
         case .dimensions(let row, let expected, let got):
             "row \(row) has \(got) values, those before it \(expected); all must come from one model"
         case .notFinite(let row): "row \(row) has a value that is not a finite number; make it again"

@@ -103,7 +103,7 @@ import Testing
         #expect(try await Duplicates.find(in: try VectorMatrix([[1, 0]])).groups.isEmpty)
     }
 
-    @Test func `what is no direction is named`() throws {
+    @Test func `an error names the row and what is wrong with it`() throws {
         #expect(throws: LinearError.zeroVector(row: 1)) { _ = try VectorMatrix([[1, 0], [0, 0]]).normalized() }
         #expect(throws: LinearError.notFinite(row: 2)) {
             _ = try VectorMatrix([[1, 0], [0, 1], [.nan, 0]]).normalized()

@@ -61,7 +61,7 @@ struct WorkShareTests {
         #expect(WorkShare.idle(costs: costs, threads: threads) <= 0.15, "\(items) items")
     }
 
-    /// On two threads every panel is packed once, and keys are turned about as seldom as can be.
+    /// On two threads every panel is packed once, and keys are transposed as few times as possible.
     @Test(arguments: configs.indices) func `few threads take whole items`(_ model: Int) {
         let config = Self.configs[model]
         #expect(WorkShare.productItems(outputs: config.hiddenSize, tokens: 512, threads: 2) == config.hiddenSize / 16)

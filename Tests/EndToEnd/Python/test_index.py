@@ -155,7 +155,7 @@ def test_the_variable_may_name_the_console_script(tmp_path):
     script.chmod(0o755)
     done = subprocess.run(
         [script, "--version"], capture_output=True, text=True, timeout=60, env={**os.environ, "Q3_PROGRAM": str(script)})
-    # From the sources there is no program beside the package.
+    # When the package is imported from the source tree, it contains no q3 program.
     assert done.returncode == 0 and done.stdout or "cannot run" in done.stderr, done
 
 
