@@ -161,7 +161,7 @@ symbols:
 	scripts/check-symbols.py
 
 # The site of the libraries, static files for any web server: .build/docs.
-DOCUMENTED := Q3Embedding Q3Reranking Q3Index Q3Server Q3Mini Q3Model Q3Tokenizer Q3GGUF
+DOCUMENTED := Q3Embedding Q3Reranking Q3Index Q3Server Q3Training Q3Mini Q3Model Q3Tokenizer Q3GGUF
 
 docs: setup
 	rm -rf .build/docs

@@ -30,6 +30,7 @@ let package = Package(
         .library(name: "Q3Mini", targets: ["Q3Mini", "Q3Embedding"] + engine),
         .library(name: "Q3Index", targets: ["Q3Index", "Q3Embedding", "Q3Reranking"] + engine),
         .library(name: "Q3Analysis", targets: ["Q3Analysis", "Q3Linear"]),
+        .library(name: "Q3Training", targets: ["Q3Training", "Q3Embedding", "Q3Linear"] + engine),
         .library(name: "Q3Server", targets: ["Q3Server", "Q3Embedding", "Q3Reranking"] + engine),
         // For the package in Benchmarks alone: it changes without notice.
         .library(name: "_Q3Kernels", targets: ["Q3Kernels"]),
@@ -50,7 +51,8 @@ let package = Package(
             name: "Pull",
             description: "q3 pull, with the system's libcurl; only the headers of that are needed to build."),
         .trait(name: "Index", description: "q3 index and search of an index, with the system's SQLite."),
-        .default(enabledTraits: ["Index", "Mini", "OpenMP", "Server", "Pull"]),
+        .trait(name: "Training", description: "q3 tune: adapters and LoRA on the CPU."),
+        .default(enabledTraits: ["Index", "Mini", "OpenMP", "Server", "Pull", "Training"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -144,6 +146,12 @@ let package = Package(
             dependencies: ["Q3Embedding", "Q3Eval", "Q3Kernels", "Q3Linear", "Q3Model", "Q3System"],
             swiftSettings: swift),
         .target(name: "Q3Eval", dependencies: ["Q3Embedding", "Q3Linear", "Q3System"], swiftSettings: swift),
+        // Only q3 tune needs it, by its trait.
+        .target(
+            name: "Q3Training",
+            dependencies: [
+                "Q3Analysis", "Q3Embedding", "Q3Eval", "Q3GGUF", "Q3Kernels", "Q3Linear", "Q3Model", "Q3System",
+            ], swiftSettings: swift),
         .target(name: "CCatalog"),  // models.txt, as bytes in the program
         .target(name: "Q3Catalog", dependencies: ["CCatalog", "Q3GGUF", "Q3Model", "Q3System"], swiftSettings: swift),
         .target(name: "CCurl"),  // loads libcurl when it is needed; only its headers are there when q3 is built
@@ -169,6 +177,7 @@ let package = Package(
                 .target(name: "Q3Index", condition: .when(traits: ["Index"])),
                 .target(name: "Q3IndexAPI", condition: .when(traits: ["Index"])),
                 .target(name: "Q3Mini", condition: .when(traits: ["Mini"])),
+                .target(name: "Q3Training", condition: .when(traits: ["Training"])),
                 server("Logging", "swift-log"), server("Metrics", "swift-metrics"),
                 server("ServiceLifecycle", "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -236,6 +245,11 @@ let package = Package(
             name: "Q3AnalysisTests",
             dependencies: ["Q3Analysis", "Q3Embedding", "Q3Kernels", "Q3Linear", "Q3System", "TestSupport"],
             swiftSettings: swift),
+        .testTarget(
+            name: "Q3TrainingTests",
+            dependencies: [
+                "Q3Embedding", "Q3GGUF", "Q3Linear", "Q3Mini", "Q3Model", "Q3System", "Q3Training", "TestSupport",
+            ], swiftSettings: swift),
         .testTarget(name: "Q3EvalTests", dependencies: ["Q3Embedding", "Q3Eval", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "Q3KernelsTests", dependencies: ["CShims", "Q3GGUF", "Q3Kernels", "Q3System", "TestSupport"],

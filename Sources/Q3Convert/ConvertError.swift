@@ -38,6 +38,9 @@ package enum ConvertError: Error, Sendable, Equatable {
     /// The error of opening the new file.
     case unrunnable(folder: String, fault: String)
 
+    /// Models that are not fine-tunes of one base.
+    case notMergeable(String)
+
     case cannotStartThreads(expected: Int, got: Int)
 }
 
@@ -88,6 +91,7 @@ extension ConvertError: CustomStringConvertible {
             "the adapter changes \(module.escapedForTerminal), which is not a matrix of a layer of \(folder.escapedForTerminal)"
         case .missingToken(let folder, let token):
             "the tokenizer of \(folder.escapedForTerminal) has no token \(token.escapedForTerminal)"
+        case .notMergeable(let fault): fault
         case .threadCount(let count):
             "\(count) threads are not possible; ask for at least 1"
         case .cannotStartThreads(let expected, let got):

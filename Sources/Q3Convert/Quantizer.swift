@@ -18,12 +18,7 @@ package enum Quantizer {
         let mix = Mix(type, tensorNames: file.tensors.map(\.name))
         let types = file.tensors.map { mix.type(of: $0.name, shape: $0.shape, now: $0.type) }
         let writer = try ModelWriter(file.tensors.map { TensorSource($0, of: file) }, types: types)
-        var header = GGUFWriter()
-        for key in file.metadata.keys where !key.hasPrefix("split.") {  // the new file is whole
-            // Invalid UTF-8 would be replaced on the way out.
-            if case .string = file.metadata.value(key) { _ = try file.metadata.string(key) }
-            if let value = file.metadata.value(key) { header.set(key, to: value) }
-        }
+        var header = try GGUFWriter(metadataOf: file)
         header.setFileType(type)
         let tensors = try writer.write(header, to: path, options: options) { try file.checkUnchanged() }
         return FileReport(fileType: type, tensors: tensors)
@@ -31,6 +26,16 @@ package enum Quantizer {
 }
 
 extension GGUFWriter {
+    /// A new file with the metadata of another one.
+    init(metadataOf file: GGUFFile) throws(GGUFError) {
+        self.init()
+        for key in file.metadata.keys where !key.hasPrefix("split.") {  // the new file is whole
+            // Invalid UTF-8 would be replaced on the way out.
+            if case .string = file.metadata.value(key) { _ = try file.metadata.string(key) }
+            if let value = file.metadata.value(key) { set(key, to: value) }
+        }
+    }
+
     /// Says what the tensors are stored as.
     mutating func setFileType(_ type: FileType) {
         set(Qwen3Schema.Key.fileType, to: .uint32(type.id))

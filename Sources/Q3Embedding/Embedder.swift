@@ -12,12 +12,18 @@ public struct EmbeddingOptions: Sendable, Equatable {
     /// Whether `<|im_end|>` and the like inside a text become control tokens, as Hugging Face does by default.
     /// Leave this off for text that others wrote.
     public var parsesSpecialTokens: Bool
+    /// What changes the vectors of queries, and of documents where it was made for both; nil for the model's own vectors.
+    public var adapter: EmbeddingAdapter?
 
     /// Options; each has a default.
-    public init(dimensions: Int? = nil, truncates: Bool = false, parsesSpecialTokens: Bool = false) {
+    public init(
+        dimensions: Int? = nil, truncates: Bool = false, parsesSpecialTokens: Bool = false,
+        adapter: EmbeddingAdapter? = nil
+    ) {
         self.dimensions = dimensions
         self.truncates = truncates
         self.parsesSpecialTokens = parsesSpecialTokens
+        self.adapter = adapter
     }
 }
 
@@ -123,10 +129,31 @@ public final class Embedder: Sendable {
         progress: (@Sendable (Progress) -> Void)? = nil
     ) async throws -> [Result<Embedding, EmbeddingError>] {
         let kept = try dimensions(requested: options.dimensions)
+        let adapter = try adapter(of: options, for: prompt, keeping: kept)
         let inputs = texts.map { input(for: prompted($0, as: prompt), options: options) }
         return try await model.results(of: inputs, progress: progress) { _, input, state throws(EmbeddingError) in
             try Embedding(
-                hiddenState: state, dimensions: kept, tokenCount: input.ids.count, isTruncated: input.isTruncated)
+                hiddenState: state, dimensions: kept, adapter: adapter, tokenCount: input.ids.count,
+                isTruncated: input.isTruncated)
+        }
+    }
+
+    /// The adapter where it changes texts with that prompt; throws what `check` does.
+    private func adapter(
+        of options: EmbeddingOptions, for prompt: Prompt, keeping kept: Int
+    ) throws(EmbeddingError) -> EmbeddingAdapter? {
+        guard let adapter = options.adapter, adapter.changes(prompt) else { return nil }
+        try check(adapter, keeping: kept)
+        return adapter
+    }
+
+    /// Throws where an adapter is for longer vectors than this model's, or for shorter ones than are to be kept.
+    package func check(_ adapter: EmbeddingAdapter, keeping kept: Int) throws(EmbeddingError) {
+        guard adapter.dimensions <= dimensions else {
+            throw .dimensions(requested: adapter.dimensions, available: dimensions)
+        }
+        guard kept <= adapter.dimensions else {
+            throw .adapterDimensions(adapter: adapter.dimensions, requested: kept)
         }
     }
 

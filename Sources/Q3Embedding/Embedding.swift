@@ -9,8 +9,10 @@ public struct Embedding: Sendable, Equatable {
     /// Whether the end of the text was cut off to fit the context.
     public let isTruncated: Bool
 
-    init(hiddenState: [Float], dimensions: Int, tokenCount: Int, isTruncated: Bool) throws(EmbeddingError) {
-        self.vector = try Self.normalized(hiddenState, dimensions: dimensions)
+    init(
+        hiddenState: [Float], dimensions: Int, adapter: EmbeddingAdapter? = nil, tokenCount: Int, isTruncated: Bool
+    ) throws(EmbeddingError) {
+        vector = try Self.vector(of: hiddenState, dimensions: dimensions, adapter: adapter)
         self.tokenCount = tokenCount
         self.isTruncated = isTruncated
     }
@@ -21,6 +23,15 @@ public struct Embedding: Sendable, Equatable {
 
     /// The cosine, computed with the lengths of both vectors; differs from `dot` by rounding only.
     public func cosine(to other: Embedding) -> Float { Similarity.cosine(vector, other.vector) }
+
+    /// The vector of a hidden state, changed by an adapter whose sizes were checked.
+    package static func vector(
+        of hiddenState: [Float], dimensions: Int, adapter: EmbeddingAdapter?
+    ) throws(EmbeddingError) -> [Float] {
+        guard let adapter else { return try normalized(hiddenState, dimensions: dimensions) }
+        return try adapter.applied(
+            to: normalized(hiddenState, dimensions: adapter.dimensions), keeping: dimensions)
+    }
 
     /// The first `dimensions` values, scaled to unit length: cut first, as the model was trained, then normalize.
     ///

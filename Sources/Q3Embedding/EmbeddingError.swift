@@ -27,6 +27,12 @@ public enum EmbeddingError: Error, Sendable, Equatable {
     case missingRanges(type: EmbeddingType)
     /// Vectors or ranges of different sizes were mixed.
     case sizeMismatch(expected: Int, got: Int)
+    /// A file that is no adapter, or one whose parts do not fit together.
+    case badAdapter(path: String, fault: String)
+    /// An adapter that was made for another model; both fingerprints.
+    case otherModel(adapter: String, expected: String, got: String)
+    /// An adapter for vectors of another size than the model's, or than what is to be kept of them.
+    case adapterDimensions(adapter: Int, requested: Int)
     /// What is wrong with one text of a list, by its index.
     indirect case text(index: Int, EmbeddingError)
 }
@@ -60,6 +66,13 @@ extension EmbeddingError: CustomStringConvertible {
             "type \(type.rawValue) needs the range of each dimension, taken from a number of vectors"
         case .sizeMismatch(let expected, let got):
             "a vector of \(got) dimensions where \(expected) were expected"
+        case .badAdapter(let path, let fault):
+            "\(path.escapedForTerminal) is no adapter that can be used: \(fault)"
+        case .otherModel(let adapter, let expected, let got):
+            "\(adapter.escapedForTerminal) was made for the model \(expected), and this one is \(got): use that model, or make "
+                + "an adapter for this one with 'q3 tune adapter'"
+        case .adapterDimensions(let adapter, let requested):
+            "the adapter is for vectors of \(adapter) values, and \(requested) are asked for; ask for \(adapter) or fewer"
         case .text(let index, let error):
             "text \(index): \(error)"
         }

@@ -53,6 +53,8 @@ public struct Fingerprint: Sendable, Hashable, LosslessStringConvertible {
         value = hash.finish()
     }
 
+    init(value: UInt64) { self.value = value }
+
     /// Sixteen hexadecimal digits.
     public var description: String {
         let digits = String(value, radix: 16)

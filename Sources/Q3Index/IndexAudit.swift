@@ -189,11 +189,10 @@ extension SearchIndex {
             }
             return nil
         }
-        let options = EmbeddingOptions(dimensions: configuration.dimensions, truncates: true)
         for start in stride(from: 0, to: chunks.count, by: 64) {
             progress?(Progress(completed: start, total: chunks.count))
             let window = chunks[start..<min(start + 64, chunks.count)]
-            let results = try await model.embedder.results(for: window.map(\.text), as: .document, options: options)
+            let results = try await model.results(for: window.map(\.text), dimensions: configuration.dimensions)
             for (chunk, result) in zip(window, results) {
                 report.recomputed += 1
                 guard chunk.hash == SourceFile.hash(Array(chunk.text.utf8)) else {

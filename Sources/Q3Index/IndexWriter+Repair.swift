@@ -62,10 +62,8 @@ extension IndexWriter {
                         row.text(0).isEmpty ? row.text(1) : "\(row.text(0))\n\n\(row.text(1))"
                     } ?? "")
             }
-            let embeddings = try await embedder().embed(
-                texts, as: .document,
-                options: EmbeddingOptions(dimensions: configuration.dimensions, truncates: true))
-            for (id, embedding) in zip(window, embeddings) { vectors[id] = embedding.vector }
+            let results = try await model().results(for: texts, dimensions: configuration.dimensions)
+            for (id, result) in zip(window, results) { vectors[id] = try result.get().vector }
         }
         result.embeddedChunks = vectors.count
         try rewrite(store, replacing: vectors)

@@ -21,16 +21,28 @@ public struct NamedEmbedder: Sendable {
     public let embedder: Embedder
     /// The name that messages and `status` show, such as a path or `q3-mini`.
     public let name: String
+    /// What changes the vectors of queries, and of documents where it was made for both.
+    public let adapter: EmbeddingAdapter?
 
-    /// Pairs a model with its name.
-    public init(_ embedder: Embedder, name: String) {
+    /// Pairs a model with its name, and with an adapter that was made for it.
+    public init(_ embedder: Embedder, name: String, adapter: EmbeddingAdapter? = nil) {
         self.embedder = embedder
         self.name = name
+        self.adapter = adapter
     }
 
-    /// The identity of its vector space. Reads the whole model once.
+    /// The identity of the vector space of its documents: the model's own with an adapter that changes queries alone. Reads
+    /// the whole model once.
     package func identity() throws -> ModelIdentity {
-        ModelIdentity(name: name, fingerprint: try Fingerprint(of: embedder.model).description)
+        ModelIdentity(name: name, fingerprint: try Fingerprint(of: embedder.model).adapted(by: adapter).description)
+    }
+
+    /// The vectors of texts of an index, cut to its size.
+    func results(
+        for texts: [String], dimensions: Int
+    ) async throws -> [Result<Embedding, EmbeddingError>] {
+        let options = EmbeddingOptions(dimensions: dimensions, truncates: true, adapter: adapter)
+        return try await embedder.results(for: texts, as: .document, options: options)
     }
 }
 
@@ -58,7 +70,7 @@ public actor IndexWriter {
     let catalog: Catalog
     private let lock: WriterLock
     let openModel: @Sendable () throws -> NamedEmbedder
-    private var checkedEmbedder: Embedder?
+    private var checkedModel: NamedEmbedder?
     private var segmentWriter: SegmentWriter?
     private var steps: [Step] = []
     private var newChunks = 0
@@ -156,19 +168,19 @@ public actor IndexWriter {
     }
 
     /// The index's model, opened when it is first asked for. Throws `otherModel` for another.
-    func embedder() throws -> Embedder {
-        if let checkedEmbedder { return checkedEmbedder }
+    func model() throws -> NamedEmbedder {
+        if let checkedModel { return checkedModel }
         let model = try openModel()
         let identity = try model.identity()
         guard identity.fingerprint == configuration.model.fingerprint else {
             throw IndexError.otherModel(path: path, made: configuration.model, given: identity)
         }
-        checkedEmbedder = model.embedder
-        return model.embedder
+        checkedModel = model
+        return model
     }
 
     func chunker() throws -> Chunker {
-        Chunker(tokenizer: try embedder().tokenizer, limit: configuration.chunkTokens)
+        Chunker(tokenizer: try model().embedder.tokenizer, limit: configuration.chunkTokens)
     }
 
     /// Takes up a change; writes the window when it is full.
@@ -204,9 +216,7 @@ public actor IndexWriter {
         var grown: SegmentEntry?
         if !texts.isEmpty {
             let start = ContinuousClock.now
-            let results = try await embedder().results(
-                for: texts, as: .document,
-                options: EmbeddingOptions(dimensions: configuration.dimensions, truncates: true))
+            let results = try await model().results(for: texts, dimensions: configuration.dimensions)
             let bytesInASecond = Double(byteCount) / ((ContinuousClock.now - start) / .seconds(1))
             fullBytes = Int(min(max(bytesInASecond, 0), Double(Self.windowBytes.upperBound)))
             fullBytes = max(fullBytes, Self.windowBytes.lowerBound)

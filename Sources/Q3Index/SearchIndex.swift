@@ -40,14 +40,16 @@ public actor SearchIndex {
 
     /// The chunks that answer a query, best first.
     ///
-    /// `embedder` must be the index's model (see `check`); its instruction for queries is used where it takes one. A search
-    /// sees the index as it was at one moment.
+    /// `embedder` must be the index's model (see `check`); its instruction for queries is used where it takes one, and the
+    /// adapter, if there is one, changes the query's vector. A search sees the index as it was at one moment.
     public func search(
-        _ query: SearchQuery, with embedder: Embedder, task: String = Prompt.defaultTask
+        _ query: SearchQuery, with embedder: Embedder, task: String = Prompt.defaultTask,
+        adapter: EmbeddingAdapter? = nil
     ) async throws -> SearchResults {
         var vector: [Float]?
         if query.mode != .words {
-            let options = EmbeddingOptions(dimensions: configuration.dimensions, truncates: true)
+            let options = EmbeddingOptions(
+                dimensions: configuration.dimensions, truncates: true, adapter: adapter)
             vector = try await embedder.embed([query.text], as: .query(task: task), options: options)[0].vector
         }
         return try await search(query, vector: vector)

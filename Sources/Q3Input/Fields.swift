@@ -60,6 +60,75 @@ package struct Fields: Sendable {
         if case .text(let text) = value(name) { text } else { nil }
     }
 
+    /// The texts of a field that holds a text or a list of them; nil without the field.
+    package func texts(_ name: String) throws(BadRecord) -> [String]? {
+        switch value(name) {
+        case nil: return nil
+        case .text(let text): return [text]
+        case .nested(let bytes):
+            var scanner = JSONScanner(bytes)
+            guard let elements = try scanner.elements() else { break }
+            var texts: [String] = []
+            for element in elements {
+                guard case .text(let text) = element else {
+                    throw BadRecord(message: "\"\(name)\" has an element that is not a string")
+                }
+                texts.append(text)
+            }
+            return texts
+        default: break
+        }
+        throw BadRecord(message: "\"\(name)\" is neither a string nor a list of strings")
+    }
+
+    /// The whole numbers of a field that holds a list of them; nil without the field.
+    package func integers(_ name: String) throws(BadRecord) -> [Int]? {
+        guard let value = value(name) else { return nil }
+        if case .nested(let bytes) = value {
+            var scanner = JSONScanner(bytes)
+            if let elements = try scanner.elements() {
+                let numbers = elements.compactMap { element -> Int? in
+                    if case .number(let digits) = element { Int(digits) } else { nil }
+                }
+                if numbers.count == elements.count { return numbers }
+            }
+        }
+        throw BadRecord(message: "\"\(name)\" is not a list of whole numbers")
+    }
+
+    /// The contents of a conversation, [{"role", "content"}], or of a list of conversations, a text for each: what its users say.
+    package func messages(_ name: String) throws(BadRecord) -> [String]? {
+        guard let value = value(name) else { return nil }
+        let fault = BadRecord(message: "\"\(name)\" is not a list of {\"role\", \"content\"}")
+        guard case .nested(let bytes) = value else { throw fault }
+        var scanner = JSONScanner(bytes)
+        guard let elements = try scanner.elements() else { throw fault }
+        var texts: [String] = []
+        var said: [String] = []
+        for element in elements {
+            guard case .nested(let bytes) = element else { throw fault }
+            var inner = JSONScanner(bytes)
+            if let messages = try inner.elements() {
+                var said: [String] = []
+                for message in messages {
+                    guard case .nested(let bytes) = message else { throw fault }
+                    if let text = try Self.userContent(bytes) { said.append(text) }
+                }
+                texts.append(said.joined(separator: "\n"))
+            } else if let text = try Self.userContent(bytes) {
+                said.append(text)
+            }
+        }
+        return texts + (said.isEmpty ? [] : [said.joined(separator: "\n")])
+    }
+
+    /// The content of a message of the user; nil for one of the system.
+    private static func userContent(_ bytes: [UInt8]) throws(BadRecord) -> String? {
+        let message = try Fields(json: String(decoding: bytes, as: UTF8.self))
+        guard try message.text("role") != "system" else { return nil }
+        return try message.text("content")
+    }
+
     /// The texts, numbers and truth values of all fields but some, as a JSON object; nil where there are none.
     package func metadata(without names: [String]) -> String? {
         var object = JSONObject()

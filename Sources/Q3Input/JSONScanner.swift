@@ -8,8 +8,8 @@ package enum JSONValue: Sendable, Equatable {
     case number(String)
     case bool(Bool)
     case null
-    /// A list or an object below the fields, which was checked only.
-    case nested
+    /// A list or an object below the fields, which was checked only: its bytes.
+    case nested([UInt8])
     /// The fields of the outermost object, in their order.
     case object([JSONField])
 }
@@ -42,6 +42,22 @@ struct JSONScanner {
         skipSpace()
         guard position == bytes.count else { throw bad("something follows the value") }
         return value
+    }
+
+    /// The elements of a list, whose bytes all are; nil for an object.
+    mutating func elements() throws(BadRecord) -> [JSONValue]? {
+        skipSpace()
+        guard take("[") else { return nil }
+        var values: [JSONValue] = []
+        skipSpace()
+        if take("]") { return values }
+        while true {
+            values.append(try scalar(depth: 1))
+            skipSpace()
+            if take("]") { return values }
+            guard take(",") else { throw bad("expected , or ]") }
+            skipSpace()
+        }
     }
 
     private mutating func fields() throws(BadRecord) -> [JSONField] {
@@ -77,8 +93,9 @@ struct JSONScanner {
         switch bytes[safe: position] {
         case UInt8(ascii: "\""): return .text(try string())
         case UInt8(ascii: "{"), UInt8(ascii: "["):
+            let start = position
             try skipNested(depth: depth)
-            return .nested
+            return .nested(Array(bytes[start..<position]))
         case UInt8(ascii: "t"): return try word("true", .bool(true))
         case UInt8(ascii: "f"): return try word("false", .bool(false))
         case UInt8(ascii: "n"): return try word("null", .null)

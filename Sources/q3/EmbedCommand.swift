@@ -41,9 +41,11 @@ struct EmbedCommand: AsyncParsableCommand {
               q3 embed -m embedding.gguf -i docs.csv --text-column body -o vectors.npy
               q3 embed -m embedding.gguf -i notes --glob '*.md' --input-format file
               q3 embed -m embedding.gguf -i big.jsonl.gz -o big.npy --resume
+              q3 embed -m embedding.gguf --adapter legal.gguf --query "may I sublet"
             """)
 
     @OptionGroup var model: ModelArguments
+    @OptionGroup var adapted: AdapterArguments
 
     @Flag(help: "The texts are queries for web search.")
     var query = false
@@ -94,7 +96,7 @@ struct EmbedCommand: AsyncParsableCommand {
         }
         let source = try input.source(arguments: text, what: "texts")
         try checkResumable(format, source)
-        let inputs = source.paths + [try? modelPath(model.model)].compactMap { $0 }
+        let inputs = source.paths + [try? modelPath(model.model), adapted.adapter].compactMap { $0 }
         let partFile = try resume ? ResumableOutput(path: output.output ?? "", inputs: inputs) : nil
         let file: any VectorOutput =
             if let partFile { partFile } else { try OutputFile(path: output.output, inputs: inputs) }
@@ -105,6 +107,11 @@ struct EmbedCommand: AsyncParsableCommand {
         embedder.role.announce(use: .embedding, of: embedder.model)
         if instruct != nil, !embedder.takesInstructions {
             throw Failure(.usage, "this model takes no instructions; leave out --instruct")
+        }
+        let adapter = try adapted.load(for: embedder)
+        if let adapter, !adapter.changes(prompt) {
+            throw Failure(
+                .usage, "\(adapted.adapter ?? "") changes queries alone; add --query or --instruct, or leave it out")
         }
         let kept = try embedder.dimensions(requested: dimensions)
         let columnCount = try type.elementCount(dimensions: kept)
@@ -130,7 +137,8 @@ struct EmbedCommand: AsyncParsableCommand {
         let firstIndex = done.nextIndex
         let results = embedder.results(
             for: RecordStream(reader), text: { $0.index < firstIndex ? nil : try? $0.content.get() }, as: prompt,
-            options: EmbeddingOptions(dimensions: kept, truncates: truncate, parsesSpecialTokens: parseSpecial),
+            options: EmbeddingOptions(
+                dimensions: kept, truncates: truncate, parsesSpecialTokens: parseSpecial, adapter: adapter),
             progress: { progress.show($0, upTo: $1.fraction) }
         ).makeAsyncIterator()
         while let (record, result) = try await results.next() {
@@ -198,6 +206,7 @@ struct EmbedCommand: AsyncParsableCommand {
     ) throws -> ResumableJob {
         var job = ResumableJob()
         job.add("the model's fingerprint", "\(try Fingerprint(of: embedder.model))")
+        try adapted.add(to: &job)
         job.add("the prompt", embedder.prompted("{text}", as: prompt))
         job.add("--format", format.rawValue)
         job.add("--type", type.rawValue)

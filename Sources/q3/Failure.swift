@@ -15,10 +15,14 @@ import Q3System
 import Q3Index
 #endif
 
+#if Training
+import Q3Training
+#endif
+
 /// Exit statuses; the numbers up to 77 are those of sysexits.h.
 enum ExitStatus: Int32 {
     case success = 0
-    /// A search of an index found nothing.
+    /// A search of an index found nothing; no step of a training was better than the model as it is.
     case noHits = 1
     case usage = 64
     case badData = 65
@@ -78,6 +82,12 @@ struct Failure: Error {
         case let error as LinearError: self.init(error.exitStatus, "\(error)")
         case let error as RerankError: self.init(error.exitStatus, error.namesItsFile ? message : named)
         default:
+            #if Training
+            if let error = error as? TrainingError {
+                self.init(error.exitStatus, "\(error)")
+                return
+            }
+            #endif
             #if Index
             if let error = error as? IndexError {
                 self.init(error.exitStatus, message)
@@ -143,7 +153,7 @@ extension ConvertError {
 
     fileprivate var namesItsFile: Bool {
         switch self {
-        case .outputIsInput, .notReplaceable: true
+        case .outputIsInput, .notReplaceable, .notMergeable: true
         default: false
         }
     }
@@ -188,12 +198,17 @@ extension ModelError {
 }
 
 extension EmbeddingError {
-    fileprivate var namesItsFile: Bool { if case .rerankerModel = self { true } else { false } }
+    fileprivate var namesItsFile: Bool {
+        switch self {
+        case .rerankerModel, .badAdapter, .otherModel, .adapterDimensions: true
+        default: false
+        }
+    }
 
     var exitStatus: ExitStatus {
         switch self {
         case .nonFinite, .zeroNorm: .software
-        case .dimensions, .unevenBits: .usage
+        case .dimensions, .unevenBits, .adapterDimensions: .usage
         case .text(_, let error): error.exitStatus
         default: .badData
         }
@@ -211,3 +226,15 @@ extension RerankError {
         }
     }
 }
+
+#if Training
+extension TrainingError {
+    fileprivate var exitStatus: ExitStatus {
+        switch self {
+        case .badOption: .usage
+        case .notFinite, .changesNothing: .software
+        default: .badData
+        }
+    }
+}
+#endif

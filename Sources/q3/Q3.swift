@@ -156,9 +156,12 @@ struct RootCommand: ParsableCommand {
         commands += [IndexCommand.self, MCPCommand.self]
         #endif
         commands += [DuplicatesCommand.self, ClusterCommand.self, ClassifyCommand.self, MineCommand.self]
+        #if Training
+        commands.append(TuneCommand.self)
+        #endif
         return commands + [
-            ListCommand.self, VerifyCommand.self, ConvertCommand.self, QuantizeCommand.self, TokenizeCommand.self,
-            InfoCommand.self, BenchCommand.self, EvalCommand.self,
+            ListCommand.self, VerifyCommand.self, ConvertCommand.self, QuantizeCommand.self, MergeCommand.self,
+            TokenizeCommand.self, InfoCommand.self, BenchCommand.self, EvalCommand.self,
         ]
     }
 }

@@ -21,10 +21,7 @@ struct ResumableJob {
             add("the number of inputs", "\(paths.count)")
             for (index, path) in paths.enumerated() {
                 guard let path else { continue }
-                var hash = SHA256()
-                let bytes = try ByteStream(path: path, decodes: false)
-                while case let chunk = try bytes.read(), !chunk.isEmpty { hash.update(chunk) }
-                add("input \(index + 1), \(path)", SHA256Digest(hash).hex)
+                add("input \(index + 1), \(path)", try fileDigest(path).hex)
             }
         }
     }

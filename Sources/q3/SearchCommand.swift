@@ -42,6 +42,7 @@ struct SearchCommand: AsyncParsableCommand {
     }
 
     @OptionGroup var model: ModelArguments
+    @OptionGroup var adapted: AdapterArguments
 
     @Option(
         name: .shortAndLong,
@@ -109,7 +110,8 @@ struct SearchCommand: AsyncParsableCommand {
                 try Reranker(file: $0, options: model.computing.rerankerOptions)
             }
         }
-        let options = EmbeddingOptions(dimensions: dimensions, truncates: truncate)
+        let options = EmbeddingOptions(
+            dimensions: dimensions, truncates: truncate, adapter: try adapted.load(for: embedder))
         let target = try await embedder.embed(query, as: .query(task: instruct ?? Prompt.defaultTask), options: options)
         var best = TopK(rerankModel == nil ? topN : candidates)
         var found: [Int: SearchHit] = [:]

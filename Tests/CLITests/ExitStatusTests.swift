@@ -61,8 +61,13 @@ import Testing
     private static let commands: [String] =
         [
             "embed", "rerank", "search", "list", "verify", "convert", "quantize", "tokenize", "info", "bench", "eval",
-            "eval retrieval", "eval sts", "eval classification", "eval clustering", "eval bitext",
-        ] + servers + indexes
+            "eval retrieval", "eval sts", "eval classification", "eval clustering", "eval bitext", "merge",
+        ] + servers + indexes + trainings
+    #if Training
+    private static let trainings = ["tune", "tune adapter"]
+    #else
+    private static let trainings: [String] = []
+    #endif
     #if Server
     private static let servers = ["serve"]
     #else

@@ -125,8 +125,9 @@ struct MineNegativesCommand: AsyncParsableCommand {
             }
         }
         let queryPrompt = instruct.map { Prompt.query(task: $0) } ?? .query()
-        let queries = try await vectors(of: pairs.queries, as: queryPrompt, with: embedder)
-        let passages = try await vectors(of: pairs.passages, as: .document, with: embedder)
+        let limits = EmbeddingOptions(truncates: truncate)
+        let queries = try await listVectors(of: pairs.queries, as: queryPrompt, with: embedder, options: limits)
+        let passages = try await listVectors(of: pairs.passages, as: .document, with: embedder, options: limits)
 
         var options = NegativeOptions()
         (options.rangeMin, options.rangeMax) = (rangeMin, rangeMax)
@@ -198,25 +199,6 @@ struct MineNegativesCommand: AsyncParsableCommand {
         }
         if rejections.count > 0 { Terminal.say("\(rejections.count) records were left out, see above") }
         return pairs
-    }
-
-    private func vectors(of texts: [String], as prompt: Prompt, with embedder: Embedder) async throws -> VectorMatrix {
-        let progress = RunProgress()
-        let source = RecordStream(
-            try RecordReader<String>(.arguments(texts), parser: .documents(column: nil)))
-        var builder = try VectorMatrixBuilder(
-            dimensions: try embedder.dimensions(requested: nil), capacity: texts.count)
-        let results = embedder.results(
-            for: source, text: { try? $0.content.get() }, as: prompt, options: EmbeddingOptions(truncates: truncate),
-            progress: { progress.show($0, upTo: $1.fraction) })
-        var rejections = Rejections(strict: true)
-        for try await (record, result) in results {
-            guard let embedding = try rejections.output(of: record, result) else { continue }
-            progress.count(tokens: embedding.tokenCount, fraction: record.fraction)
-            try builder.append(embedding.vector)
-        }
-        progress.finish()
-        return builder.finish()
     }
 }
 

@@ -1,4 +1,5 @@
 // Rows of numbers under fixed column heads, printed as they come.
+import Q3System
 
 struct Table {
     /// Titles and widths; a negative width aligns left. A longer cell pushes its neighbours aside.
@@ -18,14 +19,5 @@ struct Table {
 
 extension Double {
     /// With exactly so many digits after the point.
-    func fixed(_ digits: Int) -> String {
-        let unit = (0..<digits).reduce(1.0) { unit, _ in unit * 10 }
-        guard isFinite, magnitude * unit < 9e15 else { return "\(self)" }
-        let scaled = (magnitude * unit).rounded()
-        let sign = self < 0 && scaled > 0 ? "-" : ""
-        let (whole, part) = (Int(scaled) / Int(unit), Int(scaled) % Int(unit))
-        guard digits > 0 else { return "\(sign)\(whole)" }
-        let text = "\(part)"
-        return "\(sign)\(whole).\(String(repeating: "0", count: digits - text.count))\(text)"
-    }
+    func fixed(_ digits: Int) -> String { DecimalText.fixed(self, digits) }
 }

@@ -31,23 +31,28 @@
         }
 
         /// Opens an index for changes with the model that it was made with, or the one that is given.
-        func open(_ index: String, holder: String, model: ModelArguments) throws -> IndexWriter {
+        func open(
+            _ index: String, holder: String, model: ModelArguments, adapted: AdapterArguments
+        ) throws -> IndexWriter {
             let recorded = try SearchIndex(path: index).configuration.model.name
             return try IndexWriter.open(index, holder: holder, waiting: waiting) {
-                try model.namedEmbedder(recorded: recorded)
+                try model.namedEmbedder(recorded: recorded, adapted: adapted)
             }
         }
     }
 
     extension ModelArguments {
         /// The model that is given, else the one whose name an index records, else the built-in one.
-        func namedEmbedder(recorded: String?) throws -> NamedEmbedder {
+        func namedEmbedder(recorded: String?, adapted: AdapterArguments? = nil) throws -> NamedEmbedder {
             let given = model ?? recorded
             let embedder = try opening(given, copying: noMmap) { try Embedder(file: $0, options: options) }
-            guard let given, given != BuiltInModel.name else { return NamedEmbedder(embedder, name: BuiltInModel.name) }
+            let adapter = try adapted?.load(for: embedder)
+            guard let given, given != BuiltInModel.name else {
+                return NamedEmbedder(embedder, name: BuiltInModel.name, adapter: adapter)
+            }
             // A path is recorded so that it is found from any folder.
             let isPath = given.contains("/") || given.hasSuffix(".gguf")
-            return NamedEmbedder(embedder, name: isPath ? absolute(given) : given)
+            return NamedEmbedder(embedder, name: isPath ? absolute(given) : given, adapter: adapter)
         }
     }
 

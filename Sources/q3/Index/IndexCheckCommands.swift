@@ -76,6 +76,7 @@
 
         @OptionGroup var writing: IndexWritingArguments
         @OptionGroup var model: ModelArguments
+        @OptionGroup var adapted: AdapterArguments
 
         func validate() throws {
             if sample < 0 { throw ValidationError("--sample must be at least 0") }
@@ -83,7 +84,8 @@
 
         func run() async throws {
             let opened = try SearchIndex(path: index)
-            let embedder = try model.namedEmbedder(recorded: opened.configuration.model.name)
+            let embedder = try model.namedEmbedder(
+                recorded: opened.configuration.model.name, adapted: adapted)
             let line = ProgressLine()
             let report = try await opened.audit(sample: all ? nil : sample, seed: seed, with: embedder) { progress in
                 line.show { _ in "\(progress.completed) of \(progress.total) chunks embedded again" }

@@ -30,12 +30,18 @@
     struct IndexCreateCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "create", abstract: "Makes an empty index.",
-            usage: "q3 index create INDEX [--model MODEL] [--dimensions N] [--chunk-tokens N]")
+            usage: "q3 index create INDEX [--model MODEL] [--dimensions N] [--chunk-tokens N]",
+            discussion: """
+                With an --adapter that changes documents too, the index has its vectors, and
+                every later command needs the same adapter. One that changes queries alone
+                is for searching: it may be left out here.
+                """)
 
         @Argument(help: "The folder to make, such as notes.q3i.")
         var index: String
 
         @OptionGroup var model: ModelArguments
+        @OptionGroup var adapted: AdapterArguments
 
         @Option(help: "Values of each vector to keep. (default: all)")
         var dimensions: Int?
@@ -44,7 +50,7 @@
         var chunkTokens = 400
 
         func run() async throws {
-            let opened = try model.namedEmbedder(recorded: nil)
+            let opened = try model.namedEmbedder(recorded: nil, adapted: adapted)
             let writer = try IndexWriter.create(
                 index, model: opened, options: IndexOptions(dimensions: dimensions, chunkTokens: chunkTokens),
                 holder: "q3 index create")
@@ -103,13 +109,14 @@
 
         @OptionGroup var writing: IndexWritingArguments
         @OptionGroup var model: ModelArguments
+        @OptionGroup var adapted: AdapterArguments
 
         func validate() throws {
             if paths.isEmpty { throw ValidationError("give at least one folder or file to add") }
         }
 
         func run() async throws {
-            let writer = try writing.open(index, holder: "q3 index add", model: model)
+            let writer = try writing.open(index, holder: "q3 index add", model: model, adapted: adapted)
             var total = UpdateReport()
             let progress = IndexProgress()
             for path in paths {
@@ -149,6 +156,7 @@
 
         @OptionGroup var writing: IndexWritingArguments
         @OptionGroup var model: ModelArguments
+        @OptionGroup var adapted: AdapterArguments
 
         func validate() throws {
             if !(interval >= 0.1 && interval <= 86_400) {
@@ -168,7 +176,7 @@
         }
 
         private func update() async throws -> UpdateReport {
-            let writer = try writing.open(index, holder: "q3 index update", model: model)
+            let writer = try writing.open(index, holder: "q3 index update", model: model, adapted: adapted)
             let progress = IndexProgress()
             let report = try await writer.update(reading: writing.reading, progress: progress.show)
             progress.finish()

@@ -58,7 +58,7 @@
         func search(index path: String) async throws {
             let file = try OutputFile(path: output.output, inputs: [])
             let opened = try SearchIndex(path: path)
-            let named = try model.namedEmbedder(recorded: opened.configuration.model.name)
+            let named = try model.namedEmbedder(recorded: opened.configuration.model.name, adapted: adapted)
             try opened.check(named)
             if instruct != nil, !named.embedder.takesInstructions {
                 throw Failure(.usage, "this model takes no instructions; leave out --instruct")
@@ -71,7 +71,8 @@
             let search = SearchQuery(
                 query, mode: indexed.mode, count: topN, filters: try indexed.filters.map { try SearchFilter($0) },
                 groupsByDocument: indexed.group, leastSimilarity: indexed.minSimilarity)
-            var results = try await opened.search(search, with: named.embedder, task: instruct ?? Prompt.defaultTask)
+            var results = try await opened.search(
+                search, with: named.embedder, task: instruct ?? Prompt.defaultTask, adapter: named.adapter)
             if let rerankModel {
                 results = try await results.reranked(
                     by: rerankModel, query: query, count: topN, limit: candidates,
