@@ -3,8 +3,9 @@
 
     encode.py --q3 PROGRAM [--documents 128] [--tokens 128] [--rounds 1] [--folder results/encode] [--make-only] [ENGINE ...]
 
-Engines: q3-f16, q3-q8_0, torch-float32, torch-bfloat16, onnx, openvino; those whose packages are missing say so. The checkpoint has
-random weights of the shape of Qwen3-Embedding-0.6B and the fixtures' small tokenizer: the vocabulary costs nothing but a look-up.
+Engines: q3-f16, q3-q8_0, either with -fast behind, torch-float32, torch-bfloat16, onnx, openvino; those whose packages are missing
+say so. The checkpoint has random weights of the shape of Qwen3-Embedding-0.6B and the fixtures' small tokenizer: the vocabulary
+costs nothing but a look-up. Each engine's vectors stay in the folder, and their distance from torch-float32's is printed at the end.
 Engines take turns in processes of their own; loading and one pass over eight documents are not timed. ONNX and OpenVINO read what
 sentence-transformers exported once; --make-only does that, and stops. Needs torch, transformers,
 sentence-transformers and numpy; Q3_LIBRARY and PYTHONPATH name q3 as for Tests/EndToEnd/Python.
@@ -23,7 +24,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 TINY = HERE.parents[1] / "Tests" / "Fixtures" / "checkpoints" / "tiny-embedding"
-ENGINES = ["q3-q8_0", "q3-f16", "torch-float32", "torch-bfloat16", "onnx", "openvino"]
+ENGINES = ["q3-q8_0", "q3-f16", "q3-q8_0-fast", "torch-float32", "torch-bfloat16", "onnx", "openvino"]
 
 
 def make_checkpoint(folder):
@@ -89,7 +90,8 @@ def worker(engine, folder):
     if kind == "q3":
         import q3
 
-        encode = q3.Embedder(folder / f"{detail}.gguf").encode
+        file, _, precision = detail.partition("-")
+        encode = q3.Embedder(folder / f"{file}.gguf", precision=precision or "auto").encode
         texts = documents
     else:
         import sentence_transformers as st
@@ -177,6 +179,22 @@ def main():
         speeds[engine] = arguments.documents * arguments.tokens / seconds
         first = next(iter(speeds.values()))
         print(f"{engine}: {seconds:.1f} s, {speeds[engine]:.0f} tokens/s, {first / speeds[engine]:.2f} times as long as {next(iter(speeds))}", flush=True)
+    if not arguments.make_only:
+        print_distances(folder, list(speeds))
+
+
+def print_distances(folder, engines):
+    """Median and largest 1 - cosine to torch-float32 of this run."""
+    import numpy as np
+
+    if "torch-float32" not in engines:
+        return
+    vectors = {engine: np.load(folder / f"{engine}.npy").astype(np.float64) for engine in engines}
+    for each in vectors.values():
+        each /= np.linalg.norm(each, axis=1, keepdims=True)
+    for engine, each in vectors.items():
+        distances = 1 - (each * vectors["torch-float32"]).sum(axis=1)
+        print(f"{engine}: 1 - cosine to torch-float32 {np.median(distances):.1e}, at most {distances.max():.1e}")
 
 
 if __name__ == "__main__":
