@@ -23,6 +23,9 @@ def _parser() -> argparse.ArgumentParser:
     embed.add_argument("--text-column", default="text")
     embed.add_argument("--embedding-column", default="embedding")
     embed.add_argument("--columns", nargs="*", help="columns to keep (default: all)")
+    embed.add_argument(
+        "--lists", default="auto", choices=["auto", "fixed", "variable"],
+        help="vectors as fixed-size lists, or as lists of any size, which pyarrow before 26 needs where there are nulls")
     embed.add_argument("--prompt-name", help='for instance "query"')
     embed.add_argument("--prompt", help="what is put before every text")
     embed.add_argument("--dimensions", type=int, dest="truncate_dim")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from dataclasses import asdict, dataclass
@@ -98,3 +99,36 @@ def with_vectors(embedder: Embedder, table: Any, text_column: str, output_column
     if output_column in table.schema.names:
         raise KeyError(f"there is a column {output_column!r} already; give the vectors another name")
     return table.append_column(output_column, vectors_of(embedder, text_column_of(table, text_column), spec))
+
+
+@functools.cache
+def keeps_null_vectors() -> bool:
+    """Whether this pyarrow writes nulls among fixed-size lists into Parquet and reads them back: those before 26 do not
+    (apache/arrow issue 35692)."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({"vectors": pa.array([[1.0, 2.0], None], pa.list_(pa.float32(), 2))})
+    file = pa.BufferOutputStream()
+    try:
+        pq.write_table(table, file)
+        return bool(pq.read_table(pa.BufferReader(file.getvalue())).equals(table))
+    except pa.ArrowException:
+        return False
+
+
+def as_variable_lists(column: Any) -> Any:
+    """A chunked array of fixed-size lists as one of lists of any size, where nulls hold no values."""
+    import pyarrow as pa
+
+    size, item = column.type.list_size, column.type.value_field
+    rows_of_a_chunk = (2**31 - 1) // max(size, 1)  # offsets are int32
+    chunks = []
+    for chunk in column.chunks:
+        for start in range(0, len(chunk), rows_of_a_chunk):
+            part = chunk.slice(start, rows_of_a_chunk)
+            valid = np.asarray(part.is_valid())
+            offsets = np.concatenate([[0], np.cumsum(valid, dtype=np.int32) * np.int32(size)]).astype(np.int32)
+            # A null offset stands for a null list.
+            chunks.append(pa.ListArray.from_arrays(pa.array(offsets, mask=np.append(~valid, False)), part.flatten()))
+    return pa.chunked_array(chunks, pa.list_(item))

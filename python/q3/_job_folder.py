@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import Any, Iterator, Sequence
 
-from ._columns import EmbeddingSpec, with_vectors
+from ._columns import EmbeddingSpec, as_variable_lists, keeps_null_vectors, with_vectors
 from ._inputs import InputFile
 from .errors import Q3Error
 
@@ -35,7 +35,7 @@ class Job:
     """A folder of parts and the file that says what they are parts of."""
 
     def __init__(self, folder: str, files: list[InputFile], spec: EmbeddingSpec, text_column: str,
-                 embedding_column: str, columns: Sequence[str] | None) -> None:
+                 embedding_column: str, columns: Sequence[str] | None, lists: str) -> None:
         self.folder = folder
         self._files = files
         self._spec = spec
@@ -55,8 +55,25 @@ class Job:
             "columns": self._columns,
             **options,
         }
+        self._has_variable_lists = self._chosen_lists(lists) == "variable"
+        if self._has_variable_lists:
+            self._description["lists"] = "variable"
         text = json.dumps(self._description, sort_keys=True)
         self.digest = hashlib.sha256(text.encode()).hexdigest()
+
+    def _chosen_lists(self, lists: str) -> str:
+        """`lists`, where "auto" is what the folder has already, else what this pyarrow can keep nulls in."""
+        if lists != "auto":
+            return lists
+        try:
+            with open(self._path) as file:
+                return str(json.load(file).get("lists", "fixed"))
+        except FileNotFoundError:
+            return "fixed" if keeps_null_vectors() else "variable"
+
+    @property
+    def _path(self) -> str:
+        return os.path.join(self.folder, FOLDER, "job.json")
 
     @property
     def part_count(self) -> int:
@@ -70,7 +87,7 @@ class Job:
     def claim(self) -> None:
         """Writes what the job is, or compares it with what is written. Several shards may do so at once."""
         os.makedirs(os.path.join(self.folder, FOLDER), exist_ok=True)
-        path = os.path.join(self.folder, FOLDER, "job.json")
+        path = self._path
         if not os.path.exists(path):
             with _beside(path) as draft:
                 with open(draft, "w") as file:
@@ -94,6 +111,17 @@ class Job:
 
     def computed(self, embedder: Any, table: Any) -> Any:
         result = with_vectors(embedder, table, self._text_column, self._embedding_column, self._spec)
+        vectors = result.column(self._embedding_column)
+        if self._has_variable_lists:
+            position = result.schema.get_field_index(self._embedding_column)
+            result = result.set_column(position, self._embedding_column, as_variable_lists(vectors))
+        elif vectors.null_count > 0 and not keeps_null_vectors():
+            import pyarrow
+
+            raise JobError(
+                f"{vectors.null_count} texts have no vector, and pyarrow {pyarrow.__version__} cannot keep nulls in fixed-size "
+                f'lists; start again with lists="variable" (--lists variable), or with pyarrow 26'
+            )
         if self._columns is not None:
             missing = [name for name in self._columns if name not in table.schema.names]
             if missing:
@@ -112,6 +140,8 @@ class Job:
             "q3.long_texts": self._spec.long_texts,
             "q3.precision": self._spec.precision,
         }
+        if self._has_variable_lists:
+            facts["q3.lists"] = "variable"
         return result.replace_schema_metadata({**(table.schema.metadata or {}), **facts})
 
     def write(self, part: Part, table: Any) -> None:
@@ -125,7 +155,7 @@ class Job:
         if not names:
             raise JobError("the inputs have no rows at all")
         _write_table(output, (pq.read_table(name, partitioning=None) for name in names))
-        for name in [*names, os.path.join(self.folder, FOLDER, "job.json")]:
+        for name in [*names, self._path]:
             os.remove(name)
         # Drafts that a killed run left: a job with one file has no other shards that could be writing theirs.
         _remove_drafts(os.path.join(self.folder, FOLDER), "_job.json.")

@@ -62,6 +62,7 @@ def embed_dataset(
     ranges: Any = None,
     embedding_column: str = "embedding",
     columns: Sequence[str] | None = None,
+    lists: Literal["auto", "fixed", "variable"] = "auto",
     shard: str | tuple[int, int] | None = None,
     shards: int | None = None,
     threads: int | None = None,
@@ -89,6 +90,9 @@ def embed_dataset(
         How the values are stored. "int8" and "uint8" need `ranges`, [2, dimensions].
     columns : list of str, optional
         Columns to keep; all without it.
+    lists : {"auto", "fixed", "variable"}, optional
+        Vectors as fixed-size lists, or as lists of any size, which every version of every reader can have nulls in: pyarrow
+        before 26 cannot read nulls among fixed-size lists. "auto" takes "fixed" where the pyarrow of this process can.
     shard : str or pair, optional
         ``"3/16"``: the fourth of 16 processes that share the work and the folder.
     shards : int, optional
@@ -114,6 +118,8 @@ def embed_dataset(
         raise JobError(f"{output} is one file, which several shards cannot write; give a folder")
     if type not in ("float32", "float16", "int8", "uint8"):
         raise ValueError(f'type is {type!r}, expected "float32", "float16", "int8" or "uint8"')
+    if lists not in ("auto", "fixed", "variable"):
+        raise ValueError(f'lists is {lists!r}, expected "auto", "fixed" or "variable"')
     if type in ("int8", "uint8") and ranges is None:
         raise ValueError(f"type {type} needs ranges: parts that each took their own would not be comparable")
     files = [InputFile.open(path) for path in input_files(inputs)]
@@ -124,7 +130,9 @@ def embed_dataset(
     )
     embedder = worker_embedder(spec, threads)
     spec = EmbeddingSpec(**{**spec.as_dict(), "fingerprint": embedder.fingerprint})
-    job = Job(output + ".parts" if is_file else output, files, spec, text_column, embedding_column, columns)
+    if lists == "auto" and is_file and os.path.exists(output):
+        lists = "variable" if metadata(output).get("q3.lists") == "variable" else "fixed"  # as when it was written, with whichever pyarrow
+    job = Job(output + ".parts" if is_file else output, files, spec, text_column, embedding_column, columns, lists)
     if is_file and os.path.exists(output):
         if metadata(output).get("q3.job") == job.digest:
             return JobReport(output, job.part_count, job.part_count, 0, 0, embedder.fingerprint)
@@ -243,7 +251,12 @@ def verify_dataset(
         first += count
         if not here:
             continue
-        table = pq.ParquetFile(path).read_row_group(group)
+        try:
+            table = pq.ParquetFile(path).read_row_group(group)
+        except pa.ArrowException as error:
+            raise JobError(
+                f"{path}, row group {group}: {error} (pyarrow {pa.__version__}; nulls among fixed-size lists need pyarrow 26)"
+            ) from error
         if facts["q3.text_column"] not in table.schema.names:
             raise JobError(f"{path} was written without its column {facts['q3.text_column']!r}, so nothing can be recomputed")
         table = table.take(pa.array(here, pa.int64()))

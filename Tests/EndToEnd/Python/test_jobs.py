@@ -18,7 +18,7 @@ pa = pytest.importorskip("pyarrow")
 import pyarrow.csv  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 from q3 import jobs  # noqa: E402
-from q3._columns import FingerprintError  # noqa: E402
+from q3._columns import FingerprintError, as_variable_lists, keeps_null_vectors  # noqa: E402
 from q3.batch import run_batch  # noqa: E402
 
 
@@ -55,7 +55,8 @@ def test_a_folder_of_parts(parquet, tmp_path, embedder):
     table = pq.read_table(output)
     check(table, embedder, rows(1000))
     schema = pq.read_schema(output / "part-00000-00000.parquet")
-    assert schema.field("embedding").type == pa.list_(pa.field("item", pa.float32()), 64)
+    fixed = 64 if keeps_null_vectors() else -1
+    assert schema.field("embedding").type == pa.list_(pa.field("item", pa.float32()), fixed)
     assert schema.metadata[b"q3.fingerprint"].decode() == embedder.fingerprint
     assert (schema.metadata[b"q3.prompt"], schema.metadata[b"q3.dimensions"]) == (b"", b"64")
     before = files_of(output)
@@ -76,6 +77,40 @@ def test_one_file(parquet, tmp_path, embedder):
     ).skipped_part_count == 10
     with pytest.raises(jobs.JobError, match="of another job"):
         q3.embed_dataset(parquet, output, model=EMBED)
+
+
+def test_lists_of_any_size(parquet, tmp_path, embedder):
+    output = tmp_path / "out"
+    q3.embed_dataset(parquet, output, model=EMBED, lists="variable")
+    check(pq.read_table(output), embedder, rows(1000))
+    assert pq.read_schema(output / "part-00000-00000.parquet").field("embedding").type == pa.list_(pa.float32())
+    assert q3.embed_dataset(parquet, output, model=EMBED).skipped_part_count == 10  # what is there decides
+    assert q3.verify_dataset(output, model=EMBED).is_good
+    with pytest.raises(jobs.JobError, match="a job with other lists"):
+        q3.embed_dataset(parquet, output, model=EMBED, lists="fixed")
+    one = tmp_path / "out.parquet"
+    q3.embed_dataset(parquet, one, model=EMBED, lists="variable")
+    assert q3.embed_dataset(parquet, one, model=EMBED).skipped_part_count == 10
+    with pytest.raises(ValueError, match="lists is 'any'"):
+        q3.embed_dataset(parquet, tmp_path / "other", model=EMBED, lists="any")
+
+
+def test_nulls_that_pyarrow_cannot_keep(parquet, tmp_path):
+    if keeps_null_vectors():
+        q3.embed_dataset(parquet, tmp_path / "out", model=EMBED, lists="fixed")
+        return
+    with pytest.raises(jobs.JobError, match="6 texts have no vector, and pyarrow"):
+        q3.embed_dataset(parquet, tmp_path / "out", model=EMBED, lists="fixed")
+
+
+def test_variable_lists_of_slices():
+    values = [[1.0, 2.0], None, [3.0, 4.0], None, None, [5.0, 6.0], [7.0, 8.0]]
+    fixed = pa.array(values, pa.list_(pa.float32(), 2))
+    chunked = pa.chunked_array([fixed.slice(1, 4), fixed.slice(5), fixed.slice(3, 2), fixed.slice(2, 0)])
+    variable = as_variable_lists(chunked)
+    variable.validate(full=True)
+    assert variable.to_pylist() == values[1:5] + values[5:] + values[3:5]
+    assert len(variable.chunk(0).flatten()) == 2  # nothing is kept below nulls
 
 
 def test_formats(tmp_path, embedder):
