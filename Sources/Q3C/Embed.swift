@@ -20,7 +20,8 @@ struct EmbedJob: Sendable {
         let kept = unsafe try embedder.dimensions(requested: given.dimensions == 0 ? nil : Int(given.dimensions))
         options = unsafe EmbeddingOptions(
             dimensions: kept, truncates: try flag(given.truncates, "truncates"),
-            parsesSpecialTokens: try flag(given.parses_special_tokens, "parses_special_tokens"))
+            parsesSpecialTokens: try flag(given.parses_special_tokens, "parses_special_tokens"),
+            adapter: try openAdapter(given.adapter)?.forCalls(of: model, keeping: kept))
         prefix = try unsafe text(given.prefix, count: given.prefix_length, "prefix") ?? ""
         guard unsafe EmbeddingType.allCases.indices.contains(Int(given.type)) else {
             throw Fault.argument(unsafe "type is \(given.type), expected Q3_F32 to Q3_UBINARY")

@@ -57,7 +57,7 @@ struct Fault: Error {
         case .rerankerModel: self.init(status: q3_status(Q3_WRONG_ROLE), message: "\(error)")
         case .tooLong: self.init(status: q3_status(Q3_TOO_LONG), message: "\(error)")
         case .nonFinite, .zeroNorm: self.init(status: q3_status(Q3_BAD_RESULT), message: "\(error)")
-        case .dimensions, .unevenBits, .missingRanges, .sizeMismatch: self = .argument("\(error)")
+        case .dimensions, .unevenBits, .missingRanges, .sizeMismatch, .adapterDimensions: self = .argument("\(error)")
         default: self.init(status: q3_status(Q3_BAD_FILE), message: "\(error)")
         }
     }

@@ -35,3 +35,6 @@ let models = HandleTable<OpenModel>()
 
 /// The tickets that are open.
 let tickets = HandleTable<Ticket>()
+
+/// The adapters that are open.
+let adapters = HandleTable<OpenAdapter>()

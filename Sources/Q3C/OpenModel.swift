@@ -99,7 +99,8 @@ final class OpenModel: Sendable {
         return byteCounts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? ""
     }
 
-    private func fingerprintText() throws -> String {
+    /// The fingerprint, kept once it is known.
+    func fingerprintText() throws -> String {
         guard let model else { throw Fault.argument("a tokenizer has no fingerprint") }
         // Two callers at once both read the file: that is harmless, and a lock would be held for seconds.
         if let known = fingerprint.withLock({ $0 }) { return known }
@@ -242,7 +243,7 @@ public func q3_abi_version() -> Int32 { Int32(Q3_ABI_VERSION) }
 public func q3_version() -> UnsafePointer<CChar>? { unsafe UnsafePointer(VersionText.one.bytes) }
 
 /// A text that ends with NUL.
-private func string(_ text: UnsafePointer<CChar>?, _ name: StaticString) throws(Fault) -> String {
+func string(_ text: UnsafePointer<CChar>?, _ name: StaticString) throws(Fault) -> String {
     guard let text = unsafe text else { throw .argument("\(name) is NULL") }
     guard let string = unsafe String(validatingCString: text) else {
         throw Fault(status: q3_status(Q3_BAD_TEXT), message: "\(name) is not UTF-8")

@@ -12,12 +12,21 @@ package struct NamedIndex: Sendable {
     package let embedder: Embedder
     /// What requests call its model.
     package let model: String
+    /// Adapters of the model that requests may ask for, by name.
+    package let adapters: [String: EmbeddingAdapter]
+    /// The adapter of requests that name none.
+    package let adapterName: String?
 
-    package init(name: String, index: SearchIndex, embedder: Embedder, model: String) {
+    package init(
+        name: String, index: SearchIndex, embedder: Embedder, model: String,
+        adapters: [String: EmbeddingAdapter] = [:], adapterName: String? = nil
+    ) {
         self.name = name
         self.index = index
         self.embedder = embedder
         self.model = model
+        self.adapters = adapters
+        self.adapterName = adapterName
     }
 }
 
@@ -55,7 +64,13 @@ package struct IndexComputing: Sendable {
         if request.instruction != nil, !served.embedder.takesInstructions {
             throw RequestFault("instruction", "the model \(served.model) takes no instructions")
         }
-        let options = EmbeddingOptions(dimensions: served.index.configuration.dimensions, truncates: true)
+        var options = EmbeddingOptions(dimensions: served.index.configuration.dimensions, truncates: true)
+        if let name = request.adapter ?? served.adapterName {
+            guard let adapter = served.adapters[name] else {
+                throw RequestFault("adapter", "there is no adapter \"\(name.prefix(100))\" here")
+            }
+            options.adapter = adapter
+        }
         let prompt = Prompt.query(task: request.instruction ?? Prompt.defaultTask)
         return try await served.embedder.embed([request.query.text], as: prompt, options: options)[0].vector
     }

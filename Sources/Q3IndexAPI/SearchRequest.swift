@@ -18,6 +18,8 @@ package struct SearchRequest: Sendable {
     package let index: String?
     /// What the search is for, in a sentence; nil for the model's own.
     package let instruction: String?
+    /// The adapter that changes the query's vector; nil for the index's own, as a rule none.
+    package let adapter: String?
     package let reranking: Reranking?
     package let givesSnippets: Bool
     /// Whether the cosines of all pairs of hits are given.
@@ -72,6 +74,7 @@ package struct SearchRequest: Sendable {
             schema: #"{"type":"number","minimum":0,"maximum":\#(Int(budgetLimit)),"#
                 + #""description":"Seconds for the reranker; it reads as many as fit. (default: no limit)"}"#),
         Field(name: "reranker", schema: #"{"type":"string"}"#, isForAgents: false),
+        Field(name: "adapter", schema: #"{"type":"string"}"#, isForAgents: false),
         Field(name: "snippets", schema: #"{"type":"boolean"}"#, isForAgents: false),
         Field(name: "similarities", schema: #"{"type":"boolean"}"#, isForAgents: false),
     ]
@@ -110,6 +113,7 @@ package struct SearchRequest: Sendable {
         self.query = query
         index = try fields.text("index")
         instruction = try fields.text("instruction")
+        adapter = try fields.text("adapter")
         givesSnippets = try fields.flag("snippets") ?? true
         givesSimilarities = try fields.flag("similarities") ?? false
         reranking = try Self.reranking(fields, hits: query.count)

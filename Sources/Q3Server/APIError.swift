@@ -89,7 +89,7 @@ struct APIError: Error, Equatable {
             self = .tooLong(tokens, limit: limit, param: "query")
         case EmbeddingError.nonFinite, EmbeddingError.zeroNorm, RerankError.nonFinite, RerankError.zeroState:
             self.init(.nonFinite, "\(error)", param: path)
-        case EmbeddingError.dimensions, EmbeddingError.unevenBits:
+        case EmbeddingError.dimensions, EmbeddingError.unevenBits, EmbeddingError.adapterDimensions:
             self.init(.invalid, "\(error)", param: "dimensions")
         case ModelError.tokenOutOfRange, ModelError.emptyInput, is TokenizerError:
             self.init(.invalid, "\(error)", param: path)

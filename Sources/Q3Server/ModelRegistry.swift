@@ -87,6 +87,11 @@ final class ModelRegistry: Sendable {
     /// `:document` are for clients that can set only a name.
     private func named(_ name: String, in models: [ServedModel]) -> ServedModel? {
         if let model = models.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) { return model }
+        for model in models {
+            for adapter in model.adapters where "\(model.name):\(adapter.name)".utf8.elementsEqual(name.utf8) {
+                return model.adapted(by: adapter)
+            }
+        }
         for (tag, prompt) in [(":latest", nil), (":query", .query(task: nil)), (":document", .document)]
             as [(String, TextPrompt?)] where name.utf8.suffix(tag.utf8.count).elementsEqual(tag.utf8)
         {

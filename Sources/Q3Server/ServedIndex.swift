@@ -10,7 +10,8 @@ public struct ServedIndex: Sendable {
     public let name: String
     /// The index. It may be written to, and compacted, while it is served.
     public let index: SearchIndex
-    /// The name of the served model that the index was made with, which embeds the queries.
+    /// The name of the served model that the index was made with, which embeds the queries; NAME:ADAPTER for one whose
+    /// documents, or queries as a rule, an adapter changes.
     public let model: String
 
     /// An index that is open.
@@ -38,14 +39,21 @@ extension Server {
             guard !named.contains(where: { $0.name.utf8.elementsEqual(served.name.utf8) }) else {
                 throw ServerError.sharedIndexName(served.name)
             }
-            guard let embedder = try? backend.models.named(served.model).embedder else {
+            guard let model = try? backend.models.named(served.model), let embedder = model.embedder else {
                 throw ServerError.noModel(index: served.name, model: served.model)
             }
             let bytes = Array(served.model.utf8)
-            let identity = try identities[bytes] ?? NamedEmbedder(embedder, name: served.model).identity()
+            let adapter = model.adapter
+            let identity =
+                try identities[bytes]
+                ?? NamedEmbedder(embedder, name: served.model, adapter: adapter?.adapter).identity()
             identities[bytes] = identity
             try served.index.check(identity)
-            named.append(NamedIndex(name: served.name, index: served.index, embedder: embedder, model: served.model))
+            named.append(
+                NamedIndex(
+                    name: served.name, index: served.index, embedder: embedder, model: served.model,
+                    adapters: Dictionary(model.adapters.map { ($0.name, $0.adapter) }) { first, _ in first },
+                    adapterName: adapter?.name))
         }
         return searching(checked: named)
     }

@@ -24,18 +24,42 @@ public struct ServedModel: Sendable {
     public let created: Int
     /// What is put before a text that comes without a prompt of its own; nil takes the server's.
     public let prompt: TextPrompt?
+    /// Adapters that requests may ask for by their names, or as the model NAME:ADAPTER.
+    public let adapters: [ServedAdapter]
+    /// The adapter of requests under this name.
+    let adapter: ServedAdapter?
 
-    /// A model that is open.
-    public init(name: String, head: Head, created: Int, prompt: TextPrompt? = nil) {
+    /// A model that is open, and adapters that were made for it.
+    public init(
+        name: String, head: Head, created: Int, prompt: TextPrompt? = nil, adapters: [ServedAdapter] = []
+    ) {
+        self.init(name: name, head: head, created: created, prompt: prompt, adapters: adapters, adapter: nil)
+    }
+
+    private init(
+        name: String, head: Head, created: Int, prompt: TextPrompt?, adapters: [ServedAdapter], adapter: ServedAdapter?
+    ) {
         self.name = name
         self.head = head
         self.created = created
         self.prompt = prompt
+        self.adapters = adapters
+        self.adapter = adapter
     }
 
     /// The same model under another name or with another prompt.
     public func alias(_ name: String, prompt: TextPrompt?) -> ServedModel {
-        ServedModel(name: name, head: head, created: created, prompt: prompt ?? self.prompt)
+        ServedModel(
+            name: name, head: head, created: created, prompt: prompt ?? self.prompt, adapters: adapters,
+            adapter: adapter)
+    }
+
+    /// The same model under the name NAME:ADAPTER; texts that come without a prompt are queries, which is what adapters change.
+    func adapted(by adapter: ServedAdapter) -> ServedModel {
+        ServedModel(
+            name: "\(name):\(adapter.name)", head: head, created: created,
+            prompt: prompt ?? .query(task: takesInstructions ? adapter.adapter.instruction : nil), adapters: adapters,
+            adapter: adapter)
     }
 
     /// The checkpoint under either head.
@@ -70,5 +94,16 @@ public struct ServedModel: Sendable {
         }
         return sizes.max { ($0.value, $0.key) < ($1.value, $1.key) }?.key
     }
+}
+
+/// An adapter and the name that clients call it by.
+public struct ServedAdapter: Sendable {
+    /// The name that clients call it by.
+    public let name: String
+    /// The adapter, made for the model that serves it.
+    public let adapter: EmbeddingAdapter
+
+    /// An adapter that is open.
+    public init(name: String, adapter: EmbeddingAdapter) { (self.name, self.adapter) = (name, adapter) }
 }
 #endif

@@ -48,6 +48,7 @@ struct ServeCommand: AsyncParsableCommand {
               q3 serve -m embedding.gguf --hostname 0.0.0.0 --api-key-file keys.txt
               q3 serve -m embedding.gguf --unix-socket /run/q3.sock
               q3 serve --index notes.q3i --index code=src.q3i -m reranker.gguf
+              q3 serve -m embedding.gguf --adapter legal=legal-adapter.gguf
             """)
 
     @Option(
@@ -76,6 +77,13 @@ struct ServeCommand: AsyncParsableCommand {
             "A name for a model with a prompt of its own, NAME=MODEL:query or NAME=MODEL:document; may be repeated."
     )
     var alias: [String] = []
+
+    @Option(
+        parsing: .singleValue,
+        help:
+            "An adapter of a model, or NAME=FILE for what requests call it, in \"adapter\" or as the model MODEL:NAME."
+    )
+    var adapter: [String] = []
 
     @Option(help: "Address to listen on. (default: 127.0.0.1)")
     var hostname: String?
@@ -182,10 +190,13 @@ struct ServeCommand: AsyncParsableCommand {
         do {
             try settings.options.check()
             var (models, evidence) = try await load(settings)
+            let adapters = try ServedAdapters(adapter)
+            models = try adapters.added(to: models)
             #if Index
-            let served = try indexes(among: &models, settings.modelOptions)
+            let served = try indexes(among: &models, adapters, settings.modelOptions)
             evidence += Array(repeating: "of an index", count: models.count - evidence.count)
             #endif
+            try adapters.check(models)
             let banner = ServeBanner(models, evidence: evidence, options: settings.options)
             var server = Server(
                 models: models + (try settings.aliases.compactMap { try $0.served(from: models) }),
@@ -254,17 +265,21 @@ struct ServeCommand: AsyncParsableCommand {
 
     #if Index
     /// Opens the indexes; models that they need beside the given ones are served as well.
-    private func indexes(among models: inout [ServedModel], _ options: ModelOptions) throws -> [NamedIndex] {
+    private func indexes(
+        among models: inout [ServedModel], _ adapters: ServedAdapters, _ options: ModelOptions
+    ) throws -> [NamedIndex] {
         let given = models.compactMap { served in
             if case .embedder(let embedder) = served.head {
-                ServedIndexes.Model(name: served.name, embedder: embedder)
+                ServedIndexes.Model(
+                    name: served.name, embedder: embedder,
+                    adapters: Dictionary(served.adapters.map { ($0.name, $0.adapter) }) { first, _ in first })
             } else {
                 nil
             }
         }
         var options = options
         options.role = nil
-        let opened = try ServedIndexes(index, models: given) { [options] recorded in
+        let opened = try ServedIndexes(index, models: given, adapters: adapters.byName) { [options] recorded in
             let embedder = try opening(recorded, copying: computing.noMmap) {
                 try Embedder(file: $0, options: options)
             }
@@ -277,7 +292,11 @@ struct ServeCommand: AsyncParsableCommand {
                     "an index was made with another model than the one served as \(model.name); name that one "
                         + "otherwise with --served-model-name")
             }
-            models.append(ServedModel(name: model.name, head: .embedder(model.embedder), created: 0))
+            models.append(
+                ServedModel(
+                    name: model.name, head: .embedder(model.embedder), created: 0,
+                    adapters: model.adapters.map { ServedAdapter(name: $0.key, adapter: $0.value) }
+                        .sorted { $0.name < $1.name }))
         }
         try Self.checkMemory(of: models)
         return opened.indexes

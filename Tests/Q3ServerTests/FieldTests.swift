@@ -73,6 +73,7 @@ private let table: [Field] =
                 // q3
                 (#""instruction":"Find code""#, .changes), (#""prompt_name":"query""#, .changes),
                 (#""input_type":"search_query""#, .changes), (#""input_type":"poem""#, .refused),
+                (#""adapter":"poem""#, .refused), (#""adapter":null"#, .none),
             ]),
         fields(
             ["/v1/embeddings", "/embeddings"], #"{"messages":[{"role":"user","content":"\#(long)"}]}"#,
@@ -141,6 +142,7 @@ private let table: [Field] =
             [
                 (#""normalize":false"#, .changes), (#""dimensions":16"#, .changes), (#""dimensions":0"#, .refused),
                 (#""encoding_format":"base64""#, .changes), (#""encoding_format":"hex""#, .refused),
+                (#""adapter":"poem""#, .refused), (#""adapter":null"#, .none),
             ]),
         fields(
             ["/rerank", "/v1/rerank", "/reranking", "/v1/reranking", "/", "/invocations"],

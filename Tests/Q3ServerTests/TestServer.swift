@@ -55,7 +55,7 @@ struct TestServer {
     /// - Parameter more: Families beside the server's own.
     init(
         embed: String = "tiny-embed-Q8_0", embedder: Embedder? = nil, reranker: Reranker? = nil,
-        models: [String] = ["embed", "rerank"], more: [APIFamily] = [],
+        models: [String] = ["embed", "rerank"], adapters: [ServedAdapter] = [], more: [APIFamily] = [],
         _ change: (inout ServerOptions) -> Void = { _ in }, with prepare: (inout Backend) -> Void = { _ in }
     ) throws {
         let embedder = try embedder ?? Embedder(file: Fixture.model(embed))
@@ -66,7 +66,7 @@ struct TestServer {
         let registry = Server.makeRegistry()
         let silent = Logger(label: "test") { _ in Silence() }
         let all = [
-            ServedModel(name: "embed", head: .embedder(embedder), created: 1),
+            ServedModel(name: "embed", head: .embedder(embedder), created: 1, adapters: adapters),
             ServedModel(name: "rerank", head: .reranker(reranker), created: 2),
         ]
         var backend = Backend(

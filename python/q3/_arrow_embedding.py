@@ -54,7 +54,8 @@ class ArrowEmbedding(SentenceTransformerNames):
             raise ValueError(f'errors is {errors!r}, expected "raise" or "null"')
         long_texts = long_texts or self.long_texts
         options = self._options(
-            self._chosen_prompt(prompt_name, prompt) or "", dimensions, type, long_texts != "raise", parse_special_tokens
+            self._chosen_prompt(prompt_name, prompt) or "", dimensions, type, long_texts != "raise", parse_special_tokens,
+            self._chosen_adapter(prompt_name, prompt),
         )
         if ranges is not None:
             options.minimum, options.maximum = ranges[0].ctypes.data, ranges[1].ctypes.data

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _library as c
 from . import _similarity
+from ._adapter import Adapter
 from ._arrow_embedding import ArrowEmbedding, Precision
 from ._calls import RESULT, PackedTexts, Ticket, as_list, cancellable, run
 from ._models import ModelPrecision, check_batch_size, check_device, check_loading, check_long_texts
@@ -47,6 +48,9 @@ class Embedder(ArrowEmbedding):
         Read the file into memory instead of mapping it, for folders where others may write to it.
     prefix_cache_bytes : int, optional
         Memory for prefixes that come back in later calls, such as long instructions.
+    adapter : path, optional
+        A file of ``q3 tune adapter`` for this model. It changes the vectors of queries: of `encode_query`, and of every call
+        whose prompt is neither empty nor that of documents. One that was made to change documents too changes all.
 
     Other parameters are those of sentence-transformers: what changes nothing here is accepted, and what cannot be honoured
     raises `UnsupportedError`.
@@ -93,7 +97,9 @@ class Embedder(ArrowEmbedding):
         long_texts: Literal["warn", "truncate", "raise"] = "warn",
         copy_file: bool = False,
         prefix_cache_bytes: int = 0,
+        adapter: str | os.PathLike[str] | None = None,
     ) -> None:
+        self._adapter_path = None if adapter is None else os.fspath(adapter)
         check_loading(
             modules=modules, device=device, revision=revision, model_kwargs=model_kwargs, config_kwargs=config_kwargs,
             backend=backend,
@@ -109,7 +115,21 @@ class Embedder(ArrowEmbedding):
         self.similarity_fn_name = similarity_fn_name or "cosine"
         self.truncate_dim = truncate_dim
 
+    def _open(self) -> None:
+        super()._open()
+        self._adapter = None if self._adapter_path is None else Adapter(self._adapter_path, self._handle)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        state.pop("_adapter")
+        return state
+
     # Facts
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that name the space of document vectors, with those of an adapter that changes them."""
+        return super().fingerprint if self._adapter is None else self._adapter.text(c.ADAPTER_FINGERPRINT)
 
     @property
     def dimensions(self) -> int:
@@ -242,8 +262,9 @@ class Embedder(ArrowEmbedding):
             raise ValueError(f"precision is {precision!r}, expected one of {list(c.TYPES)}")
         dimensions = self._checked_dimensions(truncate_dim) or self.get_embedding_dimension()
         vectors = self._vectors(
-            texts, self._chosen_prompt(prompt_name, prompt) or "", dimensions, show_progress=bool(show_progress_bar),
-            parses_special_tokens=parse_special_tokens, long_texts=long_texts or self.long_texts, ticket=ticket,
+            texts, self._chosen_prompt(prompt_name, prompt) or "", dimensions, adapter=self._chosen_adapter(prompt_name, prompt),
+            show_progress=bool(show_progress_bar), parses_special_tokens=parse_special_tokens,
+            long_texts=long_texts or self.long_texts, ticket=ticket,
         )
         if precision != "float32":
             vectors = _similarity.quantized(vectors, precision, ranges)
@@ -276,15 +297,28 @@ class Embedder(ArrowEmbedding):
         """As `encode`, without blocking the event loop. Cancelling the task cancels the computation."""
         return await cancellable(lambda ticket: self.encode(inputs, ticket=ticket, **arguments))
 
-    def _options(self, prompt: str, dimensions: int, type: str, truncates: bool, special: bool) -> c.EmbedOptions:
+    def _chosen_adapter(self, prompt_name: str | None, prompt: str | None) -> Adapter | None:
+        """The adapter, where it changes texts with this prompt."""
+        if self._adapter is None or self._adapter.changes_documents:
+            return self._adapter
+        name = None if prompt is not None else prompt_name if prompt_name is not None else self.default_prompt_name
+        # Models without instructions have an empty prompt for queries, which is told by its name.
+        is_query = name == "query" or bool(self._chosen_prompt(prompt_name, prompt))
+        return self._adapter if is_query and name not in ("document", "passage", "corpus") else None
+
+    def _options(
+        self, prompt: str, dimensions: int, type: str, truncates: bool, special: bool, adapter: Adapter | None = None
+    ) -> c.EmbedOptions:
         prefix = PackedTexts([prompt], "prompt").block
         return c.EmbedOptions(
             size=ctypes.sizeof(c.EmbedOptions), dimensions=dimensions, type=c.TYPES[type], truncates=int(truncates),
             parses_special_tokens=int(special), prefix=prefix, prefix_length=len(prefix),
+            adapter=None if adapter is None else adapter.value,
         )
 
     def _vectors(
-        self, texts: Sequence[str], prompt: str, dimensions: int, *, show_progress: bool = False,
+        self, texts: Sequence[str], prompt: str, dimensions: int, *, adapter: Adapter | None = None,
+        show_progress: bool = False,
         parses_special_tokens: bool = False, long_texts: str = "warn", ticket: Ticket | None = None,
     ) -> np.ndarray:
         model = self._handle.value
@@ -292,7 +326,7 @@ class Embedder(ArrowEmbedding):
         vectors = np.empty((len(packed), dimensions), np.float32)
         if not len(packed):
             return vectors
-        options = self._options(prompt, dimensions, "float32", long_texts != "raise", parses_special_tokens)
+        options = self._options(prompt, dimensions, "float32", long_texts != "raise", parses_special_tokens, adapter)
         results = np.zeros(len(packed), RESULT)
         # Results are asked for only to see what was cut; the first text without a vector still ends the call.
         error = run(

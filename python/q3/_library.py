@@ -18,6 +18,7 @@ BAD_RESULT, CANCELLED, FORKED, BUFFER_TOO_SMALL, NO_RESOURCES = 7, 8, 9, 10, 11
 
 EMBEDDER, RERANKER, TOKENIZER = 0, 1, 2
 TEXT_PATH, TEXT_NAME, TEXT_ROLE, TEXT_WEIGHTS, TEXT_QUERY_PROMPT, TEXT_FINGERPRINT = range(6)
+ADAPTER_INSTRUCTION, ADAPTER_FINGERPRINT = range(2)
 PRECISIONS = {"auto": 0, "exact": 1, "fast": 2, "fine": 3}
 TYPES = {"float32": 0, "float16": 1, "int8": 2, "uint8": 3, "binary": 4, "ubinary": 5}
 
@@ -95,6 +96,17 @@ class EmbedOptions(ctypes.Structure):
         ("prefix_length", c_int64),
         ("minimum", c_void_p),
         ("maximum", c_void_p),
+        ("adapter", c_void_p),
+    ]
+
+
+class AdapterFacts(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("dimensions", c_int32),
+        ("rank", c_int32),
+        ("changes_documents", c_int32),
+        ("reserved", c_int32),
     ]
 
 
@@ -148,6 +160,10 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "q3_close": (None, [c_void_p]),
     "q3_model_info": (c_int32, [c_void_p, POINTER(Info), POINTER(Error)]),
     "q3_model_text": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t, POINTER(c_size_t), POINTER(Error)]),
+    "q3_open_adapter": (c_int32, [c_void_p, c_char_p, POINTER(c_void_p), POINTER(Error)]),
+    "q3_close_adapter": (None, [c_void_p]),
+    "q3_adapter_info": (c_int32, [c_void_p, POINTER(AdapterFacts), POINTER(Error)]),
+    "q3_adapter_text": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t, POINTER(c_size_t), POINTER(Error)]),
     "q3_ticket_create": (c_void_p, []),
     "q3_ticket_cancel": (None, [c_void_p]),
     "q3_ticket_progress": (None, [c_void_p, POINTER(c_int64), POINTER(c_int64)]),

@@ -182,6 +182,40 @@ void q3_ticket_progress(const q3_ticket *ticket, int64_t *completed, int64_t *to
 
 void q3_ticket_close(q3_ticket *ticket);
 
+// === Adapters ===
+
+// A small change to the vectors of one model, learned from questions and answers; a file of `q3 tune adapter`.
+typedef struct q3_adapter q3_adapter;
+
+typedef struct q3_adapter_facts {
+    size_t size;
+    // Values of the vectors that it changes; no more can be kept of them.
+    int32_t dimensions;
+    // Directions that it can change.
+    int32_t rank;
+    // 1 if it was made to change documents too, 0 if it is for queries alone.
+    int32_t changes_documents;
+    int32_t reserved;
+} q3_adapter_facts;
+
+// Texts that describe an adapter.
+enum {
+    Q3_ADAPTER_INSTRUCTION = 0,  // the task of the queries that it was made with; empty for web search
+    Q3_ADAPTER_FINGERPRINT = 1,  // of the vector space of documents: the model's own where it is for queries alone
+};
+
+// Opens the file at `path`, which must have been made for this model: an embedder. Reads the whole model once.
+q3_status q3_open_adapter(const q3_model *model, const char *path, q3_adapter **adapter, q3_error *error);
+
+// Calls that use it already go on to their end. NULL and closed adapters are ignored.
+void q3_close_adapter(q3_adapter *adapter);
+
+q3_status q3_adapter_info(const q3_adapter *adapter, q3_adapter_facts *facts, q3_error *error);
+
+// `length` as in q3_model_text.
+q3_status q3_adapter_text(
+    const q3_adapter *adapter, int32_t which, char *text, size_t capacity, size_t *length, q3_error *error);
+
 // === Vectors ===
 
 // Types of stored values, as `q3 embed --type`.
@@ -209,6 +243,9 @@ typedef struct q3_embed_options {
     // For Q3_INT8 and Q3_UINT8: the least and greatest value of each dimension.
     const float *minimum;
     const float *maximum;
+    // Changes every vector of the call: for calls with queries, and with documents where q3_adapter_facts says so. NULL for
+    // the model's own vectors.
+    const q3_adapter *adapter;
 } q3_embed_options;
 
 // Bytes of one stored vector.

@@ -18,6 +18,8 @@ struct EmbeddingService: Sendable {
         var field = "input"
         var prompt: TextPrompt?
         var dimensions: Int?
+        /// The name of an adapter of the model.
+        var adapter: String?
         /// Which end of a text that is too long is lost; nil makes it an error.
         var cut: Embedder.Cut?
         /// Max tokens of a text, where the request allows fewer than the model.
@@ -41,19 +43,53 @@ struct EmbeddingService: Sendable {
         if case .query(_?) = work.prompt, !embedder.takesInstructions {
             throw .invalid("instruction", "model \(served.name) takes no instructions; leave the instruction out")
         }
+        var work = work
+        let adapter = try adapter(for: &work, of: served, embedder: embedder, keeping: kept)
         var (job, inputs) = try await tokenize(work, of: served, embedder: embedder, for: request)
         let states = try await computation.states(of: inputs.map(\.ids), model: served.model, for: &job)
         var vectors: [[Float]] = []
         for (index, state) in states.enumerated() {
             do {
                 // Also finds values that are not numbers where the vector is not scaled to unit length.
-                let unit = try Embedding.normalized(state, dimensions: kept)
-                vectors.append(work.norm.applied(to: Array(state.prefix(kept)), unit: unit))
+                let unit = try Embedding.vector(of: state, dimensions: kept, adapter: adapter)
+                // What an adapter makes has unit length only.
+                vectors.append(
+                    work.norm.applied(to: adapter == nil ? Array(state.prefix(kept)) : unit, unit: unit))
             } catch {
                 throw APIError(error, at: "\(work.field)[\(index)]")
             }
         }
         return Vectors(served: served, vectors: vectors, timing: job.timing)
+    }
+
+    /// The adapter that changes these texts, by its name in the request or in that of the model. Texts that come without a
+    /// prompt are queries for it.
+    private func adapter(
+        for work: inout Work, of served: ServedModel, embedder: Embedder, keeping kept: Int
+    ) throws(APIError) -> EmbeddingAdapter? {
+        var chosen = served.adapter
+        if let name = work.adapter {
+            // Names are compared by their bytes, as those of models.
+            guard let named = served.adapters.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
+                let names = served.adapters.map { "\"\($0.name)\"" }.joined(separator: ", ")
+                throw .invalid(
+                    "adapter",
+                    "model \(served.name) has no adapter \"\(name.prefix(100))\"; "
+                        + (names.isEmpty ? "q3 serve --adapter NAME=FILE serves adapters" : "there are \(names)"))
+            }
+            chosen = named
+            if work.prompt == nil {
+                work.prompt = .query(task: embedder.takesInstructions ? named.adapter.instruction : nil)
+            }
+        }
+        guard let adapter = chosen?.adapter else { return nil }
+        if adapter.scope == .queries, work.prompt ?? served.prompt ?? options.defaultPrompt == .document {
+            // Under the name NAME:ADAPTER, clients send documents too.
+            if work.adapter == nil { return nil }
+            throw .invalid("adapter", "the adapter changes queries alone, and these texts are documents; leave it out")
+        }
+        do { try embedder.check(adapter, keeping: kept) } catch { throw APIError(error) }
+        return adapter
     }
 
     /// The final hidden state of every token, not normalized: [texts][tokens][hiddenSize].
@@ -63,6 +99,9 @@ struct EmbeddingService: Sendable {
         states: [[[Float]]], timing: Timing
     ) {
         let (served, embedder) = try models.embedder(work.model)
+        guard work.adapter == nil else {
+            throw .invalid("adapter", "an adapter changes vectors of texts, and not the states of tokens; leave it out")
+        }
         var (job, inputs) = try await tokenize(work, of: served, embedder: embedder, for: request)
         for (index, input) in inputs.enumerated() where input.ids.count > Self.tokenStatesLimit {
             throw .tooLong(input.ids.count, limit: Self.tokenStatesLimit, param: "\(work.field)[\(index)]")

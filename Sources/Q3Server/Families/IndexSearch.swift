@@ -94,7 +94,8 @@ extension Backend {
     ) async throws(APIError) -> [Float] {
         let work = EmbeddingService.Work(
             model: served.model, items: [.text(search.query.text)], field: "query",
-            prompt: .query(task: search.instruction), dimensions: served.index.configuration.dimensions, cut: .end)
+            prompt: .query(task: search.instruction), dimensions: served.index.configuration.dimensions,
+            adapter: search.adapter ?? served.adapterName, cut: .end)
         return try await embedding.embed(work, for: request).vectors[0]
     }
 

@@ -37,6 +37,8 @@ private struct EmbeddingsRequest: Decodable {
     var dimensions: Whole?
     /// What counts as relevant, in a sentence: the texts are queries.
     var instruction: String?
+    /// The name of an adapter, which changes the vectors of queries.
+    var adapter: String?
     var promptName: String?
     var inputType: String?
     /// Jina: retrieval.query and others.
@@ -103,6 +105,8 @@ private struct ModelList: Encodable {
         /// Values of a full vector; none for a reranker.
         let dimensions: Int?
         let takesInstructions: Bool
+        /// Names of the adapters that requests may ask for.
+        let adapters: [String]
         let backend = "q3"
         let stats: Stats
     }
@@ -146,6 +150,7 @@ private struct OpenAI: Sendable {
             model: body.model, items: try items(body), field: body.input == nil ? "messages" : "input",
             prompt: try prompt(body),
             dimensions: zeroDimensionsMeanAll && body.dimensions?.value == 0 ? nil : body.dimensions?.value,
+            adapter: body.adapter,
             cut: cut(body),
             tokenLimit: try body.truncatePromptTokens?.promptTokenLimit(field: "truncate_prompt_tokens"),
             norm: isNormalized?.value == false ? .none : norm)
@@ -213,7 +218,7 @@ private struct OpenAI: Sendable {
             capabilities: [served.isEmbedder ? "embed" : "rerank"],
             maxModelLen: served.model.config.contextLength,
             dimensions: served.isEmbedder ? served.model.config.hiddenSize : nil,
-            takesInstructions: served.takesInstructions,
+            takesInstructions: served.takesInstructions, adapters: served.adapters.map(\.name),
             stats: .init(
                 queueFraction: Double(waiting) / Double(backend.options.requestLimit), queueAbsolute: waiting,
                 resultsPending: waiting, batchSize: backend.options.batchTokens))

@@ -48,6 +48,8 @@ private struct TEIEmbedRequest: Decodable {
     var promptName: String?
     var normalize: Flag?
     var dimensions: Whole?
+    /// Not TEI's: the name of an adapter, which changes the vectors of queries.
+    var adapter: String?
     /// Sent by huggingface_hub.
     var encodingFormat: String?
 }
@@ -155,7 +157,8 @@ struct TextEmbeddingsInference: Sendable {
         .init(
             items: body.inputs.items, field: "inputs",
             prompt: try TextPrompt(named: body.promptName, field: "prompt_name"),
-            dimensions: body.dimensions?.value, cut: cut(body.truncate, body.truncationDirection),
+            dimensions: body.dimensions?.value, adapter: body.adapter,
+            cut: cut(body.truncate, body.truncationDirection),
             norm: body.normalize?.value == false ? .none : .unitLength)
     }
 

@@ -30,13 +30,16 @@
         var reranker: String?
 
         @OptionGroup var model: ModelArguments
+        @OptionGroup var adapted: AdapterArguments
 
         func validate() throws {
             if index.isEmpty { throw ValidationError("--index is missing") }
         }
 
         func run() async throws {
-            let served = try ServedIndexes(index, models: []) { try model.namedEmbedder(recorded: $0) }
+            let served = try ServedIndexes(index, models: []) {
+                try model.namedEmbedder(recorded: $0, adapted: adapted)
+            }
             let judge = try reranker.map { path in
                 try opening(path, copying: model.noMmap) {
                     try Reranker(file: $0, options: model.computing.rerankerOptions)
