@@ -7,7 +7,7 @@ SHELL := /bin/bash
 FIXTURES := Tests/Fixtures
 C_SOURCES := $(shell find CShims Sources/CCurl Sources/CQ3System Tests/CShims Tests/Fuzz -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: setup build demo test test-clients test-index test-install test-jobs test-python test-python-long test-resume test-tls terminal check lint symbols docs sanitize fuzz clean dist-files dist wheel install
+.PHONY: setup build demo test test-analysis test-clients test-index test-install test-jobs test-python test-python-long test-resume test-tls terminal check lint symbols docs sanitize fuzz clean dist-files dist wheel install
 
 # OpenMP runs the kernels' threads on Linux; the probe links as the package will.
 setup:
@@ -103,6 +103,12 @@ test-index: build
 	if python3 -c 'import selenium' 2>/dev/null; then python3 Tests/EndToEnd/Index/ui_test.py "$$q3"; fi; \
 	python3 Tests/EndToEnd/Index/crash.py "$$q3" $(KILLS)
 
+# What vectors are for beside scikit-learn, sentence-transformers and formulas on the same vectors, where those are there, and a
+# million rows in little memory (five minutes). Needs numpy.
+test-analysis: build
+	q3="$$(swift build -c release --show-bin-path)/q3"; \
+	python3 Tests/EndToEnd/Analysis/compare.py "$$q3" && python3 Tests/EndToEnd/Analysis/limits.py "$$q3"
+
 # Jobs of q3 embed --resume that are killed a hundred times, run out of disk or get another input.
 test-resume: build
 	Tests/EndToEnd/Resume/resume_test.py "$$(swift build -c release --show-bin-path)/q3"
@@ -161,7 +167,7 @@ symbols:
 	scripts/check-symbols.py
 
 # The site of the libraries, static files for any web server: .build/docs.
-DOCUMENTED := Q3Embedding Q3Reranking Q3Index Q3Server Q3Training Q3Mini Q3Model Q3Tokenizer Q3GGUF
+DOCUMENTED := Q3Embedding Q3Reranking Q3Index Q3Analysis Q3Linear Q3Server Q3Training Q3Mini Q3Model Q3Tokenizer Q3GGUF
 
 docs: setup
 	rm -rf .build/docs

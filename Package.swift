@@ -31,7 +31,8 @@ let package = Package(
         .library(name: "Q3Index", targets: ["Q3Index", "Q3Embedding", "Q3Reranking"] + engine),
         .library(name: "Q3Analysis", targets: ["Q3Analysis", "Q3Linear"]),
         .library(name: "Q3Training", targets: ["Q3Training", "Q3Embedding", "Q3Linear"] + engine),
-        .library(name: "Q3Server", targets: ["Q3Server", "Q3Embedding", "Q3Reranking"] + engine),
+        .library(
+            name: "Q3Server", targets: ["Q3Server", "Q3Analysis", "Q3Linear", "Q3Embedding", "Q3Reranking"] + engine),
         // For the package in Benchmarks alone: it changes without notice.
         .library(name: "_Q3Kernels", targets: ["Q3Kernels"]),
         // libq3, which scripts/link-static links once more with the Swift runtime inside: SwiftPM cannot.
@@ -117,7 +118,7 @@ let package = Package(
         .target(
             name: "Q3Server",
             dependencies: [
-                "Q3Embedding", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3System", "Q3Tokenizer",
+                "Q3Analysis", "Q3Embedding", "Q3GGUF", "Q3Linear", "Q3Model", "Q3Reranking", "Q3System", "Q3Tokenizer",
                 .target(name: "Q3Index", condition: .when(traits: ["Index"])),
                 .target(name: "Q3IndexAPI", condition: .when(traits: ["Index"])),
                 "CPages", server("Hummingbird", "hummingbird"), server("HummingbirdCore", "hummingbird"),
@@ -165,8 +166,8 @@ let package = Package(
         .target(
             name: "Q3C",
             dependencies: [
-                "CQ3", "Q3Catalog", "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Model", "Q3Reranking", "Q3System",
-                "Q3Tokenizer",
+                "CQ3", "Q3Analysis", "Q3Catalog", "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Linear", "Q3Model",
+                "Q3Reranking", "Q3System", "Q3Tokenizer",
                 .target(name: "Q3Mini", condition: .when(traits: ["Mini"])),
             ], exclude: ["exports.map"], swiftSettings: swift),
         .executableTarget(
@@ -219,7 +220,8 @@ let package = Package(
         .testTarget(
             name: "Q3ServerTests",
             dependencies: [
-                "Q3Embedding", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3Server", "Q3Tokenizer", "TestSupport",
+                "Q3Analysis", "Q3Embedding", "Q3Linear", "Q3GGUF", "Q3Model", "Q3Reranking", "Q3Server", "Q3Tokenizer",
+                "TestSupport",
                 .target(name: "Q3Index", condition: .when(traits: ["Index"])),
                 .target(name: "Q3IndexAPI", condition: .when(traits: ["Index"])),
                 server("CoreMetrics", "swift-metrics"), server("HTTPTypes", "swift-http-types"),

@@ -1,4 +1,4 @@
-/* Which of many values reach a bound: after a tile of products only the few that matter are looked at. */
+/* Which of many values reach a bound, and the largest: after a tile of products only the few that matter are looked at. */
 #include "CShims.h"
 
 /* Most stretches have none: those are passed over by comparisons alone, which the compiler makes vectors of. */
@@ -16,4 +16,19 @@ size_t q3_find_at_least(const float *values, size_t count, float least, uint32_t
         }
     }
     return hits;
+}
+
+float q3_largest(const float *values, size_t count) {
+    enum { LANES = 16 };
+    /* Lanes of their own, which the compiler makes vectors of. */
+    float lanes[LANES];
+    for (size_t j = 0; j < LANES; j++) lanes[j] = -__builtin_inff();
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        for (size_t j = 0; j < LANES; j++) lanes[j] = values[i + j] > lanes[j] ? values[i + j] : lanes[j];
+    }
+    for (; i < count; i++) lanes[0] = values[i] > lanes[0] ? values[i] : lanes[0];
+    float largest = lanes[0];
+    for (size_t j = 1; j < LANES; j++) largest = lanes[j] > largest ? lanes[j] : largest;
+    return largest;
 }

@@ -218,6 +218,9 @@ void q3_scan_rows(q3_isa isa, const int8_t *rows, size_t count, size_t cols, con
 /* The places of the values [count] that are at least `least`, in order, into `found` [count]; returns how many. No NaN is. */
 size_t q3_find_at_least(const float *values, size_t count, float least, uint32_t *found);
 
+/* The largest of the values, which NaNs are not compared with; -infinity of none. */
+float q3_largest(const float *values, size_t count);
+
 /* === CRC-32C === */
 
 /* The checksum of what `crc` is the checksum of, 0 for nothing, followed by these bytes. */

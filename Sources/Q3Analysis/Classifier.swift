@@ -1,8 +1,11 @@
 // Classes of texts from a few labelled ones: a small head over vectors.
 import Q3Embedding
 import Q3Eval
+import Q3Kernels
 public import Q3Linear
+import Q3Model
 import Q3System
+import Synchronization
 
 /// How a head decides.
 public enum ClassifierKind: String, Sendable, CaseIterable, Codable {
@@ -42,69 +45,89 @@ public struct Classifier: Sendable {
     }
 
     /// Learns from rows of unit length and their labels, two different ones at least. `strength` is the inverse of the penalty on
-    /// weights of the logistic regression, scikit-learn's C. Throws `ClassifierError` and `LinearError`.
+    /// weights of the logistic regression, scikit-learn's C; `threads` is nil for one for each processor, and changes nothing else.
+    /// Throws `ClassifierError`, `LinearError` and `CancellationError`.
     public static func train(
-        _ vectors: VectorMatrix, labels: [String], kind: ClassifierKind = .logistic, strength: Double = 1
-    ) throws -> Classifier {
-        let names = try Self.names(of: labels)
-        let numbers = Dictionary(uniqueKeysWithValues: zip(names, 0...))
-        return try train(
-            vectors, numbers: labels.map { numbers[ExactText($0)] ?? 0 }, names: names.map(\.text), kind, strength)
+        _ vectors: VectorMatrix, labels: [String], kind: ClassifierKind = .logistic, strength: Double = 1,
+        threads: Int? = nil
+    ) async throws -> Classifier {
+        let (numbers, names) = try numbers(of: labels)
+        return try await train(vectors, numbers: numbers, names: names, kind, strength, threads)
     }
 
-    private static func names(of labels: [String]) throws(ClassifierError) -> [ExactText] {
+    /// The number of each label, and the different ones in the order of their bytes.
+    static func numbers(of labels: [String]) throws(ClassifierError) -> (numbers: [Int], names: [String]) {
         let names = Set(labels.map { ExactText($0) }).sorted { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) }
         guard names.count > 1 else { throw .oneLabel(labels.first) }
-        return names
+        let numbers = Dictionary(uniqueKeysWithValues: zip(names, 0...))
+        return (labels.map { numbers[ExactText($0)] ?? 0 }, names.map(\.text))
     }
 
-    private static func train(
-        _ vectors: VectorMatrix, numbers: [Int], names: [String], _ kind: ClassifierKind, _ strength: Double
-    ) throws -> Classifier {
+    /// The same of labels that are numbers of `names`.
+    package static func train(
+        _ vectors: VectorMatrix, numbers: [Int], names: [String], _ kind: ClassifierKind, _ strength: Double,
+        _ threads: Int?
+    ) async throws -> Classifier {
         guard kind == .logistic else {
             return Classifier(kind: kind, labels: names, rows: vectors, rowLabels: numbers)
         }
-        var training = Vectors(dimensions: vectors.dimensions, capacity: vectors.count)
-        for row in 0..<vectors.count { training.append(vectors[row]) }
-        let model = LogisticRegression(
-            training: training, labels: numbers, penalty: 1 / strength, classCount: names.count)
+        let model = try await LogisticRegression.fit(
+            vectors, labels: numbers, penalty: 1 / strength, classCount: names.count, threads: threads)
         return Classifier(
             kind: kind, labels: names, rows: try VectorMatrix(model.coefficients(dimensions: vectors.dimensions)),
             rowLabels: Array(names.indices))
     }
 
-    /// The probability of each label for each row of unit length: [rows][labels]. Throws `LinearError` for other dimensions.
-    public func probabilities(of vectors: VectorMatrix) async throws -> [[Double]] {
-        try await logits(of: vectors).map { Self.softmax($0, temperature: temperature) }
+    /// The probability of each label for each row of unit length: [rows][labels]. A row has the same bits whatever other rows there
+    /// are, and with any number of threads. Throws `LinearError` for other dimensions, and `CancellationError`.
+    public func probabilities(of vectors: VectorMatrix, threads: Int? = nil) async throws -> [[Double]] {
+        try await logits(of: vectors, threads).map { Self.softmax($0, temperature: temperature) }
     }
 
-    private func logits(of vectors: VectorMatrix) async throws -> [[Double]] {
+    /// The logits that `probabilities` is the softmax of.
+    package func calibratedLogits(of vectors: VectorMatrix, threads: Int? = nil) async throws -> [[Double]] {
+        try await logits(of: vectors, threads).map { $0.map { $0 / temperature } }
+    }
+
+    /// Rows that are looked at without another thread.
+    private static let fewRows = 64
+
+    func logits(of vectors: VectorMatrix, _ threads: Int?) async throws -> [[Double]] {
         if kind == .logistic {
             guard rows.dimensions == vectors.dimensions + 1 else {
                 throw LinearError.otherDimensions(rows.dimensions - 1, vectors.dimensions)
             }
-            let weights = (0..<rows.count).map { rows[$0] }
-            var logits: [[Double]] = []
-            for row in 0..<vectors.count {
-                let values = vectors[row]
-                var found: [Double] = []
-                for weights in weights {
-                    var sum = Double(weights[values.count])
-                    for index in values.indices { sum += Double(weights[index]) * Double(values[index]) }
-                    found.append(sum)
+            guard vectors.count > Self.fewRows else { return (0..<vectors.count).map { linear(vectors, $0) } }
+            let threads = try TileWalk.threadCount(threads)
+            let blocks = (vectors.count + Self.fewRows - 1) / Self.fewRows
+            let found = Mutex([[[Double]]](repeating: [], count: blocks))
+            try Task.checkCancellation()
+            try await InferenceThread.shared().run {
+                Parallel.forEach(count: blocks, threads: threads) { block, _ in
+                    let first = block * Self.fewRows
+                    let part = (first..<min(first + Self.fewRows, vectors.count)).map { linear(vectors, $0) }
+                    found.withLock { $0[block] = part }
                 }
-                logits.append(found)
             }
-            return logits
+            return found.withLock { $0 }.flatMap { $0 }
         }
         try rows.check(vectors)
         let limit = kind == .neighbors ? Self.neighborCount : rows.count
-        let near = try await NearestRows.find(limit, of: rows, to: vectors)
+        let near = try await NearestRows.find(limit, of: rows, to: vectors, threads: threads)
         return near.map { hits in
             // What has no neighbour is as unlikely as a neighbour at the far side.
             var sums = [Double](repeating: exp(-2 / Self.cosineScale), count: labels.count)
             for hit in hits { sums[rowLabels[hit.index]] += exp((Double(hit.score) - 1) / Self.cosineScale) }
             return sums.map { log($0) }
+        }
+    }
+
+    /// Weights · row + bias of each label, in double precision.
+    private func linear(_ vectors: VectorMatrix, _ row: Int) -> [Double] {
+        (0..<rows.count).map { label in
+            // A row's padding is zero, so the bias behind the weights takes no part in the product.
+            unsafe VectorMatrix.dot(rows.start(of: label), vectors.start(of: row), vectors.columns)
+                + Double(rows.start(of: label)[vectors.dimensions])
         }
     }
 
@@ -114,106 +137,28 @@ public struct Classifier: Sendable {
         let sum = weights.reduce(0, +)
         return weights.map { $0 / sum }
     }
-
-    /// What cross-validation of the same training says: each row is judged by a head that has not seen it. Nil where a label has
-    /// one row only, so that nothing can be left out. Rows are drawn with `seed`. Throws as `train`.
-    public static func validate(
-        _ vectors: VectorMatrix, labels: [String], kind: ClassifierKind = .logistic, strength: Double = 1,
-        folds: Int = 5, seed: UInt64 = 0
-    ) async throws -> ClassifierValidation? {
-        let names = try Self.names(of: labels)
-        let numbers = Dictionary(uniqueKeysWithValues: zip(names, 0...))
-        let truth = labels.map { numbers[ExactText($0)] ?? 0 }
-        var members = [[Int]](repeating: [], count: names.count)
-        for (row, label) in truth.enumerated() { members[label].append(row) }
-        let folds = min(folds, members.map(\.count).min() ?? 0)
-        guard folds > 1 else { return nil }
-        // Each label is spread over all folds.
-        var random = SeededGenerator(seed: seed)
-        var foldOf = [Int](repeating: 0, count: labels.count)
-        for rows in members {
-            for (position, row) in rows.shuffled(using: &random).enumerated() { foldOf[row] = position % folds }
-        }
-        var logits = [[Double]](repeating: [], count: labels.count)
-        for fold in 0..<folds {
-            let (inside, outside) = (
-                foldOf.indices.filter { foldOf[$0] != fold }, foldOf.indices.filter { foldOf[$0] == fold }
-            )
-            let head = try train(
-                try vectors.rows(inside), numbers: inside.map { truth[$0] }, names: names.map(\.text), kind, strength)
-            for (row, found) in zip(outside, try await head.logits(of: try vectors.rows(outside))) {
-                logits[row] = found
-            }
-        }
-        return ClassifierValidation(logits: logits, truth: truth, folds: folds)
-    }
 }
 
 /// Errors of classifiers.
 public enum ClassifierError: Error, Sendable, Equatable, CustomStringConvertible {
     /// All rows have the same label, or there are none.
     case oneLabel(String?)
+    /// A file that holds no classifier.
+    case notAClassifier
+    /// A file of a version that this q3 does not know.
+    case newerVersion(Int)
+    /// A file whose numbers do not fit together.
+    case damaged
 
+    /// What is wrong and what to do; of a file, what follows its name.
     public var description: String {
         switch self {
         case .oneLabel(let label):
             label.map { "all rows have the label \($0.escapedForTerminal); two different ones are needed at least" }
                 ?? "there are no labelled rows"
+        case .notAClassifier: "is not a classifier; make one with 'q3 classify train'"
+        case .newerVersion(let version): "is of a newer q3 (version \(version)); update q3"
+        case .damaged: "is damaged: its numbers do not fit together; train it again"
         }
-    }
-}
-
-/// How good a classifier is on rows that it has not seen.
-public struct ClassifierValidation: Sendable {
-    /// Parts that the rows were divided into.
-    public let folds: Int
-    /// The part of the rows whose likeliest label is theirs.
-    public let accuracy: Double
-    /// The mean over labels of the harmonic mean of precision and recall.
-    public let macroF1: Double
-    /// The mean of -log of the true label's probability, without and with `temperature`.
-    public let logLoss: (raw: Double, calibrated: Double)
-    /// How far probabilities are from the part of rows that are right, in the mean over ten bins; without and with `temperature`.
-    public let calibrationError: (raw: Double, calibrated: Double)
-    /// What makes the log loss smallest.
-    public let temperature: Double
-
-    init(logits: [[Double]], truth: [Int], folds: Int) {
-        self.folds = folds
-        let predictions = logits.map { row in row.indices.max { row[$0] == row[$1] ? $0 > $1 : row[$0] < row[$1] } ?? 0
-        }
-        let scores = ClassScores(truth: truth, predictions: predictions)
-        (accuracy, macroF1) = (scores.accuracy, scores.f1)
-        func loss(_ temperature: Double) -> Double {
-            var sum = 0.0
-            for (row, label) in zip(logits, truth) {
-                let probability: Double = Classifier.softmax(row, temperature: temperature)[label]
-                sum -= log(max(probability, 1e-300))
-            }
-            return sum / Double(truth.count)
-        }
-        func binnedError(_ temperature: Double) -> Double {
-            var bins = [(count: Double, right: Double, said: Double)](repeating: (0, 0, 0), count: 10)
-            for (index, row) in logits.enumerated() {
-                let said = Classifier.softmax(row, temperature: temperature)[predictions[index]]
-                let bin = min(9, Int(said * 10))
-                bins[bin].count += 1
-                bins[bin].said += said
-                bins[bin].right += predictions[index] == truth[index] ? 1 : 0
-            }
-            var sum = 0.0
-            for bin in bins { sum += abs(bin.said - bin.right) }
-            return sum / Double(truth.count)
-        }
-        // The loss has one minimum over 1/T, as it is convex there: golden sections of log T.
-        var (low, high) = (log(0.02), log(50.0))
-        let ratio = (5.0.squareRoot() - 1) / 2
-        for _ in 0..<60 {
-            let (a, b) = (high - ratio * (high - low), low + ratio * (high - low))
-            if loss(exp(a)) < loss(exp(b)) { high = b } else { low = a }
-        }
-        temperature = exp((low + high) / 2)
-        logLoss = (loss(1), loss(temperature))
-        calibrationError = (binnedError(1), binnedError(temperature))
     }
 }

@@ -41,7 +41,7 @@ public struct ClusterMap: Sendable {
         var text = """
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Int(width)) \(Int(height + 30))" \
             font-family="sans-serif" font-size="13">
-            <title>\(Self.escaped(title))</title>
+            <title>\(XMLText.escaped(title))</title>
             <rect width="100%" height="100%" fill="white"/>
 
             """
@@ -59,7 +59,7 @@ public struct ClusterMap: Sendable {
             let start =
                 "<circle cx=\"\(Self.number(point.x))\" cy=\"\(Self.number(point.y))\" r=\"2\" fill=\"\(color)\" fill-opacity=\"0.6\""
             if let label = labels?[row] {
-                text += "\(start)><title>\(Self.escaped(String(label.prefix(120))))</title></circle>\n"
+                text += "\(start)><title>\(XMLText.escaped(String(label.prefix(120))))</title></circle>\n"
             } else {
                 text += "\(start)/>\n"
             }
@@ -71,13 +71,13 @@ public struct ClusterMap: Sendable {
             let point = place(middle.sum / middle.count)
             text += """
                 <text x="\(Self.number(point.x))" y="\(Self.number(point.y))" text-anchor="middle" stroke="white" \
-                stroke-width="3" paint-order="stroke" fill="#111">\(Self.escaped(names[cluster]))</text>
+                stroke-width="3" paint-order="stroke" fill="#111">\(XMLText.escaped(names[cluster]))</text>
 
                 """
         }
         let percent = Int((shownVariance * 100).rounded())
         text +=
-            "<text x=\"30\" y=\"\(Int(height + 15))\" fill=\"#555\">\(Self.escaped(title)): PCA, \(percent) % of the variance; "
+            "<text x=\"30\" y=\"\(Int(height + 15))\" fill=\"#555\">\(XMLText.escaped(title)): PCA, \(percent) % of the variance; "
         text +=
             taken < places.count
             ? "\(taken) of \(places.count) rows</text>\n</svg>\n" : "\(taken) rows</text>\n</svg>\n"
@@ -99,21 +99,4 @@ public struct ClusterMap: Sendable {
     }
 
     private static func number(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
-
-    /// Text for SVG and HTML; control characters, which XML cannot have, become spaces.
-    static func escaped(_ text: String) -> String {
-        var escaped = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            default:
-                let isControl = scalar.value < 0x20 || 0x7F...0x9F ~= scalar.value || scalar.value >= 0xFFFE
-                escaped.unicodeScalars.append(isControl ? " " : scalar)
-            }
-        }
-        return escaped
-    }
 }

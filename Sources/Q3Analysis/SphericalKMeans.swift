@@ -49,7 +49,10 @@ public struct SphericalKMeans: Sendable {
         _ vectors: VectorMatrix, options: KMeansOptions = KMeansOptions()
     ) async throws -> SphericalKMeans {
         let count = min(options.start?.count ?? options.count, vectors.count)
-        let first = try options.start ?? startRows(vectors, count, options.seed)
+        let first =
+            if let start = options.start { start } else {
+                try await startRows(vectors, count, options.seed, options.threads)
+            }
         var centers = try vectors.rows(first)
         var clusters = [Int](repeating: -1, count: vectors.count)
         var similarities: [Float] = []
@@ -82,11 +85,9 @@ public struct SphericalKMeans: Sendable {
             start: { rows in [Nearest](repeating: Nearest(), count: rows.count) },
             visit: { best, tile in
                 for row in 0..<tile.left.count {
-                    var nearest = best[row]
-                    tile.forEach(inRow: row, atLeast: nearest.similarity) { cluster, product in
-                        if product > nearest.similarity { nearest = Nearest(cluster: cluster, similarity: product) }
+                    if let found = tile.largest(inRow: row, above: best[row].similarity) {
+                        best[row] = Nearest(cluster: found.right, similarity: found.product)
                     }
-                    best[row] = nearest
                 }
             }, end: { best in best })
         return blocks.flatMap { $0 }
@@ -135,41 +136,55 @@ public struct SphericalKMeans: Sendable {
 
     /// Rows that are likelier the farther they are from those before (Arthur and Vassilvitskii, 2007), of a sample where there are
     /// many.
-    private static func startRows(_ vectors: VectorMatrix, _ count: Int, _ seed: UInt64) throws -> [Int] {
+    private static func startRows(
+        _ vectors: VectorMatrix, _ count: Int, _ seed: UInt64, _ threads: Int?
+    ) async throws -> [Int] {
+        guard count > 0 else { return [] }
         var random = SeededGenerator(seed: seed)
         let sampleCount = min(vectors.count, max(20 * count, 10_000))
-        let sample = (0..<sampleCount).map { $0 * vectors.count / sampleCount }
+        let places = (0..<sampleCount).map { $0 * vectors.count / sampleCount }
+        let sample = sampleCount == vectors.count ? vectors : try vectors.rows(places)
         var chosen = [Int.random(in: 0..<sampleCount, using: &random)]
-        var distances = [Double](repeating: .infinity, count: sampleCount)
         // Of few clusters each start matters: the best of some draws is taken, as scikit-learn does.
         let trials = count <= 100 ? 2 + Int(log(Double(count))) : 1
-        func nearer(with row: Int) -> [Double] {
-            distances.indices.map { index in
-                // Rounding may not make a row that is chosen already likely.
-                min(distances[index], max(0, 1 - vectors.dot(sample[index], vectors, sample[row]) - 1e-9))
-            }
-        }
-        distances = nearer(with: chosen[0])
+        let infinite = [Float](repeating: .infinity, count: sampleCount)
+        var distances = try await Self.nearer(infinite, of: sample, with: chosen, threads)[0]
         while chosen.count < count {
-            let total = distances.reduce(0, +)
-            var best: (row: Int, left: Double, distances: [Double])?
-            for _ in 0..<trials {
+            let total = distances.reduce(0.0) { $0 + Double($1) }
+            let drawn = (0..<trials).map { _ in
                 var left = Double.random(in: 0..<1, using: &random) * total
-                let drawn = distances.firstIndex { value in
-                    left -= value
+                let row = distances.firstIndex { value in
+                    left -= Double(value)
                     return left < 0
                 }
                 // Fewer different rows than centers: those that are not chosen yet, in their order.
-                let row = drawn ?? (0..<sampleCount).first { !chosen.contains($0) } ?? 0
-                let next = nearer(with: row)
-                let sum = next.reduce(0, +)
-                if best.map({ sum < $0.left }) ?? true { best = (row, sum, next) }
+                return row ?? (0..<sampleCount).first { !chosen.contains($0) } ?? 0
             }
-            guard let best else { break }
-            chosen.append(best.row)
-            distances = best.distances
+            let tried = try await Self.nearer(distances, of: sample, with: drawn, threads)
+            let sums = tried.map { $0.reduce(0.0) { $0 + Double($1) } }
+            let best = sums.indices.min { sums[$0] != sums[$1] ? sums[$0] < sums[$1] : $0 < $1 } ?? 0
+            chosen.append(drawn[best])
+            distances = tried[best]
         }
-        return chosen.map { sample[$0] }
+        return chosen.map { places[$0] }
+    }
+
+    /// The distances of all rows to the nearest center, if each of some rows were one more.
+    private static func nearer(
+        _ distances: [Float], of sample: VectorMatrix, with rows: [Int], _ threads: Int?
+    ) async throws -> [[Float]] {
+        let walk = try TileWalk(left: sample, right: try sample.rows(rows), threads: threads)
+        let blocks: [[[Float]]] = try await walk.run(
+            start: { left in [[Float]](repeating: Array(distances[left]), count: rows.count) },
+            visit: { nearer, tile in
+                for row in 0..<tile.left.count {
+                    for (index, product) in unsafe Array(tile.row(row)).enumerated() {
+                        // Rounding may not make a row that is chosen already likely.
+                        nearer[index][row] = min(nearer[index][row], max(0, 1 - product - 1e-6))
+                    }
+                }
+            }, end: { $0 })
+        return rows.indices.map { index in blocks.flatMap { $0[index] } }
     }
 }
 

@@ -1,8 +1,10 @@
 // How a Swift error becomes a status and a text in the caller's memory.
 import CQ3
+import Q3Analysis
 import Q3Catalog
 import Q3Embedding
 import Q3GGUF
+import Q3Linear
 import Q3Model
 import Q3Reranking
 import Q3Tokenizer
@@ -45,6 +47,8 @@ struct Fault: Error {
         case ModelError.inputTooLong(let index, _, _):
             self.init(status: q3_status(Q3_TOO_LONG), message: "\(error)", index: Int64(index))
         case TokenizerError.unknownID: self = .argument("\(error)")
+        case let error as LinearError: self.init(error)
+        case is ClassifierError: self = .argument("\(error)")
         default: self.init(status: q3_status(Q3_BAD_FILE), message: named)
         }
     }
@@ -71,6 +75,16 @@ struct Fault: Error {
         case .tooLong, .queryTooLong: self.init(status: q3_status(Q3_TOO_LONG), message: "\(error)")
         case .nonFinite, .zeroState: self.init(status: q3_status(Q3_BAD_RESULT), message: "\(error)")
         default: self.init(status: q3_status(Q3_BAD_FILE), message: "\(error)")
+        }
+    }
+
+    init(_ error: LinearError) {
+        self = .argument("\(error)")
+        switch error {
+        case .outOfMemory, .cannotStartThreads:
+            self.init(status: q3_status(Q3_NO_RESOURCES), message: "\(error)")
+        case .dimensions(let row, _, _), .notFinite(let row), .zeroVector(let row): index = Int64(row)
+        case .badDimensions, .otherDimensions: break
         }
     }
 

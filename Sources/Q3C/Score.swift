@@ -20,7 +20,7 @@ import Q3Reranking
 }
 
 extension RerankOptions {
-    fileprivate init(_ pointer: UnsafePointer<q3_score_options>?) throws(Fault) {
+    init(_ pointer: UnsafePointer<q3_score_options>?) throws(Fault) {
         let given = try unsafe Q3C.options(pointer, zero: q3_score_options(), name: "q3_score_options")
         self.init()
         switch unsafe Int(given.style) {

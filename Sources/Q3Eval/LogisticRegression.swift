@@ -1,5 +1,5 @@
 // Multinomial logistic regression: what a linear classifier can read from vectors.
-import Q3System
+package import Q3Linear
 
 /// A linear classifier with the optimum of scikit-learn's `LogisticRegression(C=1)`: the sum of the log losses plus half of
 /// the squared weights, biases free.
@@ -15,37 +15,41 @@ package struct LogisticRegression: Sendable {
     /// [classCount, stride]
     private let weights: [Lane]
 
-    /// Learns from rows and their classes, numbered from 0. Deterministic: sums run in the order of the rows.
-    /// `classCount` says how many classes there are where the last ones may have no rows.
-    package init(training: Vectors, labels: [Int], penalty: Double = 1, classCount: Int? = nil) {
-        precondition(training.count == labels.count, "a label for each row")
+    /// Learns from rows and their classes, numbered from 0. The same bits with any number of threads. `classCount` says how many
+    /// classes there are where the last ones may have no rows. Throws `LinearError` and `CancellationError`.
+    package static func fit(
+        _ rows: VectorMatrix, labels: [Int], penalty: Double = 1, classCount: Int? = nil, threads: Int? = nil
+    ) async throws -> LogisticRegression {
         let classCount = classCount ?? (labels.max() ?? 0) + 1
-        let stride = training.laneCount + 1
-        self.classCount = classCount
-        self.stride = stride
-        let features = (0..<training.count).map { Self.features(of: training, $0) }
+        let (dimensions, lanes) = (rows.dimensions, (rows.dimensions + 7) / 8)
+        let stride = lanes + 1
         let penalty = classCount == 2 ? 2 * penalty : penalty
-        weights = Minimizer.minimum(from: [Lane](repeating: .zero, count: classCount * stride)) { weights in
-            var loss = 0.0
-            var gradient = weights.enumerated().map { index, weight in
-                index % stride == stride - 1 ? .zero : weight * penalty
+        let loss = try SoftmaxLoss(rows, classes: labels, classCount: classCount, threads: threads)
+        // A thousandth of the slope of the mean loss at which scikit-learn stops (tol=1e-4); of few rows, what f32 can tell.
+        let tolerance = max(1e-5, 1e-7 * Double(rows.count))
+        let weights = try await Minimizer.minimum(
+            from: [Lane](repeating: .zero, count: classCount * stride), tolerance: tolerance
+        ) { weights in
+            var builder = try VectorMatrixBuilder(dimensions: dimensions, capacity: classCount)
+            var biases: [Double] = []
+            for index in 0..<classCount {
+                let start = index * stride
+                try builder.append((0..<dimensions).map { Float(weights[start + $0 / 8][$0 % 8]) })
+                biases.append(weights[start + lanes][0])
             }
-            for index in weights.indices where index % stride != stride - 1 {
-                loss += penalty / 2 * (weights[index] * weights[index]).sum()
-            }
-            for (row, label) in zip(features, labels) {
-                let logits = Self.logits(of: row, weights, classCount)
-                let largest = logits.max() ?? 0
-                let exponentials = logits.map { exp($0 - largest) }
-                let sum = exponentials.reduce(0, +)
-                loss += log(sum) + largest - logits[label]
-                for index in 0..<classCount {
-                    let error = exponentials[index] / sum - (index == label ? 1 : 0)
-                    for lane in 0..<stride { gradient[index * stride + lane] += row[lane] * error }
+            let found = try await loss.value(weights: builder.finish(), biases: biases)
+            var (value, gradient) = (found.loss, [Lane](repeating: .zero, count: weights.count))
+            for index in 0..<classCount {
+                for lane in 0..<lanes {
+                    let weight = weights[index * stride + lane]
+                    value += penalty / 2 * (weight * weight).sum()
+                    gradient[index * stride + lane] = found.slopes[index * lanes + lane] + weight * penalty
                 }
+                gradient[index * stride + lanes][0] = found.biasSlopes[index]
             }
-            return (loss, gradient)
+            return (value, gradient)
         }
+        return LogisticRegression(classCount: classCount, stride: stride, weights: weights)
     }
 
     /// The likeliest class of each row, the smallest of equals.

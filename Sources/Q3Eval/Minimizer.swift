@@ -6,26 +6,33 @@ enum Minimizer {
 
     private static let memory = 10
     private static let iterationLimit = 1000
-    /// Largest slope that counts as flat.
-    private static let tolerance = 1e-7
+    /// The part of a value that its rounding may hide: its products are in f32.
+    private static let valueError = 1e-6
 
-    /// Where `function`, which gives value and gradient, is smallest.
-    static func minimum(from start: Point, of function: (Point) -> (value: Double, gradient: Point)) -> Point {
+    /// Where `function`, which gives value and gradient, is smallest: no slope is above `tolerance` there, unless rounding hides
+    /// any further descent.
+    static func minimum(
+        from start: Point, tolerance: Double, of function: (Point) async throws -> (value: Double, gradient: Point)
+    ) async throws -> Point {
         var point = start
-        var (value, gradient) = function(point)
+        var (value, gradient) = try await function(point)
         var steps: [(step: Point, change: Point, curvature: Double)] = []
         for _ in 0..<iterationLimit where largest(gradient) > tolerance {
             let direction = scaled(inverseHessian(times: gradient, steps), by: -1)
             let slope = dot(direction, gradient)
             var length = steps.isEmpty ? min(1, 1 / dot(gradient, gradient).squareRoot()) : 1
             var next = sum(point, direction, times: length)
-            var (nextValue, nextGradient) = function(next)
-            while !(nextValue <= value + 1e-4 * length * slope) {
+            var (nextValue, nextGradient) = try await function(next)
+            // Near the minimum the descent is less than the value's rounding; there the slope at the new point decides, which is
+            // the same for a parabola (Hager and Zhang 2005, approximate Wolfe conditions).
+            while !(nextValue <= value + 1e-4 * length * slope
+                || nextValue <= value + valueError * abs(value)
+                    && dot(nextGradient, direction) <= (2e-4 - 1) * slope)
+            {
                 length /= 2
-                // Rounding hides any further descent.
                 guard length > 1e-10 else { return point }
                 next = sum(point, direction, times: length)
-                (nextValue, nextGradient) = function(next)
+                (nextValue, nextGradient) = try await function(next)
             }
             let step = sum(next, point, times: -1)
             let change = sum(nextGradient, gradient, times: -1)

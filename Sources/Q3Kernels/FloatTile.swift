@@ -45,4 +45,9 @@ package enum FloatTile {
     ) -> Int {
         unsafe q3_find_at_least(values, count, least, found)
     }
+
+    /// The largest of `count` values, NaNs left out; -infinity of none.
+    @unsafe package static func largest(of values: UnsafePointer<Float>, count: Int) -> Float {
+        unsafe q3_largest(values, count)
+    }
 }

@@ -22,6 +22,17 @@ import Synchronization
         }
     }
 
+    /// The largest product of left row `left.lowerBound + row`, if it is above `least`, and the first right row that has it.
+    package func largest(inRow row: Int, above least: Float) -> (right: Int, product: Float)? {
+        let values = unsafe products + row * stride
+        let largest = unsafe FloatTile.largest(of: values, count: right.count)
+        guard largest > least else { return nil }
+        let hits = unsafe FloatTile.find(atLeast: largest, in: values, count: right.count, into: found)
+        guard hits > 0 else { return nil }
+        let first = unsafe Int(found[0])
+        return (right.lowerBound + first, largest)
+    }
+
     /// The products of left row `left.lowerBound + row` with all right rows of the tile.
     package func row(_ row: Int) -> UnsafeBufferPointer<Float> {
         unsafe UnsafeBufferPointer(start: products + row * stride, count: right.count)
@@ -38,6 +49,8 @@ package struct TileWalk: Sendable {
     package let threads: Int
 
     private static let rightRows = 256
+    /// Multiply-adds of a thread before others have their turn.
+    private static let groupWork = 2e10
     /// Tiles of the left side fit a core's cache beside those of the right.
     private var leftRows: Int { left.columns <= 512 ? 256 : 128 }
 
@@ -81,8 +94,9 @@ package struct TileWalk: Sendable {
         let done = Mutex(0.0)
         let total = max(work, 1)
         let thread = try InferenceThread.shared()
-        // Between groups others may compute, and a cancelled walk ends.
-        let group = threads * 16
+        // Between groups others may compute, and a cancelled walk ends: after half a second or so.
+        let blockWork = max(1, Double(leftRows) * Double(right.count) * Double(left.columns))
+        let group = max(threads, min(threads * 16, threads * Int(Self.groupWork / blockWork)))
         for first in Swift.stride(from: 0, to: blocks, by: group) {
             try Task.checkCancellation()
             let count = min(group, blocks - first)

@@ -76,17 +76,19 @@ import Q3System
         return builder.finish()
     }
 
-    /// The rows in unit length; one that has it already keeps its bits. Throws `notFinite` and `zeroVector`, naming the first
-    /// row of that kind.
+    /// The rows in unit length; one that has it already keeps its bits, and where all have it there is no copy. Throws `notFinite`
+    /// and `zeroVector`, naming the first row of that kind.
     public func normalized() throws(LinearError) -> VectorMatrix {
+        // What a model makes is of unit length up to the rounding of its values.
+        let isUnit = { (squares: Double) in abs(squares - 1) < 2e-6 }
+        if (0..<count).allSatisfy({ isUnit(dot($0, self, $0)) }) { return self }
         var builder = try VectorMatrixBuilder(dimensions: dimensions, capacity: count)
         for row in 0..<count {
             let values = unsafe start(of: row)
             let squares = unsafe Self.dot(values, values, columns)
             guard squares.isFinite else { throw .notFinite(row: row) }
             guard squares > 0 else { throw .zeroVector(row: row) }
-            // What a model makes is of unit length up to the rounding of its values.
-            if abs(squares - 1) < 2e-6 {
+            if isUnit(squares) {
                 unsafe try builder.append(values)
             } else {
                 let scale = 1 / squares.squareRoot()

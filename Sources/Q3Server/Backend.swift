@@ -15,6 +15,7 @@ struct Backend: Sendable {
     let notices: Notices
     let embedding: EmbeddingService
     let reranking: RerankingService
+    var classifiers: [ServedClassifier] = []
     #if Index
     var indexes: [NamedIndex] = []
     var hasIndexes: Bool { !indexes.isEmpty }

@@ -2,6 +2,7 @@
 #if Server
 @_exported public import CoreMetrics
 @_exported public import Logging
+@_exported public import Q3Analysis
 @_exported public import Q3Embedding
 @_exported public import Q3Reranking
 @_exported public import ServiceLifecycle

@@ -22,6 +22,12 @@ public enum ServerError: Error, Sendable, Equatable {
     case sharedIndexName(String)
     /// No embedding model of that name is served, so that nothing can search the index.
     case noModel(index: String, model: String)
+    /// Two classifiers have the same name, or a classifier that of a model.
+    case sharedClassifierName(String)
+    /// No embedding model of that name is served, so that nothing can make vectors for the classifier.
+    case noModelOfClassifier(classifier: String, model: String)
+    /// A classifier was made for the vectors of another model than the one of that name.
+    case otherModel(classifier: String, model: String)
 }
 
 /// An HTTP server for embedding and reranking models.
@@ -107,7 +113,8 @@ public struct Server: Service {
     static func families(_ backend: Backend, registry: PrometheusRegistry) -> [APIFamily] {
         var families: [APIFamily] = [
             .openAI(backend), .reranking(backend), .textEmbeddingsInference(backend), .cohere(backend),
-            .ollama(backend), .llamaServer(backend), .weaviate(backend), .pages(backend, registry: registry),
+            .ollama(backend), .llamaServer(backend), .weaviate(backend), .classification(backend),
+            .pages(backend, registry: registry),
         ]
         #if Index
         families += [.indexSearch(backend), .agents(backend)]

@@ -101,13 +101,7 @@ struct EmbedCommand: AsyncParsableCommand {
         let file: any VectorOutput =
             if let partFile { partFile } else { try OutputFile(path: output.output, inputs: inputs) }
         let reader = try input.documents(source, shard: shard)
-        let embedder = try opening(model.model, copying: model.noMmap) {
-            try Embedder(file: $0, options: model.options)
-        }
-        embedder.role.announce(use: .embedding, of: embedder.model)
-        if instruct != nil, !embedder.takesInstructions {
-            throw Failure(.usage, "this model takes no instructions; leave out --instruct")
-        }
+        let embedder = try model.embedder(instruct: instruct)
         let adapter = try adapted.load(for: embedder)
         if let adapter, !adapter.changes(prompt) {
             throw Failure(

@@ -98,18 +98,8 @@ struct SearchCommand: AsyncParsableCommand {
             path: output.output,
             inputs: source.paths + [try? modelPath(model.model), try? modelPath(reranker)])
         let reader = try input.documents(source, skippingBlankLines: true)
-        let embedder = try opening(model.model, copying: model.noMmap) {
-            try Embedder(file: $0, options: model.options)
-        }
-        embedder.role.announce(use: .embedding, of: embedder.model)
-        if instruct != nil, !embedder.takesInstructions {
-            throw Failure(.usage, "this model takes no instructions; leave out --instruct")
-        }
-        let rerankModel = try reranker.map { path in
-            try opening(path, copying: model.noMmap) {
-                try Reranker(file: $0, options: model.computing.rerankerOptions)
-            }
-        }
+        let embedder = try model.embedder(instruct: instruct)
+        let rerankModel = try model.reranker(reranker)
         let options = EmbeddingOptions(
             dimensions: dimensions, truncates: truncate, adapter: try adapted.load(for: embedder))
         let target = try await embedder.embed(query, as: .query(task: instruct ?? Prompt.defaultTask), options: options)

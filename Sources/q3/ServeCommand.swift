@@ -49,6 +49,7 @@ struct ServeCommand: AsyncParsableCommand {
               q3 serve -m embedding.gguf --unix-socket /run/q3.sock
               q3 serve --index notes.q3i --index code=src.q3i -m reranker.gguf
               q3 serve -m embedding.gguf --adapter legal=legal-adapter.gguf
+              q3 serve --classifier tickets.head.json
             """)
 
     @Option(
@@ -67,6 +68,13 @@ struct ServeCommand: AsyncParsableCommand {
     )
     var index: [String] = []
     #endif
+
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "A file of 'q3 classify train' for /classify, or NAME=FILE for what requests call it; may be repeated. "
+                + "Without --model its model is served, too."), completion: .file(extensions: ["json"]))
+    var classifier: [String] = []
 
     @Option(parsing: .singleValue, help: "Name of the model, in the order of --model. (default: the file's name)")
     var servedModelName: [String] = []
@@ -197,6 +205,8 @@ struct ServeCommand: AsyncParsableCommand {
             evidence += Array(repeating: "of an index", count: models.count - evidence.count)
             #endif
             try adapters.check(models)
+            let labelling = try classifiers(among: &models, settings)
+            evidence += Array(repeating: "of a classifier", count: models.count - evidence.count)
             let banner = ServeBanner(models, evidence: evidence, options: settings.options)
             var server = Server(
                 models: models + (try settings.aliases.compactMap { try $0.served(from: models) }),
@@ -207,6 +217,7 @@ struct ServeCommand: AsyncParsableCommand {
             #if Index
             server = server.searching(checked: served)
             #endif
+            server = try server.classifying(checked: labelling)
             let group = ServiceGroup(services: [server], logger: logger)
             let limit = settings.options.shutdownTimeout
             Interruption.onFirstSignal {
@@ -225,105 +236,6 @@ struct ServeCommand: AsyncParsableCommand {
             Terminal.say("requests were still computed at the end of --shutdown-timeout; they were given up")
             _exit(ExitStatus.terminated.rawValue)
         }
-    }
-
-    /// Opens the models and computes a text with each, so that the first request finds the file in memory.
-    ///
-    /// Also returns the evidence of each model's role.
-    private func load(_ settings: ServeSettings) async throws -> (models: [ServedModel], evidence: [String]) {
-        var (served, evidence): ([ServedModel], [String]) = ([], [])
-        for (given, name) in settings.models {
-            let path = try modelPath(given)
-            let head: ServedModel.Head = try opening(given, copying: computing.noMmap) { file in
-                // With several models --role is for those that say nothing.
-                var options = settings.modelOptions
-                let stated = try ModelRole(of: file)
-                if settings.models.count > 1, stated.kind != .unstated { options.role = nil }
-                let role = try ModelRole(of: file, asked: options.role)
-                evidence.append(role.evidence)
-                return try role.kind == .reranker
-                    ? .reranker(Reranker(file: file, options: options))
-                    : .embedder(Embedder(file: file, options: options))
-            }
-            do {
-                switch head {
-                case .embedder(let embedder):
-                    embedder.role.announce(use: .embedding, of: embedder.model)
-                    _ = try await embedder.embed(["q3"])
-                case .reranker(let reranker):
-                    reranker.role.announce(use: .reranker, of: reranker.model)
-                    _ = try await reranker.rerank("q3", documents: ["q3"])
-                }
-            } catch {
-                throw Failure(error, model: path ?? name)
-            }
-            served.append(ServedModel(name: name, head: head, created: path.map(Self.modificationTime(of:)) ?? 0))
-            try Self.checkMemory(of: served)
-        }
-        return (served, evidence)
-    }
-
-    #if Index
-    /// Opens the indexes; models that they need beside the given ones are served as well.
-    private func indexes(
-        among models: inout [ServedModel], _ adapters: ServedAdapters, _ options: ModelOptions
-    ) throws -> [NamedIndex] {
-        let given = models.compactMap { served in
-            if case .embedder(let embedder) = served.head {
-                ServedIndexes.Model(
-                    name: served.name, embedder: embedder,
-                    adapters: Dictionary(served.adapters.map { ($0.name, $0.adapter) }) { first, _ in first })
-            } else {
-                nil
-            }
-        }
-        var options = options
-        options.role = nil
-        let opened = try ServedIndexes(index, models: given, adapters: adapters.byName) { [options] recorded in
-            let embedder = try opening(recorded, copying: computing.noMmap) {
-                try Embedder(file: $0, options: options)
-            }
-            return NamedEmbedder(embedder, name: recorded)
-        }
-        for model in opened.added {
-            if models.contains(where: { $0.name.utf8.elementsEqual(model.name.utf8) }) {
-                throw Failure(
-                    .usage,
-                    "an index was made with another model than the one served as \(model.name); name that one "
-                        + "otherwise with --served-model-name")
-            }
-            models.append(
-                ServedModel(
-                    name: model.name, head: .embedder(model.embedder), created: 0,
-                    adapters: model.adapters.map { ServedAdapter(name: $0.key, adapter: $0.value) }
-                        .sorted { $0.name < $1.name }))
-        }
-        try Self.checkMemory(of: models)
-        return opened.indexes
-    }
-    #endif
-
-    /// The largest request must fit beside the models' caches: better no server than one that dies of a long text.
-    private static func checkMemory(of models: [ServedModel]) throws {
-        guard let limit = MemoryLimit.bytes else { return }
-        let plans = models.map { $0.model.memoryPlan(tokenCount: $0.model.config.contextLength) }
-        let caches = models.reduce(0) { $0 + $1.model.options.prefixCacheBytes }
-        let need = caches + (plans.map { $0.totalBytes - $0.weightBytes }.max() ?? 0)
-        guard need > limit else { return }
-        throw Failure(
-            .system,
-            "the longest text that the models take needs \(need >> 20) MiB beside the mapped files, but this "
-                + "process may have \(limit >> 20) MiB; give it more, or a smaller --prefix-cache")
-    }
-
-    private static func modificationTime(of path: String) -> Int {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0 else { return 0 }
-        #if canImport(Darwin)
-        return status.st_mtimespec.tv_sec
-        #else
-        return status.st_mtim.tv_sec
-        #endif
     }
 
     private static func logger(asJSON: Bool, level: Logger.Level) -> Logger {

@@ -22,13 +22,18 @@ struct ServeSettings {
         // An index brings its own model.
         if !command.index.isEmpty, paths == [nil] { paths = [] }
         #endif
+        if !command.classifier.isEmpty, paths == [nil] { paths = [] }
         if paths == [nil] { try BuiltInModel.check() }
         let names =
             command.servedModelName.isEmpty
             ? environment.text("SERVED_MODEL_NAME").map { [$0] } ?? [] : command.servedModelName
         guard names.count <= paths.count else { throw Failure(.usage, "more --served-model-name than --model") }
         models = paths.enumerated().map { index, path in
-            (path, index < names.count ? names[index] : path.map(Self.name(ofFile:)) ?? BuiltInModel.name)
+            (
+                path,
+                index < names.count
+                    ? names[index] : path.map { NamedPath.name(of: $0, ending: ".gguf") } ?? BuiltInModel.name
+            )
         }
         aliases = try command.alias.map(Alias.init)
         try Self.checkNames(models.map(\.name), aliases: aliases)
@@ -223,12 +228,6 @@ struct ServeSettings {
         return keys
     }
 
-    /// The name without folders and `.gguf`.
-    private static func name(ofFile path: String) -> String {
-        let file = path.split(separator: "/").last.map(String.init) ?? path
-        return file.lowercased().hasSuffix(".gguf") ? String(file.dropLast(5)) : file
-    }
-
     func place(port: Int?) -> String {
         switch options.address {
         case .host(let name, let given):
@@ -251,6 +250,10 @@ struct ServeSettings {
         case ServerError.tls(let message): Failure(.badData, message)
         case ServerError.modelChanged:
             Failure(.inputOutput, "a model file changed while it was served; start again, or use --no-mmap")
+        case ServerError.sharedClassifierName(let name):
+            Failure(
+                .usage,
+                "two classifiers, or a classifier and a model, are named \"\(name)\"; give --classifier NAME=FILE")
         default: Failure(error)
         }
     }

@@ -11,7 +11,8 @@ struct ServedAdapters {
     init(_ given: [String]) throws {
         var adapters: [(path: String, served: ServedAdapter)] = []
         for text in given {
-            let (name, path) = Self.parts(of: text)
+            let place = NamedPath(text, ending: ".gguf")
+            let (name, path) = (place.name, place.path)
             guard !adapters.contains(where: { $0.served.name.hasBytes(of: name) }) else {
                 throw Failure(
                     .usage,
@@ -52,14 +53,6 @@ struct ServedAdapters {
                 "\(path) was made for the model \(served.adapter.model), and none of the served ones is that ('q3 info' tells the "
                     + "fingerprint of a model)")
         }
-    }
-
-    private static func parts(of text: String) -> (name: String, path: String) {
-        if let equals = text.firstIndex(of: "="), !text[..<equals].contains("/"), equals > text.startIndex {
-            return (String(text[..<equals]), String(text[text.index(after: equals)...]))
-        }
-        let file = text.lastPathPart
-        return (file.hasSuffix(".gguf") ? String(file.dropLast(5)) : file, text)
     }
 }
 #endif

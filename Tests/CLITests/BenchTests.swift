@@ -140,7 +140,7 @@ private struct RooflineLine: Decodable {
             points: [(1, 1)])
         let svg = Plot.figure([plot], headline: "</svg>")
         #expect(elementCounts(svg)?["svg"] == 1)
-        #expect(svg.contains("&lt;a&gt; &amp; \"b\"\u{FFFD}<"))
+        #expect(svg.contains("&lt;a&gt; &amp; &quot;b&quot;\u{FFFD}<"))
     }
 
     /// How often each element comes in a document; nil unless every one is closed in the order of opening.

@@ -42,6 +42,33 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 2, 60])
+    func `vectors that are all equal, and one alone`(_ count: Int) throws {
+        let folder = try TemporaryFolder()
+        try folder.write("v.npy", DuplicatesTests.npy([[Float]](repeating: [3, -4, 0], count: count)))
+        let lines = (0..<count).map { #"{"text":"t","label":"\#($0 % 2)"}"# }
+        try folder.write("t.jsonl", Array(lines.joined(separator: "\n").utf8))
+        let given = ["-i", folder.file("t.jsonl"), "--vectors", folder.file("v.npy")]
+        let groups = try Tool.run(["duplicates", "--threshold", "1"] + given)
+        #expect(groups.status == 0 && groups.lines.count == (count > 1 ? 1 : 0), "\(groups.messages)")
+        let map = ["--map", folder.file("map.svg")]
+        let clusters = try Tool.run(["cluster", "--clusters", "5", "-o", folder.file("rows")] + map + given)
+        #expect(clusters.status == 0, "\(clusters.messages)")
+        let rows = String(decoding: try folder.read("rows"), as: UTF8.self).split(separator: "\n")
+        #expect(rows.count == count && rows.allSatisfy { $0.contains("\"similarity\":1.0") || $0.contains("0.99999") })
+        #expect(!String(decoding: try folder.read("map.svg"), as: UTF8.self).contains("nan"))
+        #expect(try Tool.run(["cluster", "--density", "--min-size", "1"] + given).status == 0)
+        let bitext = try Tool.run(["mine", "bitext", "--against", folder.file("v.npy"), "--json"] + given)
+        // The first row is the best of all on both sides, and each row is in one pair at most.
+        #expect(bitext.status == 0 && bitext.lines.count == 1, "\(bitext.messages)")
+        let head = folder.file("head.json")
+        let trained = try Tool.run(["classify", "train", "-o", head] + given)
+        #expect(trained.status == (count > 1 ? 0 : 65), "\(trained.messages)")
+        guard count > 1 else { return }
+        let found = try Tool.run(["classify", "predict", head, "--all"] + given)
+        #expect(found.lines.count == count && found.lines[0].contains(#""probability":0.5"#), "\(found.text)")
+    }
+
     @Test func `labels are learned and given`() throws {
         let folder = try folder()
         let (texts, head) = (folder.file("in.jsonl"), folder.file("head.json"))

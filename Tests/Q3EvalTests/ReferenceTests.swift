@@ -69,12 +69,13 @@ import Testing
         }
     }
 
-    @Test func `logistic regression`() {
+    @Test func `logistic regression`() async throws {
         for data in reference.probe {
             let (training, test) = (Vectors(data.train), Vectors(data.test))
             for experiment in data.experiments {
-                let model = LogisticRegression(
-                    training: training.rows(experiment.rows), labels: experiment.rows.map { data.trainLabels[$0] })
+                let model = try await LogisticRegression.fit(
+                    try training.rows(experiment.rows).matrix(),
+                    labels: experiment.rows.map { data.trainLabels[$0] })
                 let classes = model.classes(of: test)
                 #expect(classes == experiment.classes)
                 // What scikit-learn gives when it stops as early as MTEB lets it.

@@ -160,6 +160,28 @@ private let table: [Field] =
                 (#""truncate":true"#, .none),
             ]),
         fields(
+            ["/classify"], #"{"input":"\#(long)"}"#,
+            [
+                (#""model":"topics""#, .none), (#""instruction":"Find bread""#, .refused),
+                (#""use_activation":false"#, .changes), (#""activation":false"#, .changes),
+                (#""raw_scores":true"#, .changes), (#""raw_scores":false"#, .changes),
+                (#""truncate":true"#, .none), (#""truncate":"maybe""#, .refused),
+                (#""truncate_prompt_tokens":5"#, .changes), (#""truncate_prompt_tokens":-2"#, .refused),
+                (#""truncate_prompt_tokens":5,"truncation_side":"left""#, .changes),
+                (#""messages":[{"role":"user","content":"x"}]"#, .refused), (#""prompt_name":"query""#, .refused),
+                (#""add_special_tokens":false"#, .refused), (#""priority":1"#, .none),
+            ]),
+        fields(
+            ["/classify"], #"{"inputs":"\#(long)"}"#,
+            [
+                (#""model":"topics""#, .none), (#""instruction":"Find bread""#, .refused),
+                (#""raw_scores":true"#, .changes), (#""truncate":true"#, .none),
+                (#""truncation_direction":"left""#, .none), (#""truncation_direction":"up""#, .refused),
+                (#""prompt_name":"query""#, .refused),
+            ]),
+        fields(
+            ["/predict"], #"{"inputs":"\#(long)"}"#, [(#""model":"topics""#, .none), (#""raw_scores":true"#, .changes)]),
+        fields(
             ["/similarity"], #"{"inputs":{"source_sentence":"\#(long)","sentences":["one"]}}"#,
             [
                 (#""parameters":{"prompt_name":"query"}"#, .changes),
@@ -215,7 +237,8 @@ private let table: [Field] =
 @Suite struct FieldTests {
     @Test(arguments: table)
     fileprivate func `a documented field is honoured or refused`(_ field: Field) async throws {
-        let server = try TestServer()
+        let classifier = try SampleClassifier.served()
+        let server = try TestServer(with: { $0.classifiers = [classifier] })
         let plain = try await server.post(field.path, field.body)
         #expect(plain.status == 200, "\(String(decoding: plain.body, as: UTF8.self))")
         let answer = try await server.post(field.path, field.bodyWithField)

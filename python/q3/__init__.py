@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .errors import (
+    BadClassifierError,
     BadIndexError,
     BadModelError,
     BadRequestError,
@@ -36,8 +37,11 @@ from .errors import (
 if TYPE_CHECKING:
     __version__: str
     from ._arrow import ArrowVectors
+    from ._classifier import Classifier, Validation
     from ._embedder import Embedder, SentenceTransformer
+    from ._groups import Clusters, cluster, communities, duplicates, matches, paraphrase_mining
     from ._index import Index, IndexDocument, IndexHit, IndexReport
+    from ._mining import MinedNegatives, mine_bitext, mine_negatives, score_bitext
     from ._reranker import CrossEncoder, Reranker
     from ._tokenizer import Tokenizer
     from .jobs import embed_dataset, run_batch, verify_dataset
@@ -45,28 +49,43 @@ if TYPE_CHECKING:
 # Loaded when they are asked for, with NumPy: `import q3` takes milliseconds, and so does `q3 --help`.
 _LAZY = {
     "ArrowVectors": "_arrow",
+    "Classifier": "_classifier",
+    "Clusters": "_groups",
     "CrossEncoder": "_reranker",
     "Embedder": "_embedder",
     "Index": "_index",
     "IndexDocument": "_index",
     "IndexHit": "_index",
     "IndexReport": "_index",
+    "MinedNegatives": "_mining",
     "Reranker": "_reranker",
     "SentenceTransformer": "_embedder",
     "Tokenizer": "_tokenizer",
+    "Validation": "_classifier",
+    "cluster": "_groups",
+    "communities": "_groups",
+    "duplicates": "_groups",
     "embed_dataset": "jobs",
+    "matches": "_groups",
+    "mine_bitext": "_mining",
+    "mine_negatives": "_mining",
+    "paraphrase_mining": "_groups",
     "run_batch": "jobs",
+    "score_bitext": "_mining",
     "verify_dataset": "jobs",
 }
 
 __all__ = [
     "ArrowVectors",
+    "BadClassifierError",
     "BadIndexError",
     "BadModelError",
     "BadRequestError",
     "BadResultError",
     "CancelledError",
+    "Classifier",
     "ClosedError",
+    "Clusters",
     "CrossEncoder",
     "Embedder",
     "ForkedError",
@@ -76,6 +95,7 @@ __all__ = [
     "IndexReport",
     "LibraryError",
     "LongTextWarning",
+    "MinedNegatives",
     "ModelNotFoundError",
     "Q3Error",
     "Reranker",
@@ -85,10 +105,19 @@ __all__ = [
     "TextTooLongError",
     "Tokenizer",
     "UnsupportedError",
+    "Validation",
     "WrongModelError",
     "__version__",
+    "cluster",
+    "communities",
+    "duplicates",
     "embed_dataset",
+    "matches",
+    "mine_bitext",
+    "mine_negatives",
+    "paraphrase_mining",
     "run_batch",
+    "score_bitext",
     "verify_dataset",
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from ctypes import POINTER, c_char_p, c_int32, c_int64, c_size_t, c_void_p
+from ctypes import POINTER, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 from typing import Any
 
 from . import errors
@@ -120,6 +120,99 @@ class ScoreOptions(ctypes.Structure):
     ]
 
 
+class Vectors(ctypes.Structure):
+    _fields_ = [("values", c_void_p), ("count", c_int64), ("dimensions", c_int64)]
+
+
+class DuplicateOptions(ctypes.Structure):
+    _fields_ = [("size", c_size_t), ("threshold", c_float), ("threads", c_int32)]
+
+
+class ClusterOptions(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("count", c_int64),
+        ("seed", c_uint64),
+        ("round_limit", c_int64),
+        ("start", c_void_p),
+        ("threads", c_int32),
+    ]
+
+
+class CommunityOptions(ctypes.Structure):
+    _fields_ = [("size", c_size_t), ("threshold", c_float), ("threads", c_int32), ("min_size", c_int64)]
+
+
+class BitextOptions(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("margin", c_int32),
+        ("retrieval", c_int32),
+        ("neighbors", c_int64),
+        ("has_threshold", c_int32),
+        ("threshold", c_float),
+        ("threads", c_int32),
+    ]
+
+
+class NegativeOptions(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("count", c_int64),
+        ("range_min", c_int64),
+        ("range_max", c_int64),
+        ("limits", c_int32),
+        ("max_score", c_float),
+        ("min_score", c_float),
+        ("absolute_margin", c_float),
+        ("relative_margin", c_float),
+        ("is_random", c_int32),
+        ("seed", c_uint64),
+        ("threads", c_int32),
+        ("reranker", c_void_p),
+        ("query_texts", POINTER(Texts)),
+        ("passage_texts", POINTER(Texts)),
+        ("score_options", POINTER(ScoreOptions)),
+    ]
+
+
+class TrainOptions(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("kind", c_int32),
+        ("folds", c_int32),
+        ("strength", c_double),
+        ("seed", c_uint64),
+        ("threads", c_int32),
+    ]
+
+
+class Training(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("folds", c_int32),
+        ("accuracy", c_double),
+        ("macro_f1", c_double),
+        ("log_loss", c_double),
+        ("calibrated_log_loss", c_double),
+        ("calibration_error", c_double),
+        ("calibrated_calibration_error", c_double),
+        ("temperature", c_double),
+    ]
+
+
+class Classifier(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("kind", c_int32),
+        ("label_count", c_int32),
+        ("rows", Vectors),
+        ("row_labels", c_void_p),
+        ("temperature", c_double),
+        ("threads", c_int32),
+    ]
+
+
 class ArrowSchema(ctypes.Structure):
     pass
 
@@ -185,6 +278,43 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         c_int32,
         [c_void_p, c_void_p, c_int64, c_int32, c_void_p, c_size_t, POINTER(c_size_t), POINTER(Error)],
     ),
+    "q3_find_duplicates": (
+        c_int32,
+        [POINTER(Vectors), POINTER(DuplicateOptions), c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_void_p]
+        + [POINTER(Error)],
+    ),
+    "q3_find_matches": (
+        c_int32,
+        [POINTER(Vectors), POINTER(Vectors), POINTER(DuplicateOptions), c_void_p, c_void_p, c_void_p, POINTER(Error)],
+    ),
+    "q3_cluster": (
+        c_int32,
+        [POINTER(Vectors), POINTER(ClusterOptions), c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, POINTER(Error)],
+    ),
+    "q3_find_communities": (
+        c_int32,
+        [POINTER(Vectors), POINTER(CommunityOptions), c_void_p, c_void_p, c_void_p, c_void_p, POINTER(Error)],
+    ),
+    "q3_mine_bitext": (
+        c_int32,
+        [POINTER(Vectors), POINTER(Vectors), POINTER(BitextOptions), c_void_p, c_int64, c_void_p, c_void_p]
+        + [POINTER(Error)],
+    ),
+    "q3_score_bitext": (
+        c_int32,
+        [POINTER(Vectors), POINTER(Vectors), POINTER(BitextOptions), c_void_p, c_void_p, POINTER(Error)],
+    ),
+    "q3_mine_negatives": (
+        c_int32,
+        [POINTER(Vectors), POINTER(Vectors), c_void_p, c_void_p, POINTER(NegativeOptions), c_void_p, c_void_p]
+        + [c_void_p, c_void_p, POINTER(Error)],
+    ),
+    "q3_train_classifier": (
+        c_int32,
+        [POINTER(Vectors), c_void_p, c_int32, POINTER(TrainOptions), c_void_p, POINTER(Training), c_void_p]
+        + [POINTER(Error)],
+    ),
+    "q3_classify": (c_int32, [POINTER(Classifier), POINTER(Vectors), c_void_p, c_void_p, POINTER(Error)]),
     "q3_embed_arrow": (
         c_int32,
         [c_void_p, c_void_p, c_void_p, POINTER(EmbedOptions), c_void_p, c_void_p, c_void_p, c_void_p, POINTER(Error)],

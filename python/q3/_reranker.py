@@ -212,6 +212,13 @@ class Reranker(Model):
         queries = [query] if isinstance(query, str) else as_list(query, "query")
         return self._scores(queries, as_list(documents, "documents"), self._chosen_prompt(None, prompt), None, False, None)[1]
 
+    def _options(self, instruction: str | None) -> c.ScoreOptions:
+        text = None if instruction is None else PackedTexts([instruction], "prompt").block
+        return c.ScoreOptions(
+            size=ctypes.sizeof(c.ScoreOptions), style=_STYLES.index(self.style),
+            truncates=int(self.long_texts != "raise"), instruction=text, instruction_length=len(text or b""),
+        )
+
     def _scores(
         self, queries: Sequence[str], documents: Sequence[str], instruction: str | None,
         activation_fn: Callable[[Any], Any] | None, show_progress: bool, ticket: Ticket | None,
@@ -221,11 +228,7 @@ class Reranker(Model):
         scores, margins = np.empty(len(packed), np.float32), np.empty(len(packed), np.float32)
         if not len(packed):
             return scores, margins
-        text = None if instruction is None else PackedTexts([instruction], "prompt").block
-        options = c.ScoreOptions(
-            size=ctypes.sizeof(c.ScoreOptions), style=_STYLES.index(self.style),
-            truncates=int(self.long_texts != "raise"), instruction=text, instruction_length=len(text or b""),
-        )
+        options = self._options(instruction)
         results = np.zeros(len(packed), RESULT)
         error = run(
             lambda ticket, error: c.library().q3_score(

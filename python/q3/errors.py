@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "BadClassifierError",
     "BadIndexError",
     "BadModelError",
     "BadRequestError",
@@ -40,6 +41,10 @@ class ModelNotFoundError(Q3Error, FileNotFoundError):
 
 class BadModelError(Q3Error, OSError):
     """A file that cannot be read, is damaged, is not a Qwen3 model, or was written while it was in use."""
+
+
+class BadClassifierError(Q3Error, ValueError):
+    """A file that is no classifier, is damaged, or was made for another model."""
 
 
 class BadIndexError(Q3Error, OSError):

@@ -1,4 +1,4 @@
-// q3 from C: text embeddings and relevance scores from Qwen3 models in GGUF files, on the CPU.
+// q3 from C: text embeddings and relevance scores from Qwen3 models in GGUF files, on the CPU, and what vectors are for.
 //
 //     q3_model *model;
 //     char text[512];
@@ -300,6 +300,214 @@ q3_status q3_tokenize(
 q3_status q3_detokenize(
     const q3_model *model, const int32_t *ids, int64_t count, int32_t skips_special_tokens, char *text, size_t capacity,
     size_t *length, q3_error *error);
+
+// === Analysis of vectors ===
+//
+// What `q3 duplicates`, `cluster`, `classify` and `mine` do, on vectors from wherever: no model is needed, and results are
+// those of the program. Rows may have any length but 0; they are brought to unit length first. A row with a NaN or of
+// zeros is Q3_BAD_ARGUMENT, with its number in `index`. `threads` is how many compute, 0 for one per processor; it changes
+// no result. A ticket's progress is in thousandths of the call. Scores of pairs are cosines unless something else is said.
+
+// count rows of `dimensions` values, one after another.
+typedef struct q3_vectors {
+    const float *values;
+    int64_t count;
+    int64_t dimensions;
+} q3_vectors;
+
+typedef struct q3_pair {
+    int64_t first;
+    int64_t second;
+    float score;
+    int32_t reserved;
+} q3_pair;
+
+typedef struct q3_duplicate_options {
+    size_t size;
+    // The least cosine of near-duplicates, above -1 and at most 1.
+    float threshold;
+    int32_t threads;
+} q3_duplicate_options;
+
+// All near-duplicates, none missed. `groups`, an entry for each row, gets the number of the group that the row is in, or -1;
+// groups are what pairs link. `pairs` gets the most similar pairs, the best first: `capacity` at most, and `pair_count` says
+// how many; `has_more` gets 1 if there were more of them. `groups` may be NULL, and so may `pairs` and all that belongs to it.
+q3_status q3_find_duplicates(
+    const q3_vectors *vectors, const q3_duplicate_options *options, int64_t *groups, q3_pair *pairs, int64_t capacity,
+    int64_t *pair_count, int32_t *has_more, q3_ticket *ticket, q3_error *error);
+
+// For each row the most similar row of `others`, or -1 where none reaches the threshold, and its cosine, else NaN.
+q3_status q3_find_matches(
+    const q3_vectors *vectors, const q3_vectors *others, const q3_duplicate_options *options, int64_t *matches,
+    float *scores, q3_ticket *ticket, q3_error *error);
+
+typedef struct q3_cluster_options {
+    size_t size;
+    // Clusters to make; there are never more than rows.
+    int64_t count;
+    // What random draws begin with.
+    uint64_t seed;
+    // Rounds at most; 0 for 100.
+    int64_t round_limit;
+    // `count` rows that are the first centers, or NULL to draw them.
+    const int64_t *start;
+    int32_t threads;
+} q3_cluster_options;
+
+// k-means, where nearness is the cosine. `clusters` and `similarities`, an entry for each row, get its cluster and its cosine
+// with the center; `centers` gets the centers, [the smaller of count and the number of rows, dimensions]; `rounds` how many
+// rounds there were. Everything but `clusters` may be NULL.
+q3_status q3_cluster(
+    const q3_vectors *vectors, const q3_cluster_options *options, int64_t *clusters, float *similarities, float *centers,
+    int64_t *rounds, q3_ticket *ticket, q3_error *error);
+
+typedef struct q3_community_options {
+    size_t size;
+    // The least cosine of a community's center and its members.
+    float threshold;
+    int32_t threads;
+    // Rows of the smallest community, its center among them.
+    int64_t min_size;
+} q3_community_options;
+
+// The communities of sentence-transformers' community_detection, the largest first. `members` gets the rows of all, one
+// community after another, each with its center in front; `ends[i]` is where community i ends, and `count` how many
+// there are. `members` and `ends` have an entry for each row.
+q3_status q3_find_communities(
+    const q3_vectors *vectors, const q3_community_options *options, int64_t *members, int64_t *ends, int64_t *count,
+    q3_ticket *ticket, q3_error *error);
+
+enum {
+    Q3_MARGIN_RATIO = 0,     // the cosine divided by the mean of the neighbours' cosines
+    Q3_MARGIN_DISTANCE = 1,  // the difference of the two
+    Q3_MARGIN_ABSOLUTE = 2,  // the cosine alone
+};
+
+enum {
+    Q3_RETRIEVAL_MAX = 0,        // the best of both directions, each row once
+    Q3_RETRIEVAL_FORWARD = 1,    // for each left row its best right one
+    Q3_RETRIEVAL_BACKWARD = 2,   // for each right row its best left one
+    Q3_RETRIEVAL_INTERSECT = 3,  // what is best in both directions
+};
+
+typedef struct q3_bitext_options {
+    size_t size;
+    int32_t margin;     // Q3_MARGIN_RATIO ...
+    int32_t retrieval;  // Q3_RETRIEVAL_MAX ...
+    // Neighbours that a pair is set against; 0 for LASER's 4.
+    int64_t neighbors;
+    // 1 if pairs with a score below `threshold` are left out.
+    int32_t has_threshold;
+    float threshold;
+    int32_t threads;
+} q3_bitext_options;
+
+// Pairs of rows that are translations of each other by margin scores, best first. With room for left->count +
+// right->count pairs all fit; with less than there are the call returns Q3_BUFFER_TOO_SMALL, and `pair_count` says how many.
+q3_status q3_mine_bitext(
+    const q3_vectors *left, const q3_vectors *right, const q3_bitext_options *options, q3_pair *pairs, int64_t capacity,
+    int64_t *pair_count, q3_ticket *ticket, q3_error *error);
+
+// The margin scores of row 0 with row 0, 1 with 1 and so on.
+q3_status q3_score_bitext(
+    const q3_vectors *left, const q3_vectors *right, const q3_bitext_options *options, float *scores, q3_ticket *ticket,
+    q3_error *error);
+
+// Which limits of q3_negative_options hold.
+enum {
+    Q3_MAX_SCORE = 1,
+    Q3_MIN_SCORE = 2,
+    Q3_ABSOLUTE_MARGIN = 4,
+    Q3_RELATIVE_MARGIN = 8,
+};
+
+typedef struct q3_negative_options {
+    size_t size;
+    // Negatives of each query; 0 for 3.
+    int64_t count;
+    // Candidates to skip, and to look at; 0 for as many as are needed.
+    int64_t range_min;
+    int64_t range_max;
+    int32_t limits;  // Q3_MAX_SCORE and others, added
+    float max_score;
+    float min_score;
+    // How far below the query's positives a negative is, and the same as a part of their score.
+    float absolute_margin;
+    float relative_margin;
+    // 1 draws from the candidates instead of taking the hardest.
+    int32_t is_random;
+    uint64_t seed;
+    int32_t threads;
+    // A model of Q3_RERANKER whose scores count instead of cosines, or NULL, and the texts that it reads.
+    const q3_model *reranker;
+    const q3_texts *query_texts;
+    const q3_texts *passage_texts;
+    const q3_score_options *score_options;
+} q3_negative_options;
+
+// Hard negatives of each query among the passages. The positives of query i are positives[offsets[i]] up to
+// positives[offsets[i + 1]], numbers of passages. `negatives` and `scores` get count entries for each query: passages and
+// their scores, the hardest first, then -1 and NaN. `positive_scores` gets a score for each positive, and may be NULL.
+q3_status q3_mine_negatives(
+    const q3_vectors *queries, const q3_vectors *passages, const int64_t *positives, const int64_t *offsets,
+    const q3_negative_options *options, int64_t *negatives, float *scores, float *positive_scores, q3_ticket *ticket,
+    q3_error *error);
+
+enum {
+    Q3_LOGISTIC = 0,      // logistic regression
+    Q3_NEIGHBORS = 1,     // the labels of the five nearest rows
+    Q3_DESCRIPTIONS = 2,  // the nearest row, where each describes a label
+};
+
+typedef struct q3_train_options {
+    size_t size;
+    int32_t kind;  // Q3_LOGISTIC ...
+    // Parts of the cross-validation; 0 for none.
+    int32_t folds;
+    // How strongly the regression follows the examples, scikit-learn's C; 0 for 1.
+    double strength;
+    uint64_t seed;
+    int32_t threads;
+} q3_train_options;
+
+// What cross-validation found on rows that the classifier had not seen.
+typedef struct q3_training {
+    size_t size;
+    // Parts that the rows were divided into; 0 where a label has one row only, and then all that follows is 0 too.
+    int32_t folds;
+    double accuracy;
+    double macro_f1;
+    double log_loss;
+    double calibrated_log_loss;
+    double calibration_error;
+    double calibrated_calibration_error;
+    // What logits are divided by for the calibrated figures; 1 without folds.
+    double temperature;
+} q3_training;
+
+// Learns labels, numbers below `label_count`, two different ones at least. `weights` gets for each label the weights of the
+// regression and its bias at the end, [label_count, dimensions + 1]; for the other kinds it may be NULL, since the rows
+// themselves are compared. `training` may be NULL without folds.
+q3_status q3_train_classifier(
+    const q3_vectors *vectors, const int32_t *labels, int32_t label_count, const q3_train_options *options, float *weights,
+    q3_training *training, q3_ticket *ticket, q3_error *error);
+
+typedef struct q3_classifier {
+    size_t size;
+    int32_t kind;  // Q3_LOGISTIC ...
+    int32_t label_count;
+    // The weights of each label, or the rows that are compared.
+    q3_vectors rows;
+    // The label of each row; NULL for Q3_LOGISTIC.
+    const int32_t *row_labels;
+    double temperature;
+    int32_t threads;
+} q3_classifier;
+
+// The probability of each label for each row: [rows, label_count].
+q3_status q3_classify(
+    const q3_classifier *classifier, const q3_vectors *vectors, double *probabilities, q3_ticket *ticket,
+    q3_error *error);
 
 // === Arrow ===
 

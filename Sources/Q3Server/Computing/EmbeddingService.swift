@@ -27,6 +27,8 @@ struct EmbeddingService: Sendable {
         var norm = VectorNorm.unitLength
         /// Whether an empty text has a vector, which is that of the lone `<|endoftext|>`.
         var allowsEmpty = false
+        /// What metrics count it as.
+        var kind = ServerMetrics.Work.embed
     }
 
     struct Vectors: Sendable {
@@ -124,7 +126,7 @@ struct EmbeddingService: Sendable {
     private func tokenize(
         _ work: Work, of served: ServedModel, embedder: Embedder, for request: APIRequest
     ) async throws(APIError) -> (Computation.Job, [ModelInput]) {
-        var job = try computation.job(.embed, for: request, field: work.field, itemCount: work.items.count)
+        var job = try computation.job(work.kind, for: request, field: work.field, itemCount: work.items.count)
         let prompt = work.prompt ?? served.prompt ?? options.defaultPrompt
         let limit = min(work.tokenLimit ?? .max, embedder.tokenLimit)
         let inputs = try await computation.tokenize(&job) { index, room in

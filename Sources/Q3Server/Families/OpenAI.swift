@@ -202,22 +202,33 @@ private struct OpenAI: Sendable {
     func models(_ request: APIRequest, owner: String) async throws(APIError) -> APIResponse {
         var models: [ModelList.Model] = []
         for served in try backend.models.all() { models.append(await description(served, owner: owner)) }
+        for classifier in backend.classifiers {
+            let embedder = try backend.models.named(classifier.model)
+            models.append(await description(embedder, owner: owner, classifier: classifier.name))
+        }
         return try APIResponse(json: ModelList(data: models))
     }
 
     func model(_ request: APIRequest) async throws(APIError) -> APIResponse {
         // OpenAI's client writes a slash in an id as %2F.
         let id = request.parameters.getCatchAll().joined(separator: "/").percentDecoded
+        if let classifier = backend.classifiers.first(where: { $0.name.utf8.elementsEqual(id.utf8) }) {
+            let embedder = try backend.models.named(classifier.model)
+            return try APIResponse(json: await description(embedder, owner: "q3", classifier: classifier.name))
+        }
         return try APIResponse(json: await description(backend.models.named(id), owner: "q3"))
     }
 
-    private func description(_ served: ServedModel, owner: String) async -> ModelList.Model {
+    /// A model, or a classifier over it.
+    private func description(
+        _ served: ServedModel, owner: String, classifier: String? = nil
+    ) async -> ModelList.Model {
         let waiting = await backend.scheduler.waitingRequests
         return .init(
-            id: served.name, created: served.created, ownedBy: owner,
-            capabilities: [served.isEmbedder ? "embed" : "rerank"],
+            id: classifier ?? served.name, created: served.created, ownedBy: owner,
+            capabilities: [classifier != nil ? "classify" : served.isEmbedder ? "embed" : "rerank"],
             maxModelLen: served.model.config.contextLength,
-            dimensions: served.isEmbedder ? served.model.config.hiddenSize : nil,
+            dimensions: served.isEmbedder && classifier == nil ? served.model.config.hiddenSize : nil,
             takesInstructions: served.takesInstructions, adapters: served.adapters.map(\.name),
             stats: .init(
                 queueFraction: Double(waiting) / Double(backend.options.requestLimit), queueAbsolute: waiting,

@@ -33,6 +33,7 @@ extension APIFamily {
                     throw APIError(.wrongTask, "model is not a SPLADE model: it gives dense vectors only, see /embed")
                 },
                 .post("/predict", to: api.predict),
+                .post("/classify", when: .has("inputs", butNot: "input"), to: Classification(backend: backend).predict),
                 .post("/similarity", to: api.similarity),
                 .post("/tokenize", to: api.tokenize),
                 .post("/decode", to: api.decode),
@@ -94,6 +95,8 @@ private struct TEIPredictRequest: Decodable {
     var truncate: Flag?
     var truncationDirection: Truncation?
     var rawScores: Flag?
+    /// Not TEI's: which classifier.
+    var model: String?
 }
 
 private struct TEIPrediction: Encodable {
@@ -205,15 +208,22 @@ struct TextEmbeddingsInference: Sendable {
         return topN
     }
 
-    /// The pair's first text is the query. A lone text is scored as a document for the reranker's default instruction.
+    /// The pair's first text is the query. Lone texts go to the classifier, where there is one; else each is scored as a document for
+    /// the reranker's default instruction.
     func predict(_ request: APIRequest) async throws(APIError) -> APIResponse {
         let body = try request.decode(TEIPredictRequest.self)
-        try body.truncationDirection?.refuseStart(field: "truncation_direction")
         let (lists, isSingle) =
             switch body.inputs {
             case .single(let texts): ([texts], true)
             case .batch(let lists): (lists, false)
             }
+        if !backend.classifiers.isEmpty, !lists.isEmpty, lists.allSatisfy({ $0.count == 1 }) {
+            return try await Classification(backend: backend).predict(
+                lists.map { .text($0[0]) }, isSingle: isSingle, model: body.model, instruction: nil,
+                truncate: body.truncate, direction: body.truncationDirection,
+                asksForLogits: body.rawScores?.value ?? false, for: request)
+        }
+        try body.truncationDirection?.refuseStart(field: "truncation_direction")
         var pairs: [RerankPair] = []
         for (index, texts) in lists.enumerated() {
             switch texts.count {

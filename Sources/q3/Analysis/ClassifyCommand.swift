@@ -63,12 +63,15 @@ struct ClassifyTrainCommand: AsyncParsableCommand {
     func run() async throws {
         try OutputPlace.check(output)
         let set = try await rows.load(extra: labelColumn)
+        let threads = rows.model.computing.threads
         let validation =
             method == .descriptions
             ? nil
             : try await Classifier.validate(
-                set.vectors, labels: set.extras, kind: method, strength: strength, folds: folds, seed: seed)
-        var classifier = try Classifier.train(set.vectors, labels: set.extras, kind: method, strength: strength)
+                set.vectors, labels: set.extras, kind: method, strength: strength, folds: folds, seed: seed,
+                threads: threads)
+        var classifier = try await Classifier.train(
+            set.vectors, labels: set.extras, kind: method, strength: strength, threads: threads)
         if let validation { classifier.temperature = validation.temperature }
         if method == .descriptions, set.count != classifier.labels.count {
             throw Failure(
@@ -76,10 +79,10 @@ struct ClassifyTrainCommand: AsyncParsableCommand {
                 "\(set.name) has \(set.count) descriptions for \(classifier.labels.count) labels; give one for each")
         }
         let model = rows.model.model.map(HeadFile.place)
-        try HeadFile(
+        let file = ClassifierFile(
             classifier, model: set.fingerprint == nil ? nil : model ?? BuiltInModel.name, fingerprint: set.fingerprint,
-            dimensions: set.vectors.dimensions, instruct: rows.instruct
-        ).write(to: output, inputs: rows.paths)
+            dimensions: set.vectors.dimensions, instruct: rows.instruct)
+        try HeadFile.write(file, to: output, inputs: rows.paths)
         Terminal.say("\(classifier.labels.count) labels from \(set.count) texts in \(output)")
         if let validation {
             Self.say(validation)
@@ -154,8 +157,9 @@ struct ClassifyPredictCommand: AsyncParsableCommand {
                 "\(self.head) was made for the model \(made), \(set.name) for \(given): give --model with the first, or train again"
             )
         }
-        let classifier = try head.classifier()
-        let probabilities = try await classifier.probabilities(of: set.vectors)
+        let classifier = head.classifier
+        let probabilities = try await classifier.probabilities(
+            of: set.vectors, threads: arguments.model.computing.threads)
         var unsureCount = 0
         for (row, found) in probabilities.enumerated() {
             let best = found.indices.max { found[$0] == found[$1] ? $0 > $1 : found[$0] < found[$1] } ?? 0

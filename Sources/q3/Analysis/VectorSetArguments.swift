@@ -6,10 +6,6 @@ import Q3Linear
 import Q3Model
 import Q3System
 
-#if Index
-import Q3Index
-#endif
-
 struct VectorSetArguments: ParsableArguments {
     /// What the help of every command says of its input.
     static let discussion = """
@@ -90,73 +86,6 @@ struct VectorSetArguments: ParsableArguments {
         InputFolder.isFolder(path) && InputFolder.isFile("\(path)/catalog.sqlite")
     }
 
-    /// Vectors alone, with the ids beside them.
-    private func npy(_ path: String) throws -> VectorSet {
-        let rows = try NPYFile.read(path, dimensions: dimensions)
-        var set = VectorSet(
-            name: path, vectors: rows, ids: [String?](repeating: nil, count: rows.count), indices: Array(0..<rows.count)
-        )
-        let lines = String(path.dropLast(4)) + ".ids.txt"
-        let records = path + ".ids.jsonl"
-        if InputFolder.isFile(lines) {
-            let reader = try RecordReader<String>(
-                .files([lines]), options: ReadingOptions(format: .text), parser: .documents(column: nil))
-            set.ids = try Self.all(reader).map { JSONText.quoted($0) }
-        } else if InputFolder.isFile(records) {
-            var options = ReadingOptions(format: .jsonl)
-            options.idColumn = "name"
-            let reader = try RecordReader<String>(
-                .files([records]), options: options, parser: .documents(column: "text"))
-            var (ids, texts): ([String?], [String]) = ([], [])
-            while let record = try reader.next() {
-                texts.append(try EvalData.content(of: record))
-                ids.append(record.id.map { JSONText.quoted($0.text) })
-            }
-            (set.ids, set.texts) = (ids, texts)
-        }
-        guard set.ids.count == rows.count else {
-            throw Failure(
-                .badData, "\(path) has \(rows.count) rows, and the file beside it \(set.ids.count) ids; make both again"
-            )
-        }
-        return set
-    }
-
-    private static func all(_ reader: RecordReader<String>) throws -> [String] {
-        var texts: [String] = []
-        while let record = try reader.next() { texts.append(try EvalData.content(of: record)) }
-        return texts
-    }
-
-    private func index(_ path: String) async throws -> VectorSet {
-        #if Index
-        let index = try SearchIndex(path: path)
-        let configuration = index.configuration
-        let kept = dimensions ?? configuration.dimensions
-        guard 1...configuration.dimensions ~= kept else {
-            throw Failure(.usage, "--dimensions \(kept): \(path) has vectors of \(configuration.dimensions) values")
-        }
-        var builder = try VectorMatrixBuilder(dimensions: kept, capacity: try await index.status().chunks)
-        var (ids, texts): ([String?], [String]) = ([], [])
-        var last = 0
-        while true {
-            let page = try await index.chunks(after: last, count: 1000)
-            guard let end = page.last else { break }
-            last = end.id
-            for chunk in page {
-                try builder.append(Array(chunk.vector.prefix(kept)))
-                ids.append(JSONText.quoted("\(chunk.name):\(chunk.lines.lowerBound)"))
-                texts.append(chunk.text)
-            }
-        }
-        return VectorSet(
-            name: path, vectors: builder.finish(), ids: ids, indices: Array(ids.indices), texts: texts,
-            fingerprint: configuration.model.fingerprint)
-        #else
-        throw Failure(.usage, "this q3 was built without the trait Index, and cannot read \(path)")
-        #endif
-    }
-
     private func texts(
         _ files: [String], vectors: String?, extra: String?, prompt: Prompt?
     ) async throws -> VectorSet {
@@ -170,13 +99,7 @@ struct VectorSetArguments: ParsableArguments {
             note: { Terminal.say($0) })
         var rejections = Rejections(strict: arguments.strict || vectors != nil)
         if let vectors { return try texts(reader, files, vectorsAt: vectors, &rejections) }
-        let embedder = try opening(model.model, copying: model.noMmap) {
-            try Embedder(file: $0, options: model.options)
-        }
-        embedder.role.announce(use: .embedding, of: embedder.model)
-        if instruct != nil, !embedder.takesInstructions {
-            throw Failure(.usage, "this model takes no instructions; leave out --instruct")
-        }
+        let embedder = try model.embedder(instruct: instruct)
         let kept = try embedder.dimensions(requested: dimensions)
         var builder = try VectorMatrixBuilder(dimensions: kept)
         var set = EmptySet(name: files.first ?? "stdin")
@@ -214,53 +137,5 @@ struct VectorSetArguments: ParsableArguments {
                     + "input")
         }
         return set.filled(with: rows, fingerprint: nil)
-    }
-}
-
-/// A text, and the column that a command asked for beside it.
-struct AnalyzedText: Sendable {
-    let text: String
-    let extra: String
-}
-
-extension RecordParser<AnalyzedText> {
-    static func texts(column: String?, extra: String?) -> Self {
-        let documents = RecordParser<String>.documents(column: column)
-        guard let extra else { return documents.map { AnalyzedText(text: $0, extra: "") } }
-        return documents.with(
-            text: { _ throws(BadRecord) in
-                throw BadRecord(message: "a line of text has no \"\(extra)\"; give JSON lines, CSV or TSV with it")
-            },
-            fields: { text, fields throws(BadRecord) in AnalyzedText(text: text, extra: try fields.label(extra)) })
-    }
-}
-
-/// Rows on their way into a set.
-private struct EmptySet {
-    let name: String
-    private var ids: [String?] = []
-    private var indices: [Int] = []
-    private var texts: [String] = []
-    private var extras: [String] = []
-
-    var count: Int { indices.count }
-
-    init(name: String) { self.name = name }
-
-    mutating func add(_ record: Record<AnalyzedText>, _ content: AnalyzedText) {
-        switch record.id {
-        case .text(let text): ids.append(JSONText.quoted(text))
-        case .number(let digits): ids.append(digits)
-        case nil: ids.append(nil)
-        }
-        indices.append(record.index)
-        texts.append(content.text)
-        extras.append(content.extra)
-    }
-
-    func filled(with vectors: VectorMatrix, fingerprint: String?) -> VectorSet {
-        VectorSet(
-            name: name, vectors: vectors, ids: ids, indices: indices, texts: texts, extras: extras,
-            fingerprint: fingerprint)
     }
 }

@@ -1,4 +1,5 @@
 // A figure of line plots side by side, as SVG.
+import Q3System
 
 struct Plot {
     let title: String
@@ -25,7 +26,7 @@ struct Plot {
             <svg xmlns="http://www.w3.org/2000/svg" width="\(px(size.width))" height="\(px(size.height))" \
             viewBox="0 0 \(px(size.width)) \(px(size.height))" font-family="sans-serif" font-size="12" fill="#222">
             <rect width="100%" height="100%" fill="white"/>
-            <text x="\(px(left))" y="24" font-size="14">\(escaped(text))</text>
+            <text x="\(px(left))" y="24" font-size="14">\(XMLText.escaped(text))</text>
 
             """
         for (index, plot) in plots.enumerated() {
@@ -38,7 +39,7 @@ struct Plot {
     /// Everything of one plot; the frame's upper left corner is the origin.
     private var body: String {
         let (width, height) = (Self.width, Self.height)
-        var lines = ["<text y=\"-12\" font-weight=\"bold\">\(Self.escaped(title))</text>"]
+        var lines = ["<text y=\"-12\" font-weight=\"bold\">\(XMLText.escaped(title))</text>"]
         for tick in yAxis.ticks {
             let y = height * (1 - yAxis.place(tick))
             lines.append(Self.line(from: (0, y), to: (width, y), color: "#ddd"))
@@ -72,23 +73,8 @@ struct Plot {
     }
 
     private static func label(_ text: String, at place: (x: Double, y: Double), anchor: String) -> String {
-        "<text x=\"\(px(place.x))\" y=\"\(px(place.y))\" text-anchor=\"\(anchor)\">\(escaped(text))</text>"
+        "<text x=\"\(px(place.x))\" y=\"\(px(place.y))\" text-anchor=\"\(anchor)\">\(XMLText.escaped(text))</text>"
     }
 
     private static func px(_ coordinate: Double) -> String { coordinate.trimmed(1) }
-
-    /// Characters that XML does not allow, such as a control character in a file's name, are shown as U+FFFD.
-    private static func escaped(_ text: String) -> String {
-        var escaped = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\u{0}"..<" ", "\u{FFFE}", "\u{FFFF}": escaped += "\u{FFFD}"
-            default: escaped.unicodeScalars.append(scalar)
-            }
-        }
-        return escaped
-    }
 }

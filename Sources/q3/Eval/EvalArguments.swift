@@ -40,18 +40,13 @@ struct EvalArguments: ParsableArguments {
     /// The instruction asked for, or else the task's; nil for none, and for models that take none.
     func instruction(_ task: TaskInstruction, for embedder: Embedder) throws -> TaskInstruction? {
         guard let instruct else { return embedder.takesInstructions ? task : nil }
-        guard embedder.takesInstructions || instruct.isEmpty else {
-            throw Failure(.usage, "this model takes no instructions; leave out --instruct")
-        }
-        return instruct.isEmpty ? nil : TaskInstruction(instruct, isSymmetric: task.isSymmetric)
+        guard !instruct.isEmpty else { return nil }
+        try embedder.check(instruct: instruct)
+        return TaskInstruction(instruct, isSymmetric: task.isSymmetric)
     }
 
     func openEmbedder() throws -> Embedder {
-        let embedder = try opening(model.model, copying: model.noMmap) {
-            try Embedder(file: $0, options: model.options)
-        }
-        embedder.role.announce(use: .embedding, of: embedder.model)
-        return embedder
+        try model.embedder()
     }
 
     /// The name of the data: the last part of its path, without an ending.

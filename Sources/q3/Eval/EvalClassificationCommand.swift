@@ -91,9 +91,11 @@ struct EvalClassificationCommand: AsyncParsableCommand {
 
         let samples = ProbeSamples.rows(
             labels: trainLabels, perLabel: samplesPerLabel, experimentCount: experiments)
-        let each = samples.map { rows in
-            let probe = LogisticRegression(training: trainVectors.rows(rows), labels: rows.map { trainLabels[$0] })
-            return Self.named(ClassScores(truth: testLabels, predictions: probe.classes(of: testVectors)))
+        var each: [EvalReport.Scores] = []
+        for rows in samples {
+            let probe = try await LogisticRegression.fit(
+                try trainVectors.rows(rows).matrix(), labels: rows.map { trainLabels[$0] })
+            each.append(Self.named(ClassScores(truth: testLabels, predictions: probe.classes(of: testVectors))))
         }
         let mean = each[0].indices.map { index in
             (name: each[0][index].name, value: each.reduce(0) { $0 + $1[index].value } / Double(each.count))

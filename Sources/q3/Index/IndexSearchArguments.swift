@@ -60,14 +60,8 @@
             let opened = try SearchIndex(path: path)
             let named = try model.namedEmbedder(recorded: opened.configuration.model.name, adapted: adapted)
             try opened.check(named)
-            if instruct != nil, !named.embedder.takesInstructions {
-                throw Failure(.usage, "this model takes no instructions; leave out --instruct")
-            }
-            let rerankModel = try reranker.map { path in
-                try opening(path, copying: model.noMmap) {
-                    try Reranker(file: $0, options: model.computing.rerankerOptions)
-                }
-            }
+            try named.embedder.check(instruct: instruct)
+            let rerankModel = try model.reranker(reranker)
             let search = SearchQuery(
                 query, mode: indexed.mode, count: topN, filters: try indexed.filters.map { try SearchFilter($0) },
                 groupsByDocument: indexed.group, leastSimilarity: indexed.minSimilarity)

@@ -40,11 +40,7 @@
             let served = try ServedIndexes(index, models: []) {
                 try model.namedEmbedder(recorded: $0, adapted: adapted)
             }
-            let judge = try reranker.map { path in
-                try opening(path, copying: model.noMmap) {
-                    try Reranker(file: $0, options: model.computing.rerankerOptions)
-                }
-            }
+            let judge = try model.reranker(reranker)
             let agents = AgentProtocol(IndexService(indexes: served.indexes, computing: .direct(reranker: judge)))
             while let line = readLine() {
                 if line.allSatisfy(\.isWhitespace) { continue }

@@ -43,7 +43,8 @@
         ) throws {
             var known = try models.map { ($0, try Fingerprint(of: $0.embedder.model)) }
             for text in given {
-                let (name, path) = Self.parts(of: text)
+                let place = NamedPath(text, ending: ".q3i")
+                let (name, path) = (place.name, place.path)
                 if indexes.contains(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
                     throw Failure(
                         .usage,
@@ -54,7 +55,7 @@
                 if !known.contains(where: { $0.0.match(made.fingerprint, own: $0.1) != nil }) {
                     let opened = try open(made.name)
                     let own = try Fingerprint(of: opened.embedder.model)
-                    var model = Model(name: Self.name(ofModel: opened.name), embedder: opened.embedder)
+                    var model = Model(name: NamedPath.name(of: opened.name, ending: ".gguf"), embedder: opened.embedder)
                     model.adapters = adapters.filter { $0.value.model == own }
                     if let adapter = opened.adapter {
                         (model.adapters, model.adapterName) = ([Self.onlyAdapter: adapter], Self.onlyAdapter)
@@ -76,19 +77,5 @@
 
         /// What the adapter of a command that takes one is called.
         private static let onlyAdapter = "adapter"
-
-        /// The name and the path in NAME=PATH; a path alone has the name of its folder, without its ending.
-        private static func parts(of text: String) -> (name: String, path: String) {
-            if let equals = text.firstIndex(of: "="), !text[..<equals].contains("/"), equals > text.startIndex {
-                return (String(text[..<equals]), String(text[text.index(after: equals)...]))
-            }
-            let folder = text.split(separator: "/").last.map(String.init) ?? text
-            return (folder.hasSuffix(".q3i") && folder != ".q3i" ? String(folder.dropLast(4)) : folder, text)
-        }
-
-        private static func name(ofModel path: String) -> String {
-            let file = path.split(separator: "/").last.map(String.init) ?? path
-            return file.lowercased().hasSuffix(".gguf") ? String(file.dropLast(5)) : file
-        }
     }
 #endif

@@ -3,10 +3,11 @@
 
     Tests/EndToEnd/Analysis/compare.py Q3 [--rows N]
 
-Needs numpy; what sentence-transformers and scikit-learn say is compared where they are installed. Nothing is downloaded.
+Needs numpy; with Q3_LIBRARY and PYTHONPATH=python it also starts k-means from given rows, for which the program has no option. What sentence-transformers and scikit-learn say is compared where they are installed. Nothing is downloaded.
 """
 import argparse
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -116,6 +117,73 @@ def kmeans(q3, folder, count):
     print(f"     V-measure {v_measure_score(labels, mine):.4f}, scikit-learn {v_measure_score(labels, fits[best].labels_):.4f}")
 
 
+def same_start(folder, count):
+    """k-means from given rows, by the Python package: rounds that NumPy makes, and the inertia of scikit-learn from the same start."""
+    if "Q3_LIBRARY" not in os.environ:
+        return print("     k-means from a given start needs Q3_LIBRARY and PYTHONPATH=python")
+    import q3 as package
+
+    x, _ = clouds(count, 32, 8, 0.6, 7)
+    start = list(range(8))
+    found = package.cluster(x, 8, init=start, max_iter=300)
+    centers = x[start].astype(np.float64)
+    for _ in range(found.rounds):
+        labels = (x @ centers.T).argmax(1)
+        centers = np.stack([x[labels == c].astype(np.float64).sum(0) for c in range(8)])
+        centers /= np.linalg.norm(centers, axis=1, keepdims=True)
+    mine = (1 - found.similarities).sum()
+    theirs = (1 - (x @ centers.T).max(1)).sum()
+    check("k-means: inertia after the same rounds from the same rows", abs(mine - theirs) < 1e-6 * theirs, f"{mine:.6f} {theirs:.6f}")
+    try:
+        from sklearn.cluster import KMeans
+    except ImportError:
+        return print("     scikit-learn is not installed")
+    fit = KMeans(8, init=x[start], n_init=1, max_iter=300).fit(x)
+    # Its centers are means and not of unit length; the sum of squared distances is what both can be held to.
+    means = np.stack([x[found.labels == c].mean(0) for c in range(8)])
+    inertia = ((x - means[found.labels]) ** 2).sum()
+    check("k-means: scikit-learn's inertia from the same start", inertia <= fit.inertia_ * 1.01, f"{inertia:.4f} {fit.inertia_:.4f}")
+
+
+def logistic(q3, folder, count):
+    """The optimum of scikit-learn's logistic regression: weights, objective and probabilities."""
+    try:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.metrics import log_loss
+    except ImportError:
+        return print("     scikit-learn is not installed")
+    for classes, strength in [(7, 1.0), (2, 1.0), (5, 0.1)]:
+        x, labels = clouds(count, 48, classes, 1.2, 20 + classes)
+        np.save(folder / "x.npy", x)
+        (folder / "x.jsonl").write_text("".join(json.dumps({"text": "x", "label": f"l{label}"}) + "\n" for label in labels))
+        given = ("-i", folder / "x.jsonl", "--vectors", folder / "x.npy")
+        run(q3, "classify", "train", *given, "--strength", strength, "-o", folder / "head.json")
+        head = json.loads((folder / "head.json").read_text())
+        mine = np.array(head["rows"])
+        if classes == 2:  # scikit-learn keeps the difference of the two
+            mine = mine[1:] - mine[:1]
+        theirs = LogisticRegression(C=strength, tol=1e-10, max_iter=100_000).fit(x.astype(np.float64), labels)
+        best = np.hstack([theirs.coef_, theirs.intercept_[:, None]])
+        if classes > 2:  # the biases are free up to a constant
+            mine[:, -1] -= mine[:, -1].mean()
+            best[:, -1] -= best[:, -1].mean()
+
+        def objective(weights):
+            logits = x.astype(np.float64) @ weights[:, :-1].T + weights[:, -1]
+            logits = logits if classes > 2 else np.hstack([np.zeros_like(logits), logits])
+            logits -= np.log(np.exp(logits - logits.max(1, keepdims=True)).sum(1, keepdims=True)) + logits.max(1, keepdims=True)
+            return -strength * logits[np.arange(len(x)), labels].sum() + (weights[:, :-1] ** 2).sum() / 2
+
+        ours, optimum = objective(mine), objective(best)
+        check(f"logistic regression of {classes} classes: scikit-learn's optimum", abs(ours - optimum) < 1e-7 * optimum, f"{ours:.6f} {optimum:.6f}")
+        check("logistic regression: weights", abs(mine - best).max() < 1e-3, f"{abs(mine - best).max():.1e}")
+        found = lines(run(q3, "classify", "predict", folder / "head.json", *given, "--all"))
+        sharp = np.array([[row["probabilities"][label] for label in head["labels"]] for row in found]) ** head["temperature"]
+        sharp /= sharp.sum(1, keepdims=True)
+        apart = abs(sharp - theirs.predict_proba(x)).max()
+        check("logistic regression: probabilities", apart < 1e-4, f"{apart:.1e}, log loss {log_loss(labels, sharp):.6f}")
+
+
 def bitext(q3, folder, count):
     random = np.random.default_rng(5)
     x, _ = clouds(count, 48, count // 2, 0.5, 5)
@@ -198,8 +266,9 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for part in (duplicates, communities, kmeans, bitext):
+        for part in (duplicates, communities, kmeans, logistic, bitext):
             part(arguments.q3, folder, arguments.rows)
+        same_start(folder, arguments.rows)
         negatives(arguments.q3, folder)
     sys.exit(f"{problems} differ" if problems else 0)
 
