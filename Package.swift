@@ -30,7 +30,7 @@ let package = Package(
         .library(name: "Q3Mini", targets: ["Q3Mini", "Q3Embedding"] + engine),
         .library(name: "Q3Index", targets: ["Q3Index", "Q3Embedding", "Q3Reranking"] + engine),
         .library(name: "Q3Analysis", targets: ["Q3Analysis", "Q3Linear"]),
-        .library(name: "Q3Training", targets: ["Q3Training", "Q3Embedding", "Q3Linear"] + engine),
+        .library(name: "Q3Training", targets: ["Q3Training", "Q3Embedding", "Q3Linear", "Q3Reranking"] + engine),
         .library(
             name: "Q3Server", targets: ["Q3Server", "Q3Analysis", "Q3Linear", "Q3Embedding", "Q3Reranking"] + engine),
         // For the package in Benchmarks alone: it changes without notice.
@@ -151,7 +151,8 @@ let package = Package(
         .target(
             name: "Q3Training",
             dependencies: [
-                "Q3Analysis", "Q3Embedding", "Q3Eval", "Q3GGUF", "Q3Kernels", "Q3Linear", "Q3Model", "Q3System",
+                "Q3Analysis", "Q3Convert", "Q3Embedding", "Q3Eval", "Q3GGUF", "Q3Kernels", "Q3Linear", "Q3Model",
+                "Q3Reranking", "Q3System",
             ], swiftSettings: swift),
         .target(name: "CCatalog"),  // models.txt, as bytes in the program
         .target(name: "Q3Catalog", dependencies: ["CCatalog", "Q3GGUF", "Q3Model", "Q3System"], swiftSettings: swift),
@@ -250,7 +251,8 @@ let package = Package(
         .testTarget(
             name: "Q3TrainingTests",
             dependencies: [
-                "Q3Embedding", "Q3GGUF", "Q3Linear", "Q3Mini", "Q3Model", "Q3System", "Q3Training", "TestSupport",
+                "Q3Convert", "Q3Embedding", "Q3GGUF", "Q3Kernels", "Q3Linear", "Q3Mini", "Q3Model", "Q3Reranking",
+                "Q3System", "Q3Training", "TestSupport",
             ], swiftSettings: swift),
         .testTarget(name: "Q3EvalTests", dependencies: ["Q3Embedding", "Q3Eval", "TestSupport"], swiftSettings: swift),
         .testTarget(

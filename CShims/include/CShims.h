@@ -71,6 +71,12 @@ void q3_dequantize_rows(q3_matrix w, const int32_t *ids, size_t count, float *ou
 /* Bytes of a packed panel of `cols` columns. */
 size_t q3_panel_bytes(q3_family family, size_t cols);
 
+/* A panel of F32 from the first 16 columns of a matrix [depth, stride]: what packing the transposed matrix gives. `panel` is 64-byte
+ * aligned and has q3_panel_bytes of `depth` columns, rounded up to blocks. */
+void q3_pack_columns(const float *matrix, size_t stride, size_t depth, void *panel);
+/* out [cols, rows] is the transpose of the first `cols` columns of a matrix [rows, stride]. */
+void q3_transpose(const float *matrix, size_t stride, size_t rows, size_t cols, float *out);
+
 /* Whether blocks of `type` can be made. */
 bool q3_type_writable(uint32_t type);
 

@@ -4,7 +4,7 @@ import Q3Kernels
 import Q3System
 
 /// The matrices of an adapter folder. They are held as f32; they are small beside the model.
-struct LowRankAdapter {
+package struct LowRankAdapter {
     /// What is added to one matrix [outputs, inputs].
     private struct Update: Sendable {
         let down: [Float]  // A [rank, inputs]
@@ -104,12 +104,14 @@ struct LowRankAdapter {
 
     private let path: String
     private let file: SafetensorsFile
-    private let rank: Int
-    private let scale: Float
+    /// Rows of every A.
+    package let rank: Int
+    /// What B · A is multiplied with.
+    package let scale: Double
     /// Module names as bare models have them, such as "layers.0.self_attn.q_proj", and the prefix here.
     private let modules: [String: String]
 
-    init(folder path: String) throws {
+    package init(folder path: String) throws {
         self.path = path
         let config = try JSONFile.required("adapter_config.json", in: path, as: Config.self)
         if let fault = config.fault { throw ConvertError.badFile(path: "\(path)/adapter_config.json", fault: fault) }
@@ -117,7 +119,7 @@ struct LowRankAdapter {
         guard JSONFile.exists(weights, in: path) else { throw ConvertError.missingFile(folder: path, name: weights) }
         file = try SafetensorsFile(path: "\(path)/\(weights)")
         rank = config.rank
-        scale = Float(config.scale)
+        scale = config.scale
         var modules: [String: String] = [:]
         for name in file.names {
             guard let module = ["A", "B"].compactMap({ name.cut(suffix: ".lora_\($0).weight") }).first else {
@@ -141,7 +143,7 @@ struct LowRankAdapter {
     func checkUnchanged() throws { try file.checkUnchanged() }
 
     /// Names of the modules that it changes.
-    var moduleNames: Set<String> { Set(modules.keys) }
+    package var moduleNames: Set<String> { Set(modules.keys) }
 
     /// The matrix of a module with the adapter's change, if there is one.
     func merged(_ matrix: SafetensorsFile.Tensor, of module: String, as name: String) throws -> TensorSource {
@@ -149,7 +151,7 @@ struct LowRankAdapter {
         guard let own = modules[module] else { return base }
         let (outputs, inputs) = (matrix.shape[0], matrix.shape[1])
         let down = try values("\(own).lora_A.weight", [rank, inputs])
-        let up = try values("\(own).lora_B.weight", [outputs, rank]).map { $0 * scale }
+        let up = try values("\(own).lora_B.weight", [outputs, rank]).map { $0 * Float(scale) }
         let update = Update(down: down, up: up, rank: rank, inputs: inputs, outputs: outputs)
         let codec = WeightCodec()
         return unsafe TensorSource(name: name, shape: base.shape, type: .f32) { offset, memory in
@@ -163,6 +165,27 @@ struct LowRankAdapter {
             }
             unsafe Self.add(update, from: first, to: sums)
         }
+    }
+
+    /// A [rank, inputs] and B [outputs, rank] of a module that is changed, as they stand in the file.
+    package func factors(of module: String) throws -> (down: [Float], up: [Float]) {
+        guard let own = modules[module] else { throw ConvertError.missingTensor(folder: path, name: module) }
+        func matrix(_ name: String) throws -> [Float] {
+            guard let tensor = try file.tensor(named: name) else {
+                throw ConvertError.missingTensor(folder: path, name: name)
+            }
+            guard tensor.shape.count == 2 else {
+                throw ConvertError.badShape(
+                    tensor: name, got: tensor.shape, expected: [rank, rank], by: "adapter_config.json")
+            }
+            return try values(name, tensor.shape)
+        }
+        let (down, up) = (try matrix("\(own).lora_A.weight"), try matrix("\(own).lora_B.weight"))
+        guard down.count.isMultiple(of: rank), up.count.isMultiple(of: rank) else {
+            throw ConvertError.badShape(
+                tensor: own, got: [down.count, up.count], expected: [rank, rank], by: "adapter_config.json")
+        }
+        return (down, up)
     }
 
     /// Adds scale · B · A to values of the matrix, of which the first has number `first`.

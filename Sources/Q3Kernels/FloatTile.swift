@@ -50,4 +50,51 @@ package enum FloatTile {
     @unsafe package static func largest(of values: UnsafePointer<Float>, count: Int) -> Float {
         unsafe q3_largest(values, count)
     }
+
+    /// How the right side of a product lies in memory.
+    package enum Right: Sendable {
+        /// Its rows are multiplied: right[j · stride + k].
+        case rows
+        /// Its columns are: right[k · stride + j].
+        case columns
+    }
+
+    /// products[i · productStride + j] (+)= Σ_k left[i · depth + k] · right(j, k) for the 16 values of j that begin at `right`.
+    ///
+    /// With rows on the right `depth` is a multiple of 32. The sum goes over k in order, by fused multiply-adds, and is added to what is
+    /// there as a whole. `scratch` has `scratchByteCount` of `depth`, rounded up to 32, and lies at a multiple of 64.
+    @unsafe package static func multiplyPanel(
+        left: UnsafePointer<Float>, leftCount: Int, depth: Int, right: UnsafePointer<Float>, rightStride: Int,
+        form: Right, into products: UnsafeMutablePointer<Float>, productStride: Int, adding: Bool,
+        scratch: UnsafeMutableRawPointer, isa: ISA = .best
+    ) {
+        precondition(form == .columns || depth.isMultiple(of: columnMultiple))
+        let kernels = isa.kernels
+        switch form {
+        case .rows:
+            var matrix = unsafe q3_matrix(
+                data: right, type: 0, family: Q3_FAMILY_F32, rows: rightMultiple, cols: depth,
+                row_bytes: rightStride * MemoryLayout<Float>.stride)
+            unsafe kernels.pack(&matrix, 0, scratch)
+        case .columns: unsafe q3_pack_columns(right, rightStride, depth, scratch)
+        }
+        var rows = unsafe q3_activations()
+        unsafe rows.cols = depth
+        unsafe rows.f32 = UnsafeMutablePointer(mutating: left)
+        unsafe kernels.multiply_panel(
+            Q3_FAMILY_F32, scratch, &rows, 0, leftCount, products, productStride, adding)
+    }
+
+    /// output [columns, rows] = the transpose of the first columns of a matrix [rows, stride].
+    @unsafe package static func transpose(
+        _ matrix: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, into output: UnsafeMutablePointer<Float>
+    ) {
+        unsafe q3_transpose(matrix, stride, rows, columns, output)
+    }
+
+    /// values[i] = exp(values[i]) for values of at most 0; relative error at most 2^-22. The count is a multiple of 16.
+    @unsafe package static func exponentials(_ values: UnsafeMutablePointer<Float>, count: Int, isa: ISA = .best) {
+        precondition(count.isMultiple(of: 16))
+        unsafe isa.kernels.exp(values, values, count)
+    }
 }

@@ -8,8 +8,8 @@ import Q3System
 public struct Rotations: Sendable {
     package let positions: Int
     package let width: Int
-    let cosines: [Float]
-    let sines: [Float]
+    package let cosines: [Float]
+    package let sines: [Float]
 
     public init(positions: Int, headDim: Int, theta: Float) {
         self.positions = positions

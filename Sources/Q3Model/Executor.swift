@@ -54,20 +54,42 @@ final class Executor {
         return states
     }
 
+    /// The residual stream of every token after the first `layerCount` layers, which are not all: `body` gets the number of each
+    /// list and its rows [tokens, hiddenSize]. `lists` are in lexicographic order.
+    func runTrunk(
+        _ lists: [[Int32]], layerCount: Int, checkpoint: (Double) throws -> Void, body: (Int, [Float]) throws -> Void
+    ) throws {
+        precondition(layerCount < config.layerCount)
+        let trie = BatchTrie(lists.map { $0[...] }, sharing: true, cached: [])
+        let pass = try makePass(trie, pooledRows: 1, trace: nil)
+        defer { arena = pass.arena }
+        weights.tokenEmbedding.dequantize(rows: trie.tokens, into: pass.residual)
+        for layer in 0..<layerCount { try pass.runAll(graph.allNodes, layer: layer, checkpoint: checkpoint) }
+        for (index, list) in lists.enumerated() {
+            let rows = trie.rows(to: trie.pooled[index], length: list.count)
+            try body(index, rows.flatMap { pass.residual.row($0) })
+        }
+    }
+
+    /// The views for one batch; the arena is to be put back when they are no longer used.
+    private func makePass(_ trie: BatchTrie, pooledRows: Int, trace: ((NodeTrace) -> Void)?) throws -> ForwardPass {
+        let plan = plan(rows: trie.tokens.count, keyRows: trie.keyRows, pooledRows: pooledRows)
+        prepareRotations(through: Int(trie.positions.max() ?? 0))
+        let arena = try takeArena(for: plan)
+        return ForwardPass(
+            graph: graph, config: config, weights: weights, rotations: rotations, plan: plan, arena: arena,
+            team: Team(
+                isa: isa, threads: threads, scratch: plan.threads, in: arena, widest: config.widestInput,
+                headDim: config.headDim), trie: trie, trace: trace)
+    }
+
     private func run(
         _ trie: BatchTrie, filling newEntries: [NewCacheEntry], trace: ((NodeTrace) -> Void)?,
         checkpoint: (Double) throws -> Void
     ) throws -> [[Float]] {
         let pooled = trie.pooled.uniqued()
-        let plan = plan(rows: trie.tokens.count, keyRows: trie.keyRows, pooledRows: pooled.count)
-        prepareRotations(through: Int(trie.positions.max() ?? 0))
-        let arena = try takeArena(for: plan)
-        defer { self.arena = arena }
-        let pass = ForwardPass(
-            graph: graph, config: config, weights: weights, rotations: rotations, plan: plan, arena: arena,
-            team: Team(
-                isa: isa, threads: threads, scratch: plan.threads, in: arena, widest: config.widestInput,
-                headDim: config.headDim), trie: trie, trace: trace)
+        let pass = try makePass(trie, pooledRows: pooled.count, trace: trace)
+        defer { arena = pass.arena }
         let (allNodes, last) = (graph.allNodes, config.layerCount - 1)
         weights.tokenEmbedding.dequantize(rows: trie.tokens, into: pass.residual)
         for layer in 0..<last {

@@ -106,6 +106,37 @@ public final class Qwen3Model: Sendable {
         return states
     }
 
+    /// The residual stream of every token of each list after the first `layerCount` layers, fewer than the model has:
+    /// what the layers above are trained on.
+    ///
+    /// `body` is called on the inference thread with the number of a list and its rows [tokens, hiddenSize], in any
+    /// order. Throws what `lastHiddenStates` and `body` throw.
+    package func trunkStates(
+        of lists: [[Int32]], layerCount: Int, progress: (@Sendable (Progress) -> Void)? = nil,
+        _ body: @escaping @Sendable (_ index: Int, _ rows: [Float]) throws -> Void
+    ) async throws {
+        try check(lists)
+        var progressed = Progress(completed: 0, total: lists.reduce(0) { $0 + $1.count })
+        for group in MicroBatches(lists, tokenLimit: options.batchTokens, sharing: true).groups {
+            try Task.checkCancellation()
+            let batch = group.map { lists[$0] }
+            let (before, size) = (progressed, batch.reduce(0) { $0 + $1.count })
+            try await InferenceThread.shared().run { [self] in
+                try file.checkUnchanged()
+                try executor.value.runTrunk(batch, layerCount: layerCount) { layersDone in
+                    let part = layersDone / Double(max(1, layerCount))
+                    progress?(
+                        Progress(completed: before.completed + Int(part * Double(size)), total: before.total))
+                } body: {
+                    try body(group[$0], $1)
+                }
+                try file.checkUnchanged()
+            }
+            progressed.completed += size
+            progress?(progressed)
+        }
+    }
+
     /// One micro-batch on the inference thread.
     private func run(
         _ batch: [[Int32]], sharing: Bool, isUrgent: Bool, progress: @escaping @Sendable (Double) -> Void

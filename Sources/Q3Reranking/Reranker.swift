@@ -181,6 +181,9 @@ public final class Reranker: Sendable {
             isTruncated: input.isTruncated)
     }
 
+    /// What a hidden state is multiplied with for the margin: the row for yes less the row for no [hiddenSize].
+    package var headDifference: [Double] { zip(head.yes, head.no).map { Double($0) - Double($1) } }
+
     /// The prompt of a pair, of at most `limit` tokens where the model takes more.
     package func input(
         for pair: RerankPair, options: RerankOptions, limit: Int? = nil

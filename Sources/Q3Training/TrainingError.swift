@@ -23,6 +23,10 @@ public enum TrainingError: Error, Sendable, Equatable {
     case changesNothing(largestChange: Double)
     /// The file of an interrupted training cannot be used.
     case badCheckpoint(path: String, fault: String)
+    /// The file of the states below the trained layers cannot be written or read.
+    case states(path: String, fault: String)
+    /// A file of the result cannot be written.
+    case cannotWrite(path: String, fault: String)
     /// Vectors and texts that do not belong together; what and why.
     case mismatch(String)
 
@@ -62,6 +66,8 @@ extension TrainingError: CustomStringConvertible {
                 + "whether the data has anything to learn"
         case .badCheckpoint(let path, let fault):
             "\(path) is no state of a training that can be used (\(fault)); delete it to start over"
+        case .states(let path, let fault): "\(path), the states of the layers below: \(fault)"
+        case .cannotWrite(let path, let fault): "cannot write \(path): \(fault)"
         case .mismatch(let what): what
         }
     }

@@ -233,6 +233,7 @@ extension TrainingError {
         switch self {
         case .badOption: .usage
         case .notFinite, .changesNothing: .software
+        case .states, .cannotWrite: .inputOutput
         default: .badData
         }
     }

@@ -95,6 +95,25 @@ static void test_products(void) {
     }
 }
 
+/* A panel of columns is that of the transposed matrix, and needs no whole blocks. */
+static void test_columns(void) {
+    enum { STRIDE_OF_MATRIX = 37, FIRST_COLUMN = 5 };
+    for (size_t depth = 32; depth <= 96; depth += 32) {
+        float *matrix = take(depth * STRIDE_OF_MATRIX * sizeof(float)), *turned = take(STRIDE_OF_MATRIX * depth * sizeof(float));
+        fill_random(matrix, depth * STRIDE_OF_MATRIX, 1);
+        q3_transpose(matrix, STRIDE_OF_MATRIX, depth, STRIDE_OF_MATRIX, turned);
+        q3_matrix weights = {turned + FIRST_COLUMN * depth, 0, Q3_FAMILY_F32, 16, depth, depth * sizeof(float)};
+        size_t bytes = q3_panel_bytes(Q3_FAMILY_F32, depth);
+        float *expected = take(bytes), *got = take(bytes);
+        reference->pack(&weights, 0, expected);
+        q3_pack_columns(matrix + FIRST_COLUMN, STRIDE_OF_MATRIX, depth, got);
+        size_t header = bytes / sizeof(float) - depth * 16;
+        name_case("columns of depth %zu", depth);
+        EACH_CONTENDER(c) check_floats(c, "a panel of columns", got + header, expected + header, depth * 16);
+        free_taken();
+    }
+}
+
 /* === Element by element === */
 
 static void test_rms_norm(void) {
@@ -310,6 +329,7 @@ int main(int argc, char **argv) {
     printf("q3_isa_best: %s\n", q3_isa_name(q3_isa_best()));
     test_prepare_row();
     test_products();
+    test_columns();
     test_rms_norm();
     test_norm_rope();
     test_curves();

@@ -16,9 +16,10 @@ struct TuneCommand: AsyncParsableCommand {
             EXAMPLES
               q3 tune adapter -i pairs.jsonl --index notes.q3i -o notes-adapter.gguf
               q3 search "rotate keys" --index notes.q3i --adapter notes-adapter.gguf
+              q3 tune lora -i pairs.jsonl -m embedding.gguf -o my-lora
             """,
         subcommands: subcommands)
 
-    private static var subcommands: [any ParsableCommand.Type] { [TuneAdapterCommand.self] }
+    private static var subcommands: [any ParsableCommand.Type] { [TuneAdapterCommand.self, TuneLoRACommand.self] }
 }
 #endif
