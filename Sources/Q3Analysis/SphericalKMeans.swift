@@ -145,8 +145,10 @@ public struct SphericalKMeans: Sendable {
         let places = (0..<sampleCount).map { $0 * vectors.count / sampleCount }
         let sample = sampleCount == vectors.count ? vectors : try vectors.rows(places)
         var chosen = [Int.random(in: 0..<sampleCount, using: &random)]
-        // Of few clusters each start matters: the best of some draws is taken, as scikit-learn does.
-        let trials = count <= 100 ? 2 + Int(log(Double(count))) : 1
+        // Of few clusters each start matters: the best of some draws is taken, as scikit-learn does. Of many, rows are drawn a
+        // tile's width at a time, as in k-means|| (Bahmani et al., 2012).
+        let isFew = count <= 100
+        let trials = isFew ? 2 + Int(log(Double(count))) : FloatTile.rightMultiple
         let infinite = [Float](repeating: .infinity, count: sampleCount)
         var distances = try await Self.nearer(infinite, of: sample, with: chosen, threads)[0]
         while chosen.count < count {
@@ -161,6 +163,11 @@ public struct SphericalKMeans: Sendable {
                 return row ?? (0..<sampleCount).first { !chosen.contains($0) } ?? 0
             }
             let tried = try await Self.nearer(distances, of: sample, with: drawn, threads)
+            if !isFew {
+                for row in drawn where chosen.count < count && !chosen.contains(row) { chosen.append(row) }
+                distances = (0..<sampleCount).map { row in tried.reduce(.infinity) { min($0, $1[row]) } }
+                continue
+            }
             let sums = tried.map { $0.reduce(0.0) { $0 + Double($1) } }
             let best = sums.indices.min { sums[$0] != sums[$1] ? sums[$0] < sums[$1] : $0 < $1 } ?? 0
             chosen.append(drawn[best])

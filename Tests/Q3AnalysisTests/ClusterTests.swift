@@ -30,6 +30,21 @@ import Testing
         #expect(Set(two.clusters) == [0, 1])
     }
 
+    /// More than a hundred, whose starts are drawn many at a time: each of 150 clouds that lie apart has a center.
+    @Test func `many clusters start in different rows`() async throws {
+        let (rows, labels) = try Samples.clouds(1500, 48, centers: 150, spread: 0.05, seed: 12)
+        var options = KMeansOptions()
+        options.count = Set(labels).count
+        options.threads = 1
+        let found = try await SphericalKMeans.fit(rows, options: options)
+        #expect(found.meanDistance < 0.05 && Set(found.clusters).count == options.count)
+        options.threads = 3
+        #expect(try await SphericalKMeans.fit(rows, options: options).clusters == found.clusters)
+        options.count = 150
+        let equal = try VectorMatrix([[Float]](repeating: [0.6, 0.8], count: 200))
+        #expect(try await SphericalKMeans.fit(equal, options: options).isSettled)
+    }
+
     @Test func `k-means of what has nothing to tell apart`() async throws {
         var options = KMeansOptions()
         options.count = 5
