@@ -90,6 +90,14 @@ bool q3_type_in_family(uint32_t type, q3_family family) {
     return false;
 }
 
+bool q3_splits_words(void) {
+#if defined(__aarch64__)
+    return true;
+#else
+    return false;
+#endif
+}
+
 bool q3_type_readable(uint32_t type) { LISTED(type, IS_TYPE) }
 bool q3_type_writable(uint32_t type) { LISTED(type, IS_ENCODED) }
 
@@ -112,6 +120,24 @@ size_t q3_panel_bytes(q3_family family, size_t cols) {
     return sizeof(panel_header) + cols / Q3_BLOCK * blocks[family];
 }
 
+#define WIDTH(name, unit, u8, w16, s8, minimums, wide, encodes) [Q3_##name] = {Q3_WIDTH_##w16(Q3_TO_KEEP), wide},
+
+size_t q3_kept_panel_bytes(uint32_t type, q3_family family, size_t cols) {
+    static const struct {
+        q3_width width;
+        bool wide;
+    } types[] = { Q3_TYPES(WIDTH) };
+    static const size_t widths[] = {
+        [Q3_WORDS] = sizeof(block_w16),
+        [Q3_BYTES] = sizeof(block_w8),
+        [Q3_SCALED] = sizeof(block_w8s),
+    };
+    size_t bytes = q3_panel_bytes(family, cols), blocks = cols / Q3_BLOCK;
+    if (family == Q3_FAMILY_U8 && !types[type].wide) bytes = sizeof(panel_header) + blocks * sizeof(block_u4);
+    if (family == Q3_FAMILY_W16) bytes = sizeof(panel_header) + blocks * widths[types[type].width];
+    return (bytes + 63) / 64 * 64;
+}
+
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 size_t q3_attention_scratch_bytes(size_t head_dim) {
@@ -120,8 +146,8 @@ size_t q3_attention_scratch_bytes(size_t head_dim) {
     size_t panels = keys / Q3_PANEL_ROWS * q3_panel_bytes(Q3_FAMILY_W16, depth)
                     + head_dim / Q3_PANEL_ROWS * q3_panel_bytes(Q3_FAMILY_W16, keys);
     size_t integers = panels + (keys + rows) * depth * sizeof(int16_t) + (rows * (head_dim + 2) + blocks) * sizeof(float);
-    size_t byte_panels = keys / Q3_PANEL_ROWS * q3_panel_bytes(Q3_FAMILY_S8, depth)
-                         + head_dim / Q3_PANEL_ROWS * sizeof(block_values);
+    size_t byte_panels =
+        keys / Q3_PANEL_ROWS * q3_panel_bytes(Q3_FAMILY_S8, depth) + head_dim / Q3_PANEL_ROWS * sizeof(block_values);
     size_t bytes = byte_panels + rows * depth + (keys * depth + 2 * blocks + rows * (head_dim + 16 + 2)) * sizeof(float);
     return (larger(floats, larger(integers, bytes)) + 63) / 64 * 64;
 }

@@ -1,4 +1,6 @@
 /* Whole operations on the team: what is an item, and which memory its thread uses. */
+#include <stdatomic.h>
+
 #include "panel.h"
 
 static void *thread_scratch(q3_team team, unsigned thread) { return (char *)team.scratch + thread * team.thread_bytes; }
@@ -45,16 +47,58 @@ size_t q3_multiply_scratch_bytes(size_t cols) {
     return 2 * panel_bytes(cols) + tiles;
 }
 
-/* Packs panel `item` of `w`; `tokens` that pass over it will fetch the rows that this thread likely packs next. */
+/* What a kept panel is: threads that take parts of its tokens may come for it at once. */
+enum { MISSING, BEING_PACKED, READY };
+
+enum { FEW_TOKENS = 64 }; /* up to which small panels are as fast as large ones, or faster */
+
+static _Atomic uint8_t *state_of(const q3_matrix *w, size_t item) { return (_Atomic uint8_t *)w->kept.states + item; }
+
+static bool is_ready(const q3_matrix *w, size_t item) {
+    return w->kept.panels && atomic_load_explicit(state_of(w, item), memory_order_acquire) == READY;
+}
+
+static panel_header *kept_panel(const q3_matrix *w, size_t item) {
+    return (panel_header *)((char *)w->kept.panels + item * q3_kept_panel_bytes(w->type, w->family, w->cols));
+}
+
+/* Panel `item` of `w`, packed into `panel` or found among the kept ones, which it joins if they are kept. The header is always the
+ * thread's own, since products write there what they fetch. */
+static void make_panel(q3_team team, const q3_matrix *w, size_t item, size_t tokens, q3_fetch fetch, panel_header *panel) {
+    uint8_t missing = MISSING;
+    bool ready = is_ready(w, item);
+    if (!ready && w->kept.panels
+        && atomic_compare_exchange_strong_explicit(state_of(w, item), &missing, BEING_PACKED, memory_order_relaxed,
+                                                   memory_order_relaxed)) {
+        team.kernels->pack(w, item * Q3_PANEL_ROWS, Q3_TO_KEEP, fetch, kept_panel(w, item));
+        fetch = kept_panel(w, item)->fetch; /* what packing has left of it */
+        atomic_store_explicit(state_of(w, item), READY, memory_order_release);
+        ready = true;
+    }
+    if (ready) {
+        panel_header *kept = kept_panel(w, item);
+        *panel = *kept;
+        panel->kept = kept + 1;
+        panel->fetch = fetch;
+    } else {
+        team.kernels->pack(w, item * Q3_PANEL_ROWS, tokens > FEW_TOKENS ? Q3_FOR_MANY : Q3_FOR_FEW, fetch, panel);
+    }
+}
+
+/* What the thread that works on panel `item` likely reads next, in as many steps as `tokens` take, and one more for packing. */
+static q3_fetch fetch_after(q3_team team, const q3_matrix *w, size_t item, size_t tokens) {
+    size_t next = item + team.threads;
+    if ((next + 1) * Q3_PANEL_ROWS > w->rows) return (q3_fetch){NULL, NULL, 0};
+    bool ready = is_ready(w, next);
+    size_t bytes = ready ? q3_kept_panel_bytes(w->type, w->family, w->cols) : Q3_PANEL_ROWS * w->row_bytes;
+    const char *from = ready ? (const char *)kept_panel(w, next) : (const char *)w->data + next * bytes;
+    size_t steps = ((tokens + Q3_TOKEN_GROUP - 1) / Q3_TOKEN_GROUP + !is_ready(w, item)) * (w->cols / Q3_BLOCK);
+    return (q3_fetch){from, from + bytes, ((bytes + 63) / 64 + steps - 1) / steps};
+}
+
+/* Makes panel `item` of `w` for `tokens`. */
 static void pack(q3_team team, const q3_matrix *w, size_t item, size_t tokens, void *panel) {
-    team.kernels->pack(w, item * Q3_PANEL_ROWS, panel);
-    size_t next = item + team.threads, bytes = Q3_PANEL_ROWS * w->row_bytes;
-    if ((next + 1) * Q3_PANEL_ROWS > w->rows) return;
-    panel_header *h = panel;
-    size_t steps = (tokens + Q3_TOKEN_GROUP - 1) / Q3_TOKEN_GROUP * h->blocks, lines = (bytes + 63) / 64;
-    h->fetch = (const char *)w->data + next * bytes;
-    h->fetch_end = h->fetch + bytes;
-    h->fetch_lines = (uint32_t)((lines + steps - 1) / steps);
+    make_panel(team, w, item, tokens, fetch_after(team, w, item, tokens), panel);
 }
 
 typedef struct {

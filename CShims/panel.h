@@ -10,16 +10,27 @@
 /* A panel is this header and cols/32 blocks of its family. */
 typedef struct {
     _Alignas(64) uint32_t blocks;
-    uint32_t minimums;    /* whether any m may differ from 0 */
-    uint32_t wide;        /* whether U8 weights exceed 15 */
-    uint32_t fetch_lines; /* what products ask for with every block: lines of 64 bytes of the panel to come */
-    const char *fetch, *fetch_end;
+    uint32_t minimums; /* whether any m may differ from 0 */
+    uint32_t wide;     /* whether U8 weights exceed 15 */
+    uint32_t width;    /* how weights of U8 and W16 are held: q3_width */
+    q3_fetch fetch;    /* what packing and products ask for */
+    const void *kept;  /* the blocks, where they do not follow the header */
 } panel_header;
 
-/* Memory answers while tokens pass over this panel. A burst of requests would stop the core until it is served. */
+/* What U8 and W16 panels hold; tokens that pass find the same integers in all of them. */
+typedef enum {
+    Q3_WORDS,      /* W16 */
+    Q3_BYTES,      /* U8, and W16 of types that fit */
+    Q3_SCALED,     /* W16 of bytes with an integer scale for every 16 */
+    Q3_HALF_BYTES, /* U8 of types that fit */
+} q3_width;
+
+static inline const void *q3_blocks(const panel_header *h) { return h->kept ? h->kept : h + 1; }
+
+/* Memory answers while this panel is worked on. A burst of requests would stop the core until it is served. */
 static inline void q3_fetch_ahead(panel_header *h) {
-    if (h->fetch >= h->fetch_end) return;
-    for (uint32_t i = 0; i < h->fetch_lines; i++, h->fetch += 64) __builtin_prefetch(h->fetch, 0, 2);
+    if (h->fetch.next >= h->fetch.end) return;
+    for (size_t i = 0; i < h->fetch.lines; i++, h->fetch.next += 64) __builtin_prefetch(h->fetch.next, 0, 2);
 }
 
 /* Dword g of row r stands at [g][r]: a vector load brings the same K of 16 rows. */
@@ -28,9 +39,29 @@ typedef struct {
     float d[16], m[16];
 } block_u8; /* K = 4 per dword */
 typedef struct {
+    uint8_t w[4][16][4]; /* the first 16 K in the low half bytes, the other 16 in the high ones */
+    float d[16], m[16];
+} block_u4;
+typedef struct {
     int16_t w[16][16][2];
     float d[16], m[16];
 } block_w16; /* K = 2 per dword */
+
+/* How many bytes of a row stand together in W16 panels of bytes: as many as one instruction multiplies. */
+#if defined(__aarch64__)
+enum { Q3_BYTE_RUN = 4 };
+#else
+enum { Q3_BYTE_RUN = 2 };
+#endif
+typedef struct {
+    int8_t w[32 / Q3_BYTE_RUN][16][Q3_BYTE_RUN];
+    float d[16];
+} block_w8;
+typedef struct {
+    int8_t w[32 / Q3_BYTE_RUN][16][Q3_BYTE_RUN];
+    float d[16];
+    int8_t scale[2][16][2]; /* twice, for both words of a dword */
+} block_w8s;
 /* Bytes are the weights plus 128, since the instructions of x86 multiply unsigned bytes with signed ones. */
 typedef struct {
     uint8_t w[8][16][4];
@@ -48,6 +79,12 @@ typedef struct {
 /* Where K block j of token t stands in the interleaved activations, in blocks. */
 static inline size_t q3_slot(const q3_activations *a, size_t t, size_t j) {
     return (t / Q3_TOKEN_GROUP * (a->cols / Q3_BLOCK) + j) * Q3_TOKEN_GROUP + t % Q3_TOKEN_GROUP;
+}
+
+/* Where the high bytes of the first 8 columns of a token's block stand in i16_halves; the next 8 follow 64 bytes later, the low
+ * bytes 256. */
+static inline int8_t *q3_halves(const q3_activations *a, size_t slot) {
+    return a->i16_halves + 64 * (slot - slot % Q3_TOKEN_GROUP) + 8 * (slot % Q3_TOKEN_GROUP);
 }
 
 /* Attention's head dimension in whole blocks. */

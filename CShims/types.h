@@ -4,6 +4,7 @@
  *
  *   u8        YES   unpack8_NAME gives unsigned bytes, so the U8 family takes the type
  *   w16       EXACT    unpack16_NAME gives integers whose d · q + m is the weight to the bit; the F32 family uses the same
+ *             SMALL    the same, and the integers fit signed bytes
  *             BYTES    the same, as bytes: bytes_NAME gives signed bytes; unpack16_NAME follows from it
  *             SCALED   the same, as bytes times an integer scale for every 16
  *             ROUNDED  unpack16_NAME rounds; unpackf_NAME gives the weights as f32
@@ -34,14 +35,14 @@
     X(Q8_0,    32,  NO,  BYTES,   BYTES,    0, 0, YES) \
     X(Q4_0,    32,  YES, EXACT,   NO,       0, 0, YES) \
     X(Q4_1,    32,  YES, EXACT,   NO,       1, 0, YES) \
-    X(Q5_0,    32,  NO,  EXACT,   WORDS,    0, 0, YES) \
+    X(Q5_0,    32,  NO,  SMALL,   WORDS,    0, 0, YES) \
     X(Q5_1,    32,  NO,  EXACT,   ROUNDED,  1, 0, YES) \
     X(Q2_K,    256, NO,  NO,      ROUNDED,  0, 0, NO) \
     X(Q3_K,    256, NO,  EXACT,   INTEGERS, 0, 0, NO) \
     X(Q4_K,    256, YES, EXACT,   NO,       1, 0, YES) \
     X(Q5_K,    256, YES, EXACT,   NO,       1, 1, YES) \
     X(Q6_K,    256, NO,  SCALED,  SCALED,   0, 0, YES) \
-    X(IQ4_NL,  32,  NO,  EXACT,   WORDS,    0, 0, NO) \
+    X(IQ4_NL,  32,  NO,  SMALL,   WORDS,    0, 0, NO) \
     X(IQ4_XS,  256, NO,  EXACT,   INTEGERS, 0, 0, NO) \
     X(IQ3_XXS, 256, NO,  EXACT,   INTEGERS, 0, 0, NO) \
     X(IQ3_S,   256, NO,  EXACT,   INTEGERS, 0, 0, NO) \
@@ -50,9 +51,9 @@
     X(IQ2_S,   256, NO,  EXACT,   INTEGERS, 0, 0, NO) \
     X(IQ1_S,   256, NO,  EXACT,   ROUNDED,  0, 0, NO) \
     X(IQ1_M,   256, NO,  EXACT,   ROUNDED,  0, 0, NO) \
-    X(TQ1_0,   256, NO,  EXACT,   WORDS,    0, 0, NO) \
-    X(TQ2_0,   256, NO,  EXACT,   WORDS,    0, 0, NO) \
-    X(MXFP4,   32,  NO,  EXACT,   WORDS,    0, 0, NO) \
+    X(TQ1_0,   256, NO,  SMALL,   WORDS,    0, 0, NO) \
+    X(TQ2_0,   256, NO,  SMALL,   WORDS,    0, 0, NO) \
+    X(MXFP4,   32,  NO,  SMALL,   WORDS,    0, 0, NO) \
     X(NVFP4,   64,  NO,  ROUNDED, ROUNDED,  0, 0, NO)
 // clang-format on
 
@@ -61,11 +62,20 @@
 #define Q3_IF_YES(...) __VA_ARGS__
 #define Q3_IF_NO(...)
 #define Q3_IF_W16_EXACT(...) __VA_ARGS__
+#define Q3_IF_W16_SMALL(...) __VA_ARGS__
 #define Q3_IF_W16_BYTES(...) __VA_ARGS__
 #define Q3_IF_W16_SCALED(...) __VA_ARGS__
 #define Q3_IF_W16_ROUNDED(...) __VA_ARGS__
 #define Q3_IF_W16_HALVES(...) __VA_ARGS__
 #define Q3_IF_W16_NO(...)
+/* How panels of W16 hold the weights (panel.h) for a use. */
+#define Q3_WIDTH_EXACT(use) Q3_WORDS
+#define Q3_WIDTH_SMALL(use) Q3_BYTES
+#define Q3_WIDTH_BYTES(use) Q3_BYTES
+#define Q3_WIDTH_SCALED(use) ((use) == Q3_TO_KEEP ? Q3_SCALED : Q3_WORDS)
+#define Q3_WIDTH_ROUNDED(use) Q3_WORDS
+#define Q3_WIDTH_HALVES(use) Q3_WORDS
+#define Q3_WIDTH_NO(use) Q3_WORDS
 #define Q3_IF_S8_BYTES(...) __VA_ARGS__
 #define Q3_IF_S8_WORDS(...) __VA_ARGS__
 #define Q3_IF_S8_INTEGERS(...) __VA_ARGS__
@@ -74,6 +84,7 @@
 #define Q3_IF_S8_HALVES(...) __VA_ARGS__
 #define Q3_IF_S8_NO(...)
 #define Q3_IF_EXACT_EXACT(...) __VA_ARGS__
+#define Q3_IF_EXACT_SMALL(...) __VA_ARGS__
 #define Q3_IF_EXACT_BYTES(...) __VA_ARGS__
 #define Q3_IF_EXACT_SCALED(...) __VA_ARGS__
 #define Q3_IF_EXACT_ROUNDED(...)

@@ -1,4 +1,5 @@
-/* NEON with the dot product extension: sdot multiplies 16 bytes, smlal 4 words, and both add into 4 int32 lanes. */
+/* NEON with the dot product extension: sdot multiplies 16 bytes, smlal 4 words, and both add into 4 int32 lanes. Words of 14 bits are
+ * 128 · high + low, two bytes, so against bytes two sdot do for them what four smlal would. */
 #if defined(__aarch64__)
 #include <arm_neon.h>
 
@@ -36,17 +37,15 @@ Q3_INLINE void sums_s8(const block_s8 *b, const int8_t *x, const int32_t *start,
     }
 }
 
-/* A register holds 4 rows × 2 words, of which smlal takes two rows at a time: sums over even and odd K stay apart until the end of
- * the block. So 8 rows have as many sums as fit the registers. */
-#define W16_PARTS 2
-#define OWN_SUMS_W16
-Q3_INLINE void sums_w16(const block_w16 *b, const int16_t *x, int n, int first, row_ints sum[INTEGER_TILE][PARTS]) {
-    int32x4_t half[INTEGER_TILE][W16_PARTS][2];
+/* Words: a register holds 4 rows × 2 of them, of which smlal takes two rows at a time: sums over even and odd K stay apart until the
+ * end of the block. So 8 rows have as many sums as fit the registers. */
+Q3_INLINE void sums_words(const block_w16 *b, const int16_t *x, int n, int first, row_ints sum[INTEGER_TILE][PARTS]) {
+    int32x4_t half[INTEGER_TILE][2][2];
     EACH(i, n) {
-        EACH(p, W16_PARTS) half[i][p][0] = half[i][p][1] = vdupq_n_s32(0);
+        EACH(p, 2) half[i][p][0] = half[i][p][1] = vdupq_n_s32(0);
     }
     EACH(g, 16) {
-        EACH(p, W16_PARTS) {
+        EACH(p, 2) {
             int16x8_t w = (int16x8_t)load_rows(b->w[g][TILE_ROWS * (first + p)]);
             EACH(i, n) {
                 int16x8_t two = (int16x8_t)broadcast32(x + 32 * i + 2 * g);
@@ -56,7 +55,71 @@ Q3_INLINE void sums_w16(const block_w16 *b, const int16_t *x, int n, int first, 
         }
     }
     EACH(i, n) {
-        EACH(p, W16_PARTS) sum[i][p] = (row_ints)vpaddq_s32(half[i][p][0], half[i][p][1]);
+        EACH(p, 2) sum[i][p] = (row_ints)vpaddq_s32(half[i][p][0], half[i][p][1]);
+    }
+}
+
+/* Lanes of an instruction are constants, which `lane` becomes. */
+Q3_INLINE int32x4_t dot_lane(int32x4_t sum, row_ints w, int8x16_t x, int lane) {
+    switch (lane) {
+    case 0: return vdotq_laneq_s32(sum, (int8x16_t)w, x, 0);
+    case 1: return vdotq_laneq_s32(sum, (int8x16_t)w, x, 1);
+    case 2: return vdotq_laneq_s32(sum, (int8x16_t)w, x, 2);
+    default: return vdotq_laneq_s32(sum, (int8x16_t)w, x, 3);
+    }
+}
+
+/* Bytes: 128 · Σ w · high + Σ w · low is the sum over words, exactly. Sums of the columns 8 · [first_eight, end_eight). */
+Q3_INLINE void sums_eights(const int8_t (*w)[16][Q3_BYTE_RUN], const int8_t *halves, int n, int first, int parts, int first_eight,
+                           int end_eight, int32x4_t sum[INTEGER_TILE][PARTS]) {
+    EACH(i, n) {
+        EACH(p, parts) sum[i][p] = vdupq_n_s32(0);
+    }
+    EACH(half, 2) {
+        if (half == 1) {
+            EACH(i, n) {
+                EACH(p, parts) sum[i][p] = vshlq_n_s32(sum[i][p], 7);
+            }
+        }
+        EACH(eight, end_eight) {
+            if (eight < first_eight) continue;
+            int8x16_t x[INTEGER_TILE / 2]; /* of two tokens each */
+            EACH(i, (n + 1) / 2) x[i] = vld1q_s8(halves + 256 * half + 64 * eight + 16 * i);
+            EACH(g, 2) {
+                EACH(p, parts) {
+                    row_ints four = load_rows(w[2 * eight + g][TILE_ROWS * (first + p)]);
+                    EACH(i, n) sum[i][p] = dot_lane(sum[i][p], four, x[i / 2], i % 2 * 2 + g);
+                }
+            }
+        }
+    }
+}
+
+#define W16_PARTS(width) ((width) == Q3_BYTES ? PARTS : 2)
+#define OWN_SUMS_W16
+Q3_INLINE void sums_w16(const void *b, word_input x, int n, int first, q3_width width, row_ints sum[INTEGER_TILE][PARTS]) {
+    int32x4_t part[INTEGER_TILE][PARTS];
+    switch (width) {
+    case Q3_BYTES:
+        sums_eights(((const block_w8 *)b)->w, x.halves, n, first, PARTS, 0, 4, part);
+        EACH(i, n) {
+            EACH(p, PARTS) sum[i][p] = (row_ints)part[i][p];
+        }
+        break;
+    case Q3_SCALED:
+        EACH(half, 2) {
+            const block_w8s *bytes = b;
+            sums_eights(bytes->w, x.halves, n, first, 2, 2 * half, 2 * half + 2, part);
+            EACH(p, 2) {
+                int32x4_t scale = (int32x4_t)widened(bytes->scale[half][TILE_ROWS * (first + p)]) >> 16;
+                EACH(i, n) {
+                    sum[i][p] =
+                        (row_ints)(half == 0 ? vmulq_s32(part[i][p], scale) : vmlaq_s32((int32x4_t)sum[i][p], part[i][p], scale));
+                }
+            }
+        }
+        break;
+    default: sums_words(b, x.words, n, first, sum);
     }
 }
 

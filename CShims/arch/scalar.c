@@ -52,7 +52,60 @@ static void scalar_exp(const float *x, float *y, size_t n) {
             } \
         } \
     }
-#define PACK_BYTES(name, unit, scaled) PACK_W16_EXACT(name, unit)
+#define PACK_FOUR_BITS(name, unit) \
+    if (header->width == Q3_BYTES) { \
+        PACK_INTEGERS(unpack8_##name, unit, block_##name, uint8_t, block_u8) \
+    } else { \
+        PACK_HALF_BYTES(name, unit) \
+    }
+#define PACK_HALF_BYTES(name, unit) \
+    for (size_t k = 0; k < w->cols / unit; k++) { \
+        for (int r = 0; r < 16; r++) { \
+            uint8_t q[unit]; \
+            float d[unit / 32], m[unit / 32]; \
+            unpack8_##name(rows + r * w->row_bytes + k * sizeof(block_##name), q, d, m); \
+            for (int j = 0; j < unit / 32; j++) { \
+                block_u4 *b = (block_u4 *)(header + 1) + k * (unit / 32) + j; \
+                for (int i = 0; i < 16; i++) b->w[i / 4][r][i % 4] = (uint8_t)(q[32 * j + i] | q[32 * j + 16 + i] << 4); \
+                b->d[r] = d[j], b->m[r] = m[j]; \
+            } \
+        } \
+    }
+#define PACK_SMALL(name, unit) \
+    for (size_t k = 0; k < w->cols / unit; k++) { \
+        for (int r = 0; r < 16; r++) { \
+            int16_t q[unit]; \
+            float d[unit / 32], m[unit / 32]; \
+            unpack16_##name(rows + r * w->row_bytes + k * sizeof(block_##name), q, d, m); \
+            for (int i = 0; i < unit; i++) { \
+                block_w8 *b = (block_w8 *)(header + 1) + (k * unit + (size_t)i) / 32; \
+                b->w[i % 32 / Q3_BYTE_RUN][r][i % Q3_BYTE_RUN] = (int8_t)q[i]; \
+                b->d[r] = d[i / 32]; \
+            } \
+        } \
+    }
+#define PACK_BYTES(name, unit) PACK_SMALL(name, unit)
+#define PACK_SCALED(name, unit) \
+    if (header->width == Q3_WORDS) { \
+        PACK_W16_EXACT(name, unit) \
+    } else { \
+        PACK_SCALED_BYTES(name, unit) \
+    }
+#define PACK_SCALED_BYTES(name, unit) \
+    for (size_t k = 0; k < w->cols / unit; k++) { \
+        for (int r = 0; r < 16; r++) { \
+            int8_t q[unit]; \
+            int32_t scale[unit / 16]; \
+            float d[unit / 32], m[unit / 32]; \
+            bytes_##name(rows + r * w->row_bytes + k * sizeof(block_##name), q, scale, d, m); \
+            for (int i = 0; i < unit; i++) { \
+                block_w8s *b = (block_w8s *)(header + 1) + (k * unit + (size_t)i) / 32; \
+                b->w[i % 32 / Q3_BYTE_RUN][r][i % Q3_BYTE_RUN] = q[i]; \
+                b->scale[i % 32 / 16][r][i % 2] = (int8_t)scale[i / 16]; \
+                b->d[r] = d[i / 32]; \
+            } \
+        } \
+    }
 #define PACK_HALVES(name, unit) PACK_W16_EXACT(name, unit)
 #define PACK_FLOATS(unpack, unit, source) \
     for (size_t k = 0; k < w->cols / unit; k++) { \
@@ -117,6 +170,15 @@ static float not_finite(const float *x, size_t n) {
     return zero;
 }
 
+static void split_words(const q3_activations *a, size_t slot) {
+    for (int i = 0; i < 32; i++) {
+        int x = a->i16[32 * slot + (size_t)i], high = (x + 64) >> 7;
+        int8_t *at = q3_halves(a, slot) + 64 * (i / 8) + i % 8;
+        at[0] = (int8_t)high;
+        at[256] = (int8_t)(x - 128 * high);
+    }
+}
+
 /* `more` is what a format has besides integers, scale and sum. */
 #define PREPARE(format, element, limit, more) \
     static void prepare_##format(const float *x, size_t row, const q3_activations *a) { \
@@ -136,7 +198,7 @@ static float not_finite(const float *x, size_t n) {
         } \
     }
 PREPARE(i8, int8_t, Q3_I8_MAX, a->i8_start[slot] = -128 * sum;)
-PREPARE(i16, int16_t, Q3_I16_MAX, )
+PREPARE(i16, int16_t, Q3_I16_MAX, if (a->i16_halves) split_words(a, slot);)
 
 static void scalar_prepare_row(const float *x, const float *gain, float epsilon, size_t row, const q3_activations *a, float *work) {
     if (gain) {
@@ -150,24 +212,28 @@ static void scalar_prepare_row(const float *x, const float *gain, float epsilon,
 
 /* === Products === */
 
-#define ROW(family, block, format, K) \
-    static float row_##family(const panel_header *header, int r, const q3_activations *a, size_t t) { \
-        const block *b = (const block *)(header + 1); \
+/* `weight` is weight i of row r of block b, `m` what its minimum is. */
+#define ROW(name, block, format, weight, minimum) \
+    static float row_##name(const panel_header *header, int r, const q3_activations *a, size_t t) { \
+        const block *b = q3_blocks(header); \
         float y = 0; \
         for (size_t j = 0; j < header->blocks; j++, b++) { \
             size_t slot = q3_slot(a, t, j); \
             int dot = 0; \
-            for (int i = 0; i < 32; i++) dot += b->w[i / K][r][i % K] * a->format[32 * slot + i]; \
+            for (int i = 0; i < 32; i++) dot += (weight) * a->format[32 * slot + i]; \
             y = fmaf((float)dot * b->d[r], a->format##_scale[slot], y); \
-            if (header->minimums) y = fmaf(b->m[r], a->format##_sum[slot], y); \
+            if (header->minimums) y = fmaf(minimum, a->format##_sum[slot], y); \
         } \
         return y; \
     }
-ROW(u8, block_u8, i8, 4)
-ROW(w16, block_w16, i16, 2)
+ROW(u8, block_u8, i8, b->w[i / 4][r][i % 4], b->m[r])
+ROW(u4, block_u4, i8, b->w[i % 16 / 4][r][i % 4] >> i / 16 * 4 & 15, b->m[r])
+ROW(words, block_w16, i16, b->w[i / 2][r][i % 2], b->m[r])
+ROW(bytes, block_w8, i16, b->w[i / Q3_BYTE_RUN][r][i % Q3_BYTE_RUN], 0)
+ROW(scaled, block_w8s, i16, b->w[i / Q3_BYTE_RUN][r][i % Q3_BYTE_RUN] * b->scale[i / 16][r][0], 0)
 
 static float row_s8(const panel_header *header, int r, const q3_activations *a, size_t t) {
-    const block_s8 *b = (const block_s8 *)(header + 1);
+    const block_s8 *b = q3_blocks(header);
     float y = 0;
     for (size_t j = 0; j < header->blocks; j++, b++) {
         size_t slot = q3_slot(a, t, j);
@@ -179,21 +245,32 @@ static float row_s8(const panel_header *header, int r, const q3_activations *a, 
 }
 
 static float row_f32(const panel_header *header, int r, const q3_activations *a, size_t t) {
-    const block_f32 *b = (const block_f32 *)(header + 1);
+    const block_f32 *b = q3_blocks(header);
     const float *x = a->f32 + t * a->cols;
     float y = 0;
     for (size_t k = 0; k < a->cols; k++) y = fmaf(b[k / 32].w[k % 32][r], x[k], y);
     return y;
 }
 
+typedef float (*row_product)(const panel_header *header, int r, const q3_activations *a, size_t t);
+
+static row_product row_product_of(q3_family family, const panel_header *header) {
+    static const row_product words[] = {[Q3_WORDS] = row_words, [Q3_BYTES] = row_bytes, [Q3_SCALED] = row_scaled};
+    switch (family) {
+    case Q3_FAMILY_U8: return header->width == Q3_BYTES ? row_u8 : row_u4;
+    case Q3_FAMILY_W16: return words[header->width];
+    case Q3_FAMILY_S8: return row_s8;
+    case Q3_FAMILY_F32: break;
+    }
+    return row_f32;
+}
+
 static void scalar_multiply_panel(q3_family family, void *panel, const q3_activations *a, size_t first, size_t tokens, float *out,
                                   size_t out_stride, bool add) {
+    row_product product = row_product_of(family, panel);
     for (size_t t = 0; t < tokens; t++) {
         for (int r = 0; r < 16; r++) {
-            float y = family == Q3_FAMILY_U8    ? row_u8(panel, r, a, first + t)
-                      : family == Q3_FAMILY_S8  ? row_s8(panel, r, a, first + t)
-                      : family == Q3_FAMILY_W16 ? row_w16(panel, r, a, first + t)
-                                                : row_f32(panel, r, a, first + t);
+            float y = product(panel, r, a, first + t);
             float *o = out + t * out_stride + r;
             *o = add ? *o + y : y;
         }

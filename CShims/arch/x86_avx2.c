@@ -21,12 +21,12 @@ Q3_INLINE row_ints dot_w16(row_ints sum, row_ints w, row_ints x) {
 
 /* int16 lanes hold 8 sums of 2 products of 0..15 with ±127 (8·2·15·127 = 30480); of 0..31 only 4 (4·2·31·127 = 31496). */
 #define OWN_SUMS_U8
-Q3_INLINE void sums_u8(const block_u8 *b, const int8_t *x, int n, bool wide, row_ints sum[INTEGER_TILE][PARTS]) {
+Q3_INLINE void sums_u8(const void *b, const int8_t *x, int n, q3_width width, bool wide, row_ints sum[INTEGER_TILE][PARTS]) {
     const __m256i ones = _mm256_set1_epi16(1);
     __m256i part[INTEGER_TILE][PARTS];
     EACH(g, 8) {
         EACH(half, 2) {
-            __m256i w = (__m256i)load_rows(b->w[g][8 * half]);
+            __m256i w = (__m256i)weights_u8(b, g, half, width);
             EACH(i, n) {
                 __m256i product = _mm256_maddubs_epi16(w, (__m256i)broadcast32(x + 32 * i + 4 * g));
                 bool starts = g == 0 || (wide && g == 4);

@@ -53,6 +53,18 @@ const char *q3_isa_name(q3_isa isa);
 typedef enum { Q3_FAMILY_U8, Q3_FAMILY_W16, Q3_FAMILY_F32, Q3_FAMILY_S8 } q3_family;
 enum { Q3_FAMILY_COUNT = Q3_FAMILY_S8 + 1 };
 
+/* Where panels of a matrix stay once they are packed, for products with few tokens, whose cost is packing. */
+typedef struct {
+    void *panels;    /* [rows / 16], q3_kept_panel_bytes each, at a multiple of 64 bytes; NULL where none stay */
+    uint8_t *states; /* [rows / 16], zeros at first */
+} q3_kept;
+
+/* Memory that will be read next, and how many lines of 64 bytes of it to ask for with every block that is worked on. */
+typedef struct {
+    const char *next, *end;
+    size_t lines;
+} q3_fetch;
+
 /* A weight matrix as it lies in the mapped file. */
 typedef struct {
     const void *data; /* first row; any alignment */
@@ -61,6 +73,7 @@ typedef struct {
     size_t rows;      /* outputs, a multiple of 16 for products */
     size_t cols;      /* inputs, a multiple of 32 */
     size_t row_bytes;
+    q3_kept kept;
 } q3_matrix;
 
 /* Whether `type` can be read, and whether it can be computed in `family`. */
@@ -68,8 +81,17 @@ bool q3_type_readable(uint32_t type);
 bool q3_type_in_family(uint32_t type, q3_family family);
 /* Writes rows ids[0..<count] of `w` as f32: out[i * cols ..]. Ids are within rows. */
 void q3_dequantize_rows(q3_matrix w, const int32_t *ids, size_t count, float *out);
-/* Bytes of a packed panel of `cols` columns. */
+/* What a panel is packed for, which decides how large it is where a type leaves the choice: small panels are packed and read faster,
+ * large ones multiplied faster. Products are the same. */
+typedef enum {
+    Q3_FOR_MANY, /* tokens */
+    Q3_FOR_FEW,
+    Q3_TO_KEEP, /* for later passes */
+} q3_use;
+
+/* Bytes of a packed panel of `cols` columns: of any type, and of `type` as it is kept. */
 size_t q3_panel_bytes(q3_family family, size_t cols);
+size_t q3_kept_panel_bytes(uint32_t type, q3_family family, size_t cols);
 
 /* A panel of F32 from the first 16 columns of a matrix [depth, stride]: what packing the transposed matrix gives. `panel` is 64-byte
  * aligned and has q3_panel_bytes of `depth` columns, rounded up to blocks. */
@@ -92,15 +114,21 @@ typedef struct {
  * The integer formats interleave 8 tokens, [tokens/8, cols/32, 8, 32], so that a tile of tokens reads one stream. */
 typedef struct {
     size_t cols;
-    float *f32;       /* [tokens, cols] */
-    int8_t *i8;       /* [tokens/8, cols/32, 8, 32] */
-    float *i8_scale;  /* [tokens/8, cols/32, 8] */
-    float *i8_sum;    /* like i8_scale: scale · Σ i8 */
+    float *f32;        /* [tokens, cols] */
+    int8_t *i8;        /* [tokens/8, cols/32, 8, 32] */
+    float *i8_scale;   /* [tokens/8, cols/32, 8] */
+    float *i8_sum;     /* like i8_scale: scale · Σ i8 */
     int32_t *i8_start; /* like i8_scale: -128 · Σ i8, what sums of bytes that are 128 too large begin with */
-    int16_t *i16;     /* [tokens/8, cols/32, 8, 32] */
-    float *i16_scale; /* [tokens/8, cols/32, 8] */
-    float *i16_sum;   /* like i16_scale: scale · Σ i16 */
+    int16_t *i16;      /* [tokens/8, cols/32, 8, 32] */
+    float *i16_scale;  /* [tokens/8, cols/32, 8] */
+    float *i16_sum;    /* like i16_scale: scale · Σ i16 */
+    /* i16 as 128 · high + low, [tokens/8, cols/32, 2, 4, 8, 8]: for eight tokens and 32 columns all high bytes, then all low ones,
+     * each by eights of columns. Used where q3_splits_words says so, in place of i16 by panels of bytes. */
+    int8_t *i16_halves;
 } q3_activations;
+
+/* Whether products of 14-bit activations with bytes take them apart: ARM multiplies bytes twice as fast as words. */
+bool q3_splits_words(void);
 
 /* === Attention === */
 
@@ -139,8 +167,8 @@ size_t q3_attention_scratch_bytes(size_t head_dim);
 /* === The kernels of one instruction set === */
 
 typedef struct {
-    /* Packs 16 rows from `first_row` on. `panel` is 64-byte aligned. */
-    void (*pack)(const q3_matrix *w, size_t first_row, void *panel);
+    /* Packs 16 rows from `first_row` on for `use`, and fetches meanwhile. `panel` is 64-byte aligned. */
+    void (*pack)(const q3_matrix *w, size_t first_row, q3_use use, q3_fetch fetch, void *panel);
     /* out[t, r] = (add ? out[t, r] : 0) + Σ_k panel[r, k] · a[t, k], r in 0..<16, t in first..<first + tokens; first is a multiple
      * of 8, out[0] belongs to token `first`. */
     void (*multiply_panel)(q3_family family, void *panel, const q3_activations *a, size_t first, size_t tokens, float *out,

@@ -92,7 +92,7 @@ extension Precision {
     fileprivate var fingerprintText: String {
         switch self {
         case .auto: "fast"
-        case .fast: "8 bits, in attention too"
+        case .fast: "8 bits, in attention too, 14 for some matrices"
         case .fine: "14 bits"
         case .exact: "exact"
         }

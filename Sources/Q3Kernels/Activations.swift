@@ -4,9 +4,12 @@ internal import CShims
 
 /// Where the formats of one block of token rows lie in an arena.
 public struct ActivationPlaces: Sendable {
+    /// Whether 14-bit integers are also there as two bytes each.
+    package static let splitsWords = q3_splits_words()
+
     let rows: Int
     let widest: Int
-    let f32, i8, i8Scale, i8Sum, i8Start, i16, i16Sum, i16Scale: ArenaLayout.Place
+    let f32, i8, i8Scale, i8Sum, i8Start, i16, i16Sum, i16Scale, i16Halves: ArenaLayout.Place
 
     /// Room for `rows` rows of up to `widest` columns in any of `families`.
     public init(rows: Int, widest: Int, families: Set<PanelFamily>, in layout: inout ArenaLayout) {
@@ -24,6 +27,7 @@ public struct ActivationPlaces: Sendable {
         i16 = layout.reserve(byteCount: w16 ? padded * widest * MemoryLayout<Int16>.stride : 0)
         i16Sum = layout.reserve(byteCount: w16 ? scales : 0)
         i16Scale = layout.reserve(byteCount: w16 ? scales : 0)
+        i16Halves = layout.reserve(byteCount: w16 && Self.splitsWords ? padded * widest * 2 : 0)
     }
 }
 
@@ -52,6 +56,9 @@ public struct ActivationPlaces: Sendable {
             unsafe raw.i16 = arena.pointer(places.i16, as: Int16.self)
             unsafe raw.i16_sum = arena.pointer(places.i16Sum, as: Float.self)
             unsafe raw.i16_scale = arena.pointer(places.i16Scale, as: Float.self)
+            if ActivationPlaces.splitsWords {
+                unsafe raw.i16_halves = arena.pointer(places.i16Halves, as: Int8.self)
+            }
         }
         unsafe self.raw = raw
     }

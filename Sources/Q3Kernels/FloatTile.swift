@@ -27,12 +27,12 @@ package enum FloatTile {
         let kernels = isa.kernels
         var matrix = unsafe q3_matrix(
             data: right, type: 0, family: Q3_FAMILY_F32, rows: rightCount, cols: columns,
-            row_bytes: columns * MemoryLayout<Float>.stride)
+            row_bytes: columns * MemoryLayout<Float>.stride, kept: q3_kept())
         var rows = unsafe q3_activations()
         unsafe rows.cols = columns
         unsafe rows.f32 = UnsafeMutablePointer(mutating: left)
         for first in Swift.stride(from: 0, to: rightCount, by: rightMultiple) {
-            unsafe kernels.pack(&matrix, first, scratch)
+            unsafe kernels.pack(&matrix, first, Q3_FOR_MANY, q3_fetch(), scratch)
             unsafe kernels.multiply_panel(
                 Q3_FAMILY_F32, scratch, &rows, 0, leftCount, products + first, stride, false)
         }

@@ -40,7 +40,7 @@ public enum PanelFamily: Sendable, CaseIterable {
     package let cols: Int
     package let typeID: UInt32
     package let family: PanelFamily
-    let raw: q3_matrix
+    private(set) var raw: q3_matrix
 
     /// Panels have 16 rows and blocks of 32 columns.
     package static let rowMultiple = Int(Q3_PANEL_ROWS)
@@ -57,7 +57,24 @@ public enum PanelFamily: Sendable, CaseIterable {
         self.typeID = typeID
         self.family = family
         unsafe raw = q3_matrix(
-            data: base, type: typeID, family: family.raw, rows: rows, cols: cols, row_bytes: bytes.count / rows)
+            data: base, type: typeID, family: family.raw, rows: rows, cols: cols, row_bytes: bytes.count / rows,
+            kept: q3_kept())
+    }
+
+    /// Bytes of its panels where they are kept.
+    package var panelByteCount: Int {
+        rows / Self.rowMultiple * q3_kept_panel_bytes(typeID, family.raw, cols)
+    }
+
+    /// The same matrix with its panels kept in `store`, which must outlive every use; unchanged if there is no room for all of
+    /// them.
+    @unsafe package func keepingPanels(in store: PanelStore) -> Matrix {
+        guard let kept = unsafe store.reserve(panelBytes: panelByteCount, panels: rows / Self.rowMultiple) else {
+            return self
+        }
+        var matrix = self
+        unsafe matrix.raw.kept = kept
+        return matrix
     }
 
     /// Writes the rows `ids` as f32 into the first rows of `output`. Ids are within 0..<rows.

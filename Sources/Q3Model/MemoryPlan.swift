@@ -8,6 +8,9 @@ public struct MemoryPlan: Sendable, Equatable {
     public let tokenCount: Int
     /// Bytes of the mapped file that a pass reads; shared with other processes that map it.
     public let weightBytes: Int
+    /// Bytes that weights kept packed take once texts have used them all; 0 unless `ModelOptions.packedWeightBytes` asks
+    /// for it.
+    public let packedWeightBytes: Int
     /// The residual stream of the whole batch, and its last rows: f32 [tokenCount, hiddenSize].
     public let residualBytes: Int
     /// Keys and values of the one layer that is running: 2 · f32 [tokenCount, kvHeads · headDim].
@@ -17,7 +20,7 @@ public struct MemoryPlan: Sendable, Equatable {
     public let scratchBytes: Int
 
     /// All of these together.
-    public var totalBytes: Int { weightBytes + residualBytes + keyValueBytes + scratchBytes }
+    public var totalBytes: Int { weightBytes + packedWeightBytes + residualBytes + keyValueBytes + scratchBytes }
 }
 
 /// The buffers of one micro-batch and where they lie in the arena.

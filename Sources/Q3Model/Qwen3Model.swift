@@ -24,6 +24,10 @@ public struct ModelOptions: Sendable {
     /// Max bytes of keys and values to keep between calls for prefixes that come back; 0, the default, keeps none.
     /// A 0.6B model takes 224 KiB for a token, the 4B and 8B 288 KiB. Results have the same bits either way.
     public var prefixCacheBytes = 0
+    /// Max bytes of weights to keep packed between passes; 0, the default, keeps none. Texts of few tokens cost mostly reading and
+    /// packing the weights, which every pass does again; kept, they take memory as passes use them, beside the mapped file.
+    /// `Qwen3Model.packedWeightBytes` says how much all of them take. Results have the same bits either way.
+    public var packedWeightBytes = 0
 
     /// The defaults: `auto`, a thread for each processor, no cache.
     public init() {}
@@ -41,6 +45,7 @@ public final class Qwen3Model: Sendable {
     /// What the model was opened with.
     public let options: ModelOptions
     private let layerByteCount: Int
+    private let keptByteCount: Int
     private let executor: Confined<Executor>
     private let cacheUse = Mutex(PrefixCacheUse())
 
@@ -58,10 +63,12 @@ public final class Qwen3Model: Sendable {
         let startable = Team.startableThreads(threads)  // besides the inference thread, which the team counts too
         guard startable == threads else { throw ModelError.cannotStartThreads(expected: threads, got: startable) }
         config = try Qwen3Config(file: file)
-        let weights = try Qwen3Weights(file: file, config: config, precision: options.precision)
+        var weights = try Qwen3Weights(file: file, config: config, precision: options.precision)
+        try weights.keepPanels(limit: options.packedWeightBytes)
         self.file = file
         self.options = options
         layerByteCount = weights.layerByteCount
+        keptByteCount = weights.keptByteCount
         executor = Confined(
             Executor(
                 config: config, weights: weights, isa: isa, threads: threads, cacheByteLimit: options.prefixCacheBytes))
@@ -190,6 +197,12 @@ public final class Qwen3Model: Sendable {
         return try Matrix(tensor, in: file, families: Precision.exact.families).dequantizedRow(row)
     }
 
+    /// Bytes of all weights of a file as `precision` packs them: what `ModelOptions.packedWeightBytes` must be to keep them
+    /// all. Throws like `init`.
+    public static func packedWeightBytes(of file: GGUFFile, precision: Precision) throws -> Int {
+        try Qwen3Weights(file: file, config: Qwen3Config(file: file), precision: precision).packedByteCount
+    }
+
     /// What a pass over one text of `tokenCount` tokens takes.
     public func memoryPlan(tokenCount: Int) -> MemoryPlan {
         let rows = max(1, tokenCount)
@@ -198,7 +211,8 @@ public final class Qwen3Model: Sendable {
         let table = file.tensor(named: Qwen3Schema.Tensor(.tokenEmbedding).name)
         let embeddingRows = (table?.rowByteCount ?? 0) * min(rows, config.vocabularySize)
         return MemoryPlan(
-            tokenCount: rows, weightBytes: layerByteCount + embeddingRows, residualBytes: plan.residualByteCount,
+            tokenCount: rows, weightBytes: layerByteCount + embeddingRows, packedWeightBytes: keptByteCount,
+            residualBytes: plan.residualByteCount,
             keyValueBytes: plan.keyValueByteCount,
             scratchBytes: plan.byteCount - plan.residualByteCount - plan.keyValueByteCount + rotationBytes)
     }

@@ -7,22 +7,26 @@ import Q3System
 /// One transformer layer. Matrices are [outputs, inputs].
 struct Qwen3Layer: Sendable {
     let attnNorm: [Float]  // [hiddenSize]
-    let q: Matrix  // [queryWidth, hiddenSize]
-    let k: Matrix  // [keyWidth, hiddenSize]
-    let v: Matrix  // [keyWidth, hiddenSize]
+    fileprivate(set) var q: Matrix  // [queryWidth, hiddenSize]
+    fileprivate(set) var k: Matrix  // [keyWidth, hiddenSize]
+    fileprivate(set) var v: Matrix  // [keyWidth, hiddenSize]
     let qNorm: [Float]  // [headDim]
     let kNorm: [Float]  // [headDim]
-    let attnOut: Matrix  // [hiddenSize, queryWidth]
+    fileprivate(set) var attnOut: Matrix  // [hiddenSize, queryWidth]
     let ffnNorm: [Float]  // [hiddenSize]
-    let gate: Matrix  // [ffnSize, hiddenSize]
-    let up: Matrix  // [ffnSize, hiddenSize]
-    let ffnDown: Matrix  // [hiddenSize, ffnSize]
+    fileprivate(set) var gate: Matrix  // [ffnSize, hiddenSize]
+    fileprivate(set) var up: Matrix  // [ffnSize, hiddenSize]
+    fileprivate(set) var ffnDown: Matrix  // [hiddenSize, ffnSize]
+
+    fileprivate static let matrices: [WritableKeyPath<Qwen3Layer, Matrix> & Sendable] = [
+        \.q, \.k, \.v, \.attnOut, \.gate, \.up, \.ffnDown,
+    ]
 }
 
 /// All weights of a checkpoint. The file must outlive them.
 struct Qwen3Weights: Sendable {
     let tokenEmbedding: Matrix  // [vocabularySize, hiddenSize]
-    let layers: [Qwen3Layer]
+    private(set) var layers: [Qwen3Layer]
     let outputNorm: [Float]  // [hiddenSize]
     /// Panel families that some matrix computes in.
     let families: Set<PanelFamily>
@@ -30,6 +34,8 @@ struct Qwen3Weights: Sendable {
     let attention: AttentionRounding
     /// Bytes of the layers' matrices, which every pass reads.
     let layerByteCount: Int
+    /// Those of them that stay packed.
+    private var store: PanelStore?
 
     init(file: GGUFFile, config c: Qwen3Config, precision: Precision) throws {
         var reader = TensorReader(file: file, config: c, precision: precision)
@@ -52,6 +58,29 @@ struct Qwen3Weights: Sendable {
         }
         if let stranger { throw ModelError.unknownTensor(stranger.name.escapedForTerminal) }
     }
+
+    /// Bytes of the layers' matrices once they are packed.
+    var packedByteCount: Int { layers.reduce(0) { $0 + $1.packedByteCount } }
+
+    /// Bytes that packed weights take at most.
+    var keptByteCount: Int { store?.usedByteCount ?? 0 }
+
+    /// Keeps matrices packed from the first layer on, as many as `limit` bytes hold.
+    mutating func keepPanels(limit: Int) throws {
+        let byteCount = min(limit, packedByteCount)
+        guard byteCount > 0 else { return }
+        guard let store = PanelStore(byteCount: byteCount) else { throw ModelError.outOfMemory(byteCount: byteCount) }
+        for layer in layers.indices {
+            for matrix in Qwen3Layer.matrices {
+                layers[layer][keyPath: matrix] = unsafe layers[layer][keyPath: matrix].keepingPanels(in: store)
+            }
+        }
+        self.store = store
+    }
+}
+
+extension Qwen3Layer {
+    fileprivate var packedByteCount: Int { Self.matrices.reduce(0) { $0 + self[keyPath: $1].panelByteCount } }
 }
 
 /// Takes tensors out of the file one by one.
@@ -79,7 +108,8 @@ private struct TensorReader {
     /// A matrix of the layers.
     mutating func matrix(_ part: Qwen3Schema.Part, _ layer: Int) throws -> Matrix {
         let tensor = try tensor(part, layer)
-        let matrix = try Matrix(tensor, in: file, families: precision.families)
+        let matrix = try Matrix(
+            tensor, in: file, families: precision.families(of: part, type: tensor.type))
         families.insert(matrix.family)
         byteCount += tensor.byteCount
         return matrix

@@ -20,6 +20,19 @@ enum MemoryLimit {
         [addressSpace, controlGroup].compactMap { $0 }.min()
     }
 
+    /// Bytes that this process may still take without others losing theirs, as the system estimates; nil where it does not say.
+    static var available: Int? {
+        guard let reader = try? RecordSplitter(path: "/proc/meminfo") else { return nil }
+        while let line = try? reader.next(), let text = try? line.text() {
+            let words = text.split(separator: " ", omittingEmptySubsequences: true)
+            guard words.count == 3, words[0] == "MemAvailable:", words[2] == "kB", let kilobytes = Int(words[1]) else {
+                continue
+            }
+            return min(kilobytes << 10, bytes ?? .max)
+        }
+        return nil
+    }
+
     private static var addressSpace: Int? {
         var limit = rlimit()
         #if canImport(Glibc)

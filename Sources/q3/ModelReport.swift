@@ -18,6 +18,8 @@ struct ModelReport {
     private let role: ModelRole
     private let fingerprint: Fingerprint
     private let memory: MemoryPlan
+    /// Of all weights, whether they are kept or not.
+    private let packedBytes: Int
     private let types: [TypeShare]
     private let head: Result<RerankHeadSource, any Error>
     private let mergeCount: Int
@@ -46,6 +48,7 @@ struct ModelReport {
             fault = "\(error)"
         }
         memory = model.memoryPlan(tokenCount: context)
+        packedBytes = try Qwen3Model.packedWeightBytes(of: model.file, precision: model.options.precision)
         types = Dictionary(grouping: model.file.tensors, by: \.type.name)
             .map { TypeShare(type: $0, tensorCount: $1.count, byteCount: $1.reduce(0) { $0 + $1.byteCount }) }
             .sorted { ($1.byteCount, $0.type) < ($0.byteCount, $1.type) }
@@ -99,15 +102,23 @@ struct ModelReport {
         rows += [
             ("fingerprint", "\(fingerprint) (precision \(model.options.precision.rawValue))"),
             (
+                "packed",
+                "\(megabytes(packedBytes)) for all weights kept packed (--packed-weights), which makes short texts faster"
+            ),
+            (
                 "memory",
                 "\(megabytes(memory.totalBytes)) for \(memory.tokenCount) tokens: weights \(megabytes(memory.weightBytes)) "
-                    + "(mapped), residual \(megabytes(memory.residualBytes)), keys and values "
+                    + "(mapped), \(packedPart)residual \(megabytes(memory.residualBytes)), keys and values "
                     + "\(megabytes(memory.keyValueBytes)), scratch \(megabytes(memory.scratchBytes))"
             ),
         ]
         return rows.map { key, value in
             key + String(repeating: " ", count: max(1, 15 - key.count)) + value + "\n"
         }.joined()
+    }
+
+    private var packedPart: String {
+        memory.packedWeightBytes == 0 ? "" : "packed weights \(megabytes(memory.packedWeightBytes)), "
     }
 
     private var promptText: String {
@@ -201,9 +212,11 @@ struct ModelReport {
         }
         object.add("fingerprint", quoted: "\(fingerprint)")
         object.add("precision", quoted: model.options.precision.rawValue)
+        object.add("packed_weights_bytes", packedBytes)
         var plan = JSONObject()
         plan.add("tokens", memory.tokenCount)
         plan.add("weights", memory.weightBytes)
+        plan.add("packed_weights", memory.packedWeightBytes)
         plan.add("residual", memory.residualBytes)
         plan.add("keys_and_values", memory.keyValueBytes)
         plan.add("scratch", memory.scratchBytes)

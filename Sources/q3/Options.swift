@@ -36,11 +36,20 @@ struct ComputingArguments: ParsableArguments {
     @Option(help: "What the model is, where its file does not say or its name misleads.")
     var role: ModelRole.Kind?
 
+    @Option(
+        help: ArgumentHelp(
+            "Megabytes of weights to keep packed, which makes short texts faster. (default: 0; q3 serve decides)",
+            valueName: "n"))
+    var packedWeights: Int?
+
     @Flag(help: "Read the file into memory instead of mapping it: for a folder where others may write to it.")
     var noMmap = false
 
     func validate() throws {
         if let threads, threads < 1 { throw ValidationError("--threads must be at least 1") }
+        if let packedWeights, !(0...1 << 20).contains(packedWeights) {
+            throw ValidationError("--packed-weights must be 0 to 1048576")
+        }
     }
 
     var options: ModelOptions {
@@ -48,6 +57,7 @@ struct ComputingArguments: ParsableArguments {
         options.precision = precision
         options.threads = threads
         options.role = role
+        options.packedWeightBytes = (packedWeights ?? 0) << 20
         return options
     }
 

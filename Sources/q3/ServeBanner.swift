@@ -9,9 +9,13 @@ struct ServeBanner {
     private let models: [ServedModel]
     private let evidence: [String]
     private let options: ServerOptions
+    private let packsByItself: Bool
 
-    /// - Parameter evidence: For each model what decided whether it is an embedding model or a reranker.
-    init(_ models: [ServedModel], evidence: [String], options: ServerOptions) {
+    /// - Parameters:
+    ///   - evidence: For each model what decided whether it is an embedding model or a reranker.
+    ///   - packsByItself: Whether nobody asked for weights that stay packed.
+    init(_ models: [ServedModel], evidence: [String], options: ServerOptions, packsByItself: Bool) {
+        self.packsByItself = packsByItself
         self.models = models
         self.evidence = evidence
         self.options = options
@@ -55,7 +59,15 @@ struct ServeBanner {
             case .embedder: "embedding, \(config.hiddenSize) dimensions"
             case .reranker: "reranker"
             }
-        return "\(role), \(config.contextLength) tokens (\(evidence[index]))"
+        return "\(role), \(config.contextLength) tokens (\(evidence[index]))\(packed(served.model))"
+    }
+
+    /// What a model keeps packed, and how that is turned off where the server chose it.
+    private func packed(_ model: Qwen3Model) -> String {
+        let bytes = model.memoryPlan(tokenCount: 1).packedWeightBytes
+        guard bytes > 0 else { return "" }
+        let way = packsByItself ? "; --packed-weights 0 turns that off" : ""
+        return ", weights kept packed (\((bytes + 500_000) / 1_000_000) MB\(way))"
     }
 
     private func links(at place: String) -> String {

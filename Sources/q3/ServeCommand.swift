@@ -207,7 +207,8 @@ struct ServeCommand: AsyncParsableCommand {
             try adapters.check(models)
             let labelling = try classifiers(among: &models, settings)
             evidence += Array(repeating: "of a classifier", count: models.count - evidence.count)
-            let banner = ServeBanner(models, evidence: evidence, options: settings.options)
+            let banner = ServeBanner(
+                models, evidence: evidence, options: settings.options, packsByItself: computing.packedWeights == nil)
             var server = Server(
                 models: models + (try settings.aliases.compactMap { try $0.served(from: models) }),
                 options: settings.options, registry: registry, logger: logger

@@ -18,6 +18,7 @@ extension ServeCommand {
     /// Also returns the evidence of each model's role.
     func load(_ settings: ServeSettings) async throws -> (models: [ServedModel], evidence: [String]) {
         var (served, evidence): ([ServedModel], [String]) = ([], [])
+        var packed = PackedWeights(asked: computing.packedWeights)
         for (given, name) in settings.models {
             let path = try modelPath(given)
             let head: ServedModel.Head = try opening(given, copying: computing.noMmap) { file in
@@ -27,6 +28,7 @@ extension ServeCommand {
                 if settings.models.count > 1, stated.kind != .unstated { options.role = nil }
                 let role = try ModelRole(of: file, asked: options.role)
                 evidence.append(role.evidence)
+                options.packedWeightBytes = try packed.bytes(for: file, precision: options.precision)
                 return try role.kind == .reranker
                     ? .reranker(Reranker(file: file, options: options))
                     : .embedder(Embedder(file: file, options: options))
@@ -114,12 +116,13 @@ extension ServeCommand {
         guard let limit = MemoryLimit.bytes else { return }
         let plans = models.map { $0.model.memoryPlan(tokenCount: $0.model.config.contextLength) }
         let caches = models.reduce(0) { $0 + $1.model.options.prefixCacheBytes }
-        let need = caches + (plans.map { $0.totalBytes - $0.weightBytes }.max() ?? 0)
+        let packed = plans.reduce(0) { $0 + $1.packedWeightBytes }
+        let need = caches + packed + (plans.map { $0.totalBytes - $0.weightBytes - $0.packedWeightBytes }.max() ?? 0)
         guard need > limit else { return }
         throw Failure(
             .system,
             "the longest text that the models take needs \(need >> 20) MiB beside the mapped files, but this "
-                + "process may have \(limit >> 20) MiB; give it more, or a smaller --prefix-cache")
+                + "process may have \(limit >> 20) MiB; give it more, or smaller --prefix-cache and --packed-weights")
     }
 
     private static func modificationTime(of path: String) -> Int {

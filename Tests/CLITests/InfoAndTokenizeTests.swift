@@ -22,6 +22,7 @@ import Foundation
         let fingerprint: String
         let head: String?
         let pooling: String?
+        let packed_weights_bytes: Int
         let memory_bytes: [String: Int]
     }
 
@@ -61,6 +62,17 @@ import Foundation
         #expect(try #require(short.memory_bytes["keys_and_values"]) * 10 == long.memory_bytes["keys_and_values"])
         #expect(short.fingerprint == long.fingerprint)
         #expect(try info("tiny-embed-Q8_0", ["--precision", "exact"]).fingerprint != short.fingerprint)
+    }
+
+    @Test func `memory holds the weights that are kept packed`() throws {
+        let (plain, packed) = (
+            try info("tiny-embed-Q8_0"), try info("tiny-embed-Q8_0", ["--packed-weights", "1000"])
+        )
+        #expect(plain.memory_bytes["packed_weights"] == 0 && packed.packed_weights_bytes > 0)
+        #expect(packed.memory_bytes["packed_weights"] == packed.packed_weights_bytes)
+        #expect(
+            packed.memory_bytes["total"] == plain.memory_bytes["total"].map { $0 + packed.packed_weights_bytes })
+        #expect(packed.fingerprint == plain.fingerprint)
     }
 
     @Test func `info for a person names what matters`() throws {

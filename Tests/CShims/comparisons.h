@@ -20,6 +20,7 @@ static q3_activations take_activations(size_t rows, size_t cols) {
         .i16 = take(padded * cols * sizeof(int16_t)),
         .i16_sum = take(blocks * sizeof(float)),
         .i16_scale = take(blocks * sizeof(float)),
+        .i16_halves = take(padded * cols * sizeof(int16_t)),
     };
 }
 
@@ -36,33 +37,35 @@ static void check_prepared(contender *c, size_t row, const q3_activations *got, 
     check_bytes(c, "i8", got->i8, expected->i8, values);
     check_bytes(c, "i8_start", got->i8_start, expected->i8_start, blocks * sizeof(int32_t));
     check_bytes(c, "i16", got->i16, expected->i16, values * sizeof(int16_t));
+    check_bytes(c, "i16_halves", got->i16_halves, expected->i16_halves, values * sizeof(int16_t));
     check_floats(c, "i16_sum", got->i16_sum, expected->i16_sum, blocks);
 }
 
+/* One block of a panel: weights, then scales, then minimums or what else it has. */
+#define CHECK_BLOCK(block, more) \
+    { \
+        const block *a = (const block *)(got + 1) + j, *b = (const block *)(expected + 1) + j; \
+        check_bytes(c, "weights", a->w, b->w, sizeof a->w); \
+        check_floats(c, "d", a->d, b->d, 16); \
+        more \
+    }
+#define CHECK_MINIMUMS check_floats(c, "m", a->m, b->m, 16);
+
 static void check_panel(contender *c, q3_family family, const panel_header *got, const panel_header *expected) {
-    check_bytes(c, "header", got, expected, offsetof(panel_header, wide) + sizeof got->wide);
+    check_bytes(c, "header", got, expected, offsetof(panel_header, width) + sizeof got->width);
     for (size_t j = 0; j < expected->blocks; j++) {
         switch (family) {
-        case Q3_FAMILY_U8: {
-            const block_u8 *a = (const block_u8 *)(got + 1) + j, *b = (const block_u8 *)(expected + 1) + j;
-            check_bytes(c, "bytes", a->w, b->w, sizeof a->w);
-            check_floats(c, "d", a->d, b->d, 16);
-            check_floats(c, "m", a->m, b->m, 16);
+        case Q3_FAMILY_U8:
+            if (expected->width == Q3_BYTES) CHECK_BLOCK(block_u8, CHECK_MINIMUMS)
+            else CHECK_BLOCK(block_u4, CHECK_MINIMUMS)
             break;
-        }
-        case Q3_FAMILY_W16: {
-            const block_w16 *a = (const block_w16 *)(got + 1) + j, *b = (const block_w16 *)(expected + 1) + j;
-            check_bytes(c, "words", a->w, b->w, sizeof a->w);
-            check_floats(c, "d", a->d, b->d, 16);
-            check_floats(c, "m", a->m, b->m, 16);
+        case Q3_FAMILY_W16:
+            if (expected->width == Q3_BYTES) CHECK_BLOCK(block_w8, )
+            else if (expected->width == Q3_SCALED)
+                CHECK_BLOCK(block_w8s, check_bytes(c, "scales", a->scale, b->scale, sizeof a->scale);)
+            else CHECK_BLOCK(block_w16, CHECK_MINIMUMS)
             break;
-        }
-        case Q3_FAMILY_S8: {
-            const block_s8 *a = (const block_s8 *)(got + 1) + j, *b = (const block_s8 *)(expected + 1) + j;
-            check_bytes(c, "signed bytes", a->w, b->w, sizeof a->w);
-            check_floats(c, "d", a->d, b->d, 16);
-            break;
-        }
+        case Q3_FAMILY_S8: CHECK_BLOCK(block_s8, ) break;
         case Q3_FAMILY_F32: {
             const block_f32 *a = (const block_f32 *)(got + 1) + j, *b = (const block_f32 *)(expected + 1) + j;
             check_floats(c, "floats", a->w[0], b->w[0], 32 * 16);

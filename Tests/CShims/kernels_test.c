@@ -54,15 +54,15 @@ static void check_product(contender *c, q3_family family, void *panel, const q3_
     }
 }
 
-static void test_products_of(const weight_type *type, q3_family family, int pattern, size_t cols) {
+static void test_products_of(const weight_type *type, q3_family family, int pattern, size_t cols, q3_use use) {
     static const char *const families[] = {"U8", "W16", "F32", "S8"};
     enum { ROWS = 32, FIRST_ROW = 16, OFFSET = 1 }; /* a file may align its tensors to 1 */
     size_t row_bytes = cols / type->weights * type->bytes, panel_bytes = q3_panel_bytes(family, cols);
     uint8_t *data = take(OFFSET + ROWS * row_bytes);
     fill_weights(type, pattern, data + OFFSET, ROWS * cols / type->weights);
-    q3_matrix weights = {data + OFFSET, type->id, family, ROWS, cols, row_bytes};
+    q3_matrix weights = {data + OFFSET, type->id, family, ROWS, cols, row_bytes, {NULL, NULL}};
     void *panel = take(panel_bytes);
-    reference->pack(&weights, FIRST_ROW, panel);
+    reference->pack(&weights, FIRST_ROW, use, (q3_fetch){NULL, NULL, 0}, panel);
 
     q3_activations a = take_activations(ALL_TOKENS, cols);
     float *x = take(cols * sizeof(float)), *product = take(ALL_TOKENS * 16 * sizeof(float));
@@ -72,10 +72,10 @@ static void test_products_of(const weight_type *type, q3_family family, int patt
     }
     reference->multiply_panel(family, panel, &a, 0, ALL_TOKENS, product, 16, false);
 
-    name_case("%s as %s, %s, %zu columns", type->name, families[family], pattern_names[pattern], cols);
+    name_case("%s as %s, %s, %zu columns, use %d", type->name, families[family], pattern_names[pattern], cols, use);
     EACH_CONTENDER(c) {
         void *packed = take(panel_bytes);
-        c->kernels->pack(&weights, FIRST_ROW, packed);
+        c->kernels->pack(&weights, FIRST_ROW, use, (q3_fetch){NULL, NULL, 0}, packed);
         check_panel(c, family, packed, panel);
         check_product(c, family, packed, &a, product);
     }
@@ -88,8 +88,9 @@ static void test_products(void) {
         for (q3_family family = Q3_FAMILY_U8; family < Q3_FAMILY_COUNT; family++) {
             if (!q3_type_in_family(type->id, family)) continue;
             for (int pattern = 0; pattern < PATTERNS; pattern++) {
-                test_products_of(type, family, pattern, type->weights);
-                test_products_of(type, family, pattern, 3 * type->weights);
+                for (q3_use use = Q3_FOR_MANY; use <= Q3_TO_KEEP; use++) {
+                    test_products_of(type, family, pattern, (use == Q3_FOR_FEW ? 1 : 3) * type->weights, use);
+                }
             }
         }
     }

@@ -30,13 +30,13 @@ static void check_dequantized(const q3_matrix *weights, const panel_header *pane
     free(rows);
 }
 
-static void run_products(const weight_type *type, q3_family family, size_t cols, bool odd) {
+static void run_products(const weight_type *type, q3_family family, size_t cols, q3_use use, bool odd) {
     size_t row_bytes = cols / type->weights * type->bytes, panel_bytes = q3_panel_bytes(family, cols);
     uint8_t *data = malloc(odd + ROWS * row_bytes); /* of this very size, and at any alignment, as in a file */
     fill(data + odd, ROWS * row_bytes);
-    q3_matrix weights = {data + odd, type->id, family, ROWS, cols, row_bytes};
+    q3_matrix weights = {data + odd, type->id, family, ROWS, cols, row_bytes, {NULL, NULL}};
     void *panel = take(panel_bytes);
-    q3_kernels_scalar.pack(&weights, 0, panel);
+    q3_kernels_scalar.pack(&weights, 0, use, (q3_fetch){NULL, NULL, 0}, panel);
     check_dequantized(&weights, panel);
 
     q3_activations all = take_activations(TOKENS, cols);
@@ -56,7 +56,7 @@ static void run_products(const weight_type *type, q3_family family, size_t cols,
         float product[TOKENS * ROWS];
         c->kernels->prepare_row(x, x, 1e-6f, 0, &prepared, work);
         check_prepared(c, 0, &prepared, &last);
-        c->kernels->pack(&weights, 0, packed);
+        c->kernels->pack(&weights, 0, use, (q3_fetch){NULL, NULL, 0}, packed);
         check_panel(c, family, packed, panel);
         c->kernels->multiply_panel(family, packed, &all, 0, TOKENS, product, ROWS, false);
         check_floats(c, "product", product, expected, TOKENS * ROWS);
@@ -74,6 +74,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     q3_family family = (q3_family)(next_byte() % Q3_FAMILY_COUNT);
     uint8_t width = next_byte();
     if (!q3_type_in_family(type->id, family)) return -1;
-    run_products(type, family, type->weights * (1 + width % 3), width & 0x80);
+    run_products(type, family, type->weights * (1 + width % 3), (q3_use)(width / 4 % 3), width & 0x80);
     return 0;
 }

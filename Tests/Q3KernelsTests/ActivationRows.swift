@@ -14,6 +14,7 @@ import CShims
     private let i8Start: GuardedMemory<Int32>
     private let i16: GuardedMemory<Int16>
     private let i16Sum, i16Scale: GuardedMemory<Float>
+    private let i16Halves: GuardedMemory<Int8>
 
     /// `x` [rows, cols], normalized if there is a gain.
     init(_ isa: ISA, _ x: [Float], cols: Int, gain: [Float]? = nil) {
@@ -28,6 +29,7 @@ import CShims
         i16 = GuardedMemory(count: padded * cols)
         i16Sum = GuardedMemory(count: padded * cols / 32)
         i16Scale = GuardedMemory(count: padded * cols / 32)
+        i16Halves = GuardedMemory(count: 2 * padded * cols)
         let input = GuardedMemory(x)
         let work = GuardedMemory<Float>(count: cols)
         let gain = gain.map { GuardedMemory($0) }
@@ -40,7 +42,7 @@ import CShims
     var raw: q3_activations {
         unsafe q3_activations(
             cols: cols, f32: f32.base, i8: i8.base, i8_scale: i8Scale.base, i8_sum: i8Sum.base, i8_start: i8Start.base,
-            i16: i16.base, i16_scale: i16Scale.base, i16_sum: i16Sum.base)
+            i16: i16.base, i16_scale: i16Scale.base, i16_sum: i16Sum.base, i16_halves: i16Halves.base)
     }
 
     /// Products of tokens first..<first + tokens with the 16 rows of a panel, [tokens, stride]; `start` is what they
@@ -58,13 +60,13 @@ import CShims
         return output.elements
     }
 
-    /// What the formats hold, in this order: f32, i8, its scales, sums and starts, i16, its sums and scales.
+    /// What the formats hold, in this order: f32, i8, its scales, sums and starts, i16, its halves, sums and scales.
     var formats: [(name: String, values: [Float])] {
         [
             ("f32", f32.elements), ("i8", i8.elements.map(Float.init)), ("i8 scale", i8Scale.elements),
             ("i8 sum", i8Sum.elements), ("i8 start", i8Start.elements.map(Float.init)),
-            ("i16", i16.elements.map(Float.init)), ("i16 sum", i16Sum.elements),
-            ("i16 scale", i16Scale.elements),
+            ("i16", i16.elements.map(Float.init)), ("i16 halves", i16Halves.elements.map(Float.init)),
+            ("i16 sum", i16Sum.elements), ("i16 scale", i16Scale.elements),
         ]
     }
 

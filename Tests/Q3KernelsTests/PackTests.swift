@@ -12,11 +12,11 @@ struct PackTests {
         for cols in kind.widths {
             for rows in [16, 48] {
                 let weights = Weights(kind, rows: rows, cols: cols, seed: UInt64(cols + rows))
-                for first in stride(from: 0, to: rows, by: 16) {
-                    let truth = weights.panel(.scalar, from: first).elements
+                for (first, use) in zip(stride(from: 0, to: rows, by: 16), [Q3_TO_KEEP, Q3_FOR_FEW, Q3_FOR_MANY]) {
+                    let truth = weights.panel(.scalar, from: first, for: use).elements
                     for isa in ISA.vectors {
-                        let same = weights.panel(isa, from: first).elements == truth
-                        #expect(same, "\(isa), \(cols) columns, rows from \(first) of \(rows)")
+                        let same = weights.panel(isa, from: first, for: use).elements == truth
+                        #expect(same, "\(isa), \(cols) columns, rows from \(first) of \(rows), use \(use)")
                     }
                 }
             }

@@ -115,7 +115,7 @@ extension [UInt8] {
         unsafe q3_matrix(
             data: memory.base, type: kind.type.rawValue, family: kind.family.raw, rows: rows,
             cols: cols,
-            row_bytes: memory.count / rows)
+            row_bytes: memory.count / rows, kept: q3_kept())
     }
 
     /// The view that Q3Kernels has of it; the weights must outlive it.
@@ -161,10 +161,10 @@ extension [UInt8] {
     }
 
     /// The panel of 16 rows from `row` on.
-    func panel(_ isa: ISA, from row: Int = 0) -> GuardedMemory<UInt8> {
+    func panel(_ isa: ISA, from row: Int = 0, for use: q3_use = Q3_FOR_FEW) -> GuardedMemory<UInt8> {
         let panel = GuardedMemory<UInt8>(count: q3_panel_bytes(kind.family.raw, cols))
         var matrix = unsafe raw
-        unsafe isa.kernels.pack(&matrix, row, panel.base)
+        unsafe isa.kernels.pack(&matrix, row, use, q3_fetch(), panel.base)
         return panel
     }
 }

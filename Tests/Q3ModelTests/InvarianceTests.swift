@@ -46,6 +46,29 @@ struct InvarianceTests {
         #expect(same, "permuted")
     }
 
+    /// Kept panels give the bits of fresh ones: while they are filled, when all are there, and when only some fit. With 8 threads
+    /// and 128 tokens several threads want one panel at once.
+    @Test(arguments: Tiny.allCases, Precision.allCases)
+    func `weights kept packed change no bit`(_ tiny: Tiny, _ precision: Precision) async throws {
+        var random = SeededGenerator(seed: 68)
+        let lists = [random.ids(5), random.ids(21), random.ids(130), random.ids(1)]
+        let truth = try await alone(tiny.model(precision), lists)
+        for (threads, bytes) in [(1, 1 << 40), (8, 1 << 40), (2, 1 << 16)] {
+            let model = try tiny.model(precision, threads: threads, packedBytes: bytes)
+            for round in 0..<3 {
+                let same = try await alone(model, lists) == truth
+                #expect(same, "\(threads) threads, \(bytes) bytes, round \(round)")
+            }
+        }
+        for isa in ISA.available {
+            let model = try tiny.model(precision, packedBytes: 1 << 40, isa: isa)
+            for _ in 0..<2 {
+                let same = try await alone(model, Array(lists.prefix(2))) == Array(truth.prefix(2))
+                #expect(same, "\(isa)")
+            }
+        }
+    }
+
     /// Urgent lists run between the blocks of a long one that has begun, and neither changes the other.
     @Test(arguments: Tiny.allCases, Precision.allCases)
     func `urgent lists in the middle of a long one change no bit`(_ tiny: Tiny, _ precision: Precision) async throws {

@@ -34,6 +34,19 @@ struct MemoryPlanTests {
         }
     }
 
+    /// Weights kept packed are in the plan as far as the limit allows, and never more than all of them.
+    @Test(arguments: Precision.allCases)
+    func `the plan holds weights that are kept packed`(_ precision: Precision) throws {
+        let plain = try Tiny.q4_K_M.model(precision)
+        let all = try Qwen3Model.packedWeightBytes(of: plain.file, precision: precision)
+        #expect(all > 0 && plain.memoryPlan(tokenCount: 9).packedWeightBytes == 0)
+        for (limit, least) in [(all / 2, all / 4), (all, all), (1 << 40, all)] {
+            let plan = try Tiny.q4_K_M.model(precision, packedBytes: limit).memoryPlan(tokenCount: 9)
+            #expect(least...min(limit, all) ~= plan.packedWeightBytes)
+            #expect(plan.totalBytes == plain.memoryPlan(tokenCount: 9).totalBytes + plan.packedWeightBytes)
+        }
+    }
+
     /// Products take 512 tokens at a time, so their work memory is the same for any longer text.
     @Test func `scratch is bounded for any length`() throws {
         let model = try Tiny.q4_K_M.model(threads: 2)
@@ -76,7 +89,8 @@ struct MemoryPlanTests {
         let padded = (rows + 7) / 8 * 8
         let values = padded * config.widestInput
         let perBlock = values / 32 * 4  // scales, sums and starts
-        return [4 * values, values, perBlock, perBlock, perBlock, 2 * values, perBlock, perBlock].reduce(0) {
+        let halves = ActivationPlaces.splitsWords ? 2 * values : 0
+        return [4 * values, values, perBlock, perBlock, perBlock, 2 * values, perBlock, perBlock, halves].reduce(0) {
             $0 + ($1 + 63) / 64 * 64
         }
     }

@@ -30,7 +30,7 @@ enum Tiny: String, CaseIterable {
 
     func model(
         _ precision: Precision = .auto, threads: Int = 1, batchTokens: Int = 4096, sharing: Bool = true,
-        cacheBytes: Int = 0, isa: ISA = .best
+        cacheBytes: Int = 0, packedBytes: Int = 0, isa: ISA = .best
     ) throws -> Qwen3Model {
         var options = ModelOptions()
         options.precision = precision
@@ -38,6 +38,7 @@ enum Tiny: String, CaseIterable {
         options.batchTokens = batchTokens
         options.sharesPrefixes = sharing
         options.prefixCacheBytes = cacheBytes
+        options.packedWeightBytes = packedBytes
         return try Qwen3Model(file: Fixture.model(name), options: options, isa: isa)
     }
 }

@@ -71,6 +71,9 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Most distinct tokens that one pass computes together.", valueName: "n"))
     var batchTokens = ModelOptions().batchTokens
 
+    @Option(help: ArgumentHelp("Megabytes of weights to keep packed.", valueName: "n"))
+    var packedWeights = 0
+
     @Flag(help: "Compute equal prefixes again for every text.")
     var noSharing = false
 
@@ -101,6 +104,9 @@ struct BenchCommand: AsyncParsableCommand {
         guard isa.isAvailable else { throw ValidationError("this machine does not run --isa \(isa.name)") }
         if let threads, !(1...ModelOptions.threadLimit ~= threads) {
             throw ValidationError("--threads must be 1 to \(ModelOptions.threadLimit)")
+        }
+        guard (0...1 << 20).contains(packedWeights) else {
+            throw ValidationError("--packed-weights must be 0 to 1048576")
         }
         guard batchTokens > 0 else { throw ValidationError("--batch-tokens must be at least 1") }
         guard repeatCount > 0 else { throw ValidationError("--repeat must be at least 1") }
@@ -162,6 +168,7 @@ struct BenchCommand: AsyncParsableCommand {
         options.threads = threads
         options.batchTokens = batchTokens
         options.sharesPrefixes = !noSharing
+        options.packedWeightBytes = packedWeights << 20
         func setup(_ file: GGUFFile, path: String, name: String) -> BenchSetup {
             BenchSetup(
                 file: file, path: path, modelName: name, options: options, isa: isa, repeatCount: repeatCount,
