@@ -19,6 +19,7 @@ class Case:
     rounds: int | None = None  # of A B A B; None: as many as asked for
     beside: tuple = ()  # engines besides q3 and llama.cpp, by name
     llama: bool = True
+    packed: bool = False  # q3 keeps weights packed, as its server does where memory allows
     tune: bool = True  # llama.cpp's settings are searched with this case, not taken over from 512 tokens
 
     @property
@@ -63,4 +64,7 @@ CASES = [
       for n in (16, 64, 512, 2048, 8192)),
     *(Case(f"{file} {step}, {n} tokens", file, f"tokens:{n}", precision=step, rounds=3, llama=False, beside=beside)
       for file, beside in (("Q8_0", EIGHT_BITS), ("F16", SIXTEEN_BITS)) for step in ("auto", "fast") for n in (16, 64, 512, 2048)),
+    *(Case(f"{file} {step} packed, {n} tokens", file, f"tokens:{n}", precision=step, rounds=3, llama=False, beside=beside, packed=True)
+      for file, beside in (("Q4_K_M", FOUR_BITS), ("Q8_0", EIGHT_BITS), ("F16", SIXTEEN_BITS)) for step in ("auto", "fast")
+      for n in (16, 64)),
 ]

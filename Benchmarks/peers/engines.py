@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import statistics
 import subprocess
 import sys
 
@@ -28,6 +29,11 @@ class Worker:
         self.process.wait()
 
 
+def repeats(lists):
+    """Of one measurement: short texts take milliseconds, so the median of several runs counts, in every program."""
+    return 5 if sum(map(len, lists)) <= 64 else 1
+
+
 class Q3:
     """A process per measurement: it maps the file, runs once to warm up, and times the second run."""
 
@@ -38,8 +44,10 @@ class Q3:
         self.path = path
 
     def seconds(self, case, file, lists):
-        command = [self.path, "bench", "--model", file, "--case", case.bench, "--threads", str(case.threads),
-                   "--precision", case.precision, "--repeat", "1", "--json"]
+        command = [self.path, "bench", "--model", file, "--case", case.bench, "--threads", str(case.threads), "--precision",
+                   case.precision, "--repeat", str(repeats(lists)), "--json"]
+        if case.packed:
+            command += ["--packed-weights", "65536"]
         if sum(map(len, lists)) >= self.LONG:
             command.append("--skip-warm-up")
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["seconds"]
@@ -105,7 +113,8 @@ class Llama:
             model=file, threads=case.threads, lists=lists, head=case.head, repack=self.repack, **settings)["seconds"]
 
     def seconds(self, case, file, lists):
-        return self._run(case, file, lists, self.best[case.file, case.bench, case.threads])
+        settings = self.best[case.file, case.bench, case.threads]
+        return statistics.median(self._run(case, file, lists, settings) for _ in range(repeats(lists)))
 
     def vectors(self, file, texts, lists, precision):
         return [self.worker.ask(model=file, threads=2, lists=[ids], head="embed", repack=self.repack, vectors=True)["vectors"][0]
@@ -129,7 +138,8 @@ class PyTorch:
         self.dtype, self.worker = dtype, Worker("pytorch.py")
 
     def seconds(self, case, file, lists):
-        return self.worker.ask(model=file, dtype=self.dtype, threads=case.threads, lists=lists)["seconds"]
+        ask = {"model": file, "dtype": self.dtype, "threads": case.threads, "lists": lists}
+        return statistics.median(self.worker.ask(**ask)["seconds"] for _ in range(repeats(lists)))
 
     def vectors(self, file, texts, lists, precision):
         answer = self.worker.ask(model=file, dtype=self.dtype, threads=2, lists=lists, warm=False, vectors=True)
@@ -153,7 +163,7 @@ class OpenVINO:
         return self.worker.ask(model=self.source(file), kind=self.kind, **request)
 
     def seconds(self, case, file, lists):
-        return self._ask(file, threads=case.threads, lists=lists)["seconds"]
+        return statistics.median(self._ask(file, threads=case.threads, lists=lists)["seconds"] for _ in range(repeats(lists)))
 
     def vectors(self, file, texts, lists, precision):
         """With `precision` "exact" only the weights are rounded."""
