@@ -74,8 +74,8 @@ package enum FloatTile {
         case .rows:
             var matrix = unsafe q3_matrix(
                 data: right, type: 0, family: Q3_FAMILY_F32, rows: rightMultiple, cols: depth,
-                row_bytes: rightStride * MemoryLayout<Float>.stride)
-            unsafe kernels.pack(&matrix, 0, scratch)
+                row_bytes: rightStride * MemoryLayout<Float>.stride, kept: q3_kept())
+            unsafe kernels.pack(&matrix, 0, Q3_FOR_MANY, q3_fetch(), scratch)
         case .columns: unsafe q3_pack_columns(right, rightStride, depth, scratch)
         }
         var rows = unsafe q3_activations()

@@ -103,10 +103,10 @@ static void test_columns(void) {
         float *matrix = take(depth * STRIDE_OF_MATRIX * sizeof(float)), *turned = take(STRIDE_OF_MATRIX * depth * sizeof(float));
         fill_random(matrix, depth * STRIDE_OF_MATRIX, 1);
         q3_transpose(matrix, STRIDE_OF_MATRIX, depth, STRIDE_OF_MATRIX, turned);
-        q3_matrix weights = {turned + FIRST_COLUMN * depth, 0, Q3_FAMILY_F32, 16, depth, depth * sizeof(float)};
+        q3_matrix weights = {turned + FIRST_COLUMN * depth, 0, Q3_FAMILY_F32, 16, depth, depth * sizeof(float), {NULL, NULL}};
         size_t bytes = q3_panel_bytes(Q3_FAMILY_F32, depth);
         float *expected = take(bytes), *got = take(bytes);
-        reference->pack(&weights, 0, expected);
+        reference->pack(&weights, 0, Q3_FOR_MANY, (q3_fetch){NULL, NULL, 0}, expected);
         q3_pack_columns(matrix + FIRST_COLUMN, STRIDE_OF_MATRIX, depth, got);
         size_t header = bytes / sizeof(float) - depth * 16;
         name_case("columns of depth %zu", depth);
