@@ -16,9 +16,9 @@ struct MergeCommand: ParsableCommand {
         discussion: """
             The last stage of how Qwen3-Embedding was trained: several checkpoints become
             one that is better than each, as a rule. MODEL is a GGUF file or a Hugging Face
-            folder; all have the same shapes and vocabulary, and come from one base: tensors
-            whose cosine is below --least-cosine end the run. Or all are files of 'q3 tune
-            adapter' for one model; the result has their ranks together.
+            folder; all have the same shapes and vocabulary and come from one base, so that
+            tensors with a cosine below --least-cosine end the run. Or all are files of
+            'q3 tune adapter' for one model; the result has their ranks together.
 
             slerp goes along the arc between two tensors, mean along the line; more than
             two are taken one after the other. Start from F32, F16 or BF16: what is rounded

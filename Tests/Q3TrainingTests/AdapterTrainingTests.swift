@@ -30,7 +30,7 @@ private struct Sample {
 
     func training(_ change: (inout AdapterOptions) -> Void = { _ in }) async throws -> AdapterTraining {
         var options = AdapterOptions()
-        (options.rank, options.epochs, options.batchSize) = (8, 12, 32)
+        (options.rank, options.epochs, options.batchSize, options.learningRate) = (8, 12, 32, 0.01)
         change(&options)
         return try await AdapterTraining(data, split, queries: queries, passages: passages, options: options)
     }

@@ -7,11 +7,11 @@ public struct AdapterOptions: Sendable {
     /// Which vectors it changes.
     public var scope: EmbeddingAdapter.Scope = .queries
     /// Times that all pairs are seen.
-    public var epochs = 20
+    public var epochs = 10
     /// Pairs of a step.
     public var batchSize = 128
     /// The highest learning rate.
-    public var learningRate = 0.01
+    public var learningRate = 0.003
     /// The part of all steps in which it rises.
     public var warmup = 0.1
     /// How it falls.

@@ -11,7 +11,7 @@ struct TuneAdapterCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "adapter",
         abstract: "Learns a small change to query vectors; documents keep theirs.",
-        usage: "q3 tune adapter --input PAIRS --output ADAPTER [--index INDEX|--vectors NPY] [OPTION ...]",
+        usage: "q3 tune adapter -i PAIRS -o ADAPTER [--index INDEX] [OPTION ...]",
         discussion: """
             \(TuneDataArguments.discussion)
 
@@ -57,22 +57,22 @@ struct TuneAdapterCommand: AsyncParsableCommand {
     var documents = false
 
     @Option(help: ArgumentHelp("Directions that the adapter can change.", valueName: "n"))
-    var rank = 16
+    var rank = AdapterOptions().rank
 
     @Option(help: ArgumentHelp("Times that all pairs are seen.", valueName: "n"))
-    var epochs = 20
+    var epochs = AdapterOptions().epochs
 
     @Option(help: ArgumentHelp("Pairs of a step.", valueName: "n"))
-    var batchSize = 128
+    var batchSize = AdapterOptions().batchSize
 
     @Option(help: ArgumentHelp("The highest learning rate.", valueName: "rate"))
-    var learningRate = 0.01
+    var learningRate = AdapterOptions().learningRate
 
     @Option(help: ArgumentHelp("What cosines are divided by in the loss.", valueName: "t"))
-    var temperature = 0.05
+    var temperature = AdapterOptions().loss.temperature
 
     @Option(help: ArgumentHelp("Near passages of each query that are learned from as wrong ones.", valueName: "n"))
-    var negatives = 4
+    var negatives = AdapterOptions().minedNegatives
 
     @Option(
         help: ArgumentHelp(

@@ -8,10 +8,10 @@ import Q3Training
 struct TuneDataArguments: ParsableArguments {
     /// What the help of every command says of its data.
     static let discussion = """
-        PAIRS are JSON lines, JSON, CSV or TSV of {"query", "positive"}, and if you have
-        them "negative" and "instruction"; "positive" and "negative" may be lists, and
-        a query may come again. All that 'q3 mine negatives' writes is read too, and
-        folders in BEIR's layout, whose test split is then measured on.
+        PAIRS are JSON lines, JSON, CSV or TSV of {"query", "positive"}, and if there
+        are some "negative" and "instruction"; "positive" and "negative" may be lists,
+        and a query may come again. All that 'q3 mine negatives' writes is read too,
+        and folders in BEIR's layout, whose test split is then measured on.
 
         Before anything else, --held-out of the queries are kept aside: figures are of
         these alone. Which ones depends on their texts and --seed. --test names data to
