@@ -3,7 +3,20 @@ package import Q3Model
 
 /// A matrix of a layer that an adapter can change.
 public enum Projection: String, Sendable, CaseIterable, Hashable {
-    case q, k, v, o, gate, up, down
+    /// Queries, [headCount * headDim, hiddenSize].
+    case q
+    /// Keys, [keyValueHeadCount * headDim, hiddenSize].
+    case k
+    /// Values, [keyValueHeadCount * headDim, hiddenSize].
+    case v
+    /// The attention's output, [hiddenSize, headCount * headDim].
+    case o
+    /// What the feed-forward block multiplies by after SiLU, [intermediateSize, hiddenSize].
+    case gate
+    /// The feed-forward block's values, [intermediateSize, hiddenSize].
+    case up
+    /// The feed-forward block's output, [hiddenSize, intermediateSize].
+    case down
 
     /// PEFT's name for it, in a layer of Hugging Face's `Qwen3Model`.
     package var module: String {
