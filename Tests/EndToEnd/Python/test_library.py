@@ -53,7 +53,7 @@ def test_the_example_in_c(tmp_path, q3_embed):
         check=True,
     )
     done = subprocess.run(
-        [example, EMBED], capture_output=True, text=True, timeout=60, env={**os.environ, "LD_LIBRARY_PATH": str(tmp_path)}
+        [example, EMBED], capture_output=True, text=True, timeout=60, env={**os.environ, "LD_LIBRARY_PATH": f"{tmp_path}:{beside}"}
     )
     assert done.returncode == 0, done.stderr
     first, *vectors, cancelled, closed = done.stdout.splitlines()
