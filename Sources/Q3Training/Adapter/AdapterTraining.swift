@@ -20,13 +20,10 @@ public struct AdapterTraining: Sendable {
     private let threads: Int
     private let pairs: [Pair]
     private let order: BatchOrder
-    private let rate: LearningRate
-    private var optimizer: AdamW
     /// A and the transpose of B, one after the other: [2, rank, columns]
-    private var values: [Float]
-    private var bestValues: [Float]
+    private var learned: LearnedParameters
     /// Losses so far, and the scores on the validation queries after each epoch.
-    public private(set) var history = TrainingHistory()
+    public var history: TrainingHistory { learned.history }
 
     /// A query and one of its answers.
     private struct Pair: Sendable {
@@ -71,12 +68,11 @@ public struct AdapterTraining: Sendable {
         }
         order = BatchOrder(
             count: pairs.count, batchSize: options.batchSize, epochs: options.epochs, seed: options.seed)
-        rate = LearningRate(
+        let rate = LearningRate(
             peak: options.learningRate, warmup: options.warmup, stepCount: order.stepCount, decay: options.decay)
-        values = Self.start(options, columns: queries.dimensions)
-        bestValues = values
-        optimizer = AdamW(count: values.count, options: options.optimizer)
-        if !split.validation.isEmpty { _ = history.add(score: try await score(values, of: split.validation).meanNDCG) }
+        learned = LearnedParameters(
+            Self.start(options, columns: queries.dimensions), rate: rate, optimizer: options.optimizer)
+        try await addScore()
     }
 
     /// A of small random values and B of zeros: the adapter begins by changing nothing.
@@ -93,7 +89,7 @@ public struct AdapterTraining: Sendable {
     public var stepCount: Int { order.stepCount }
 
     /// Steps taken.
-    public var stepsTaken: Int { history.losses.count }
+    public var stepsTaken: Int { learned.stepCount }
 
     /// Whether all steps are taken.
     public var isFinished: Bool { stepsTaken >= stepCount }
@@ -101,19 +97,20 @@ public struct AdapterTraining: Sendable {
     /// Takes the next step, and after the last one of an epoch measures the validation queries. Throws
     /// `TrainingError.notFinite`.
     public mutating func step() async throws {
-        let step = stepsTaken
-        let batch = order[step].map { pairs[$0] }
-        let (loss, gradient) = try await slope(batch)
-        try history.add(loss: loss)
-        optimizer.update(&values, gradient: gradient, learningRate: rate[step])
-        guard values.allSatisfy(\.isFinite) else { throw TrainingError.notFinite(what: "the adapter", step: step + 1) }
-        guard (step + 1).isMultiple(of: order.stepsPerEpoch) || isFinished, !split.validation.isEmpty else { return }
-        if history.add(score: try await score(values, of: split.validation).meanNDCG) { bestValues = values }
+        let (loss, gradient) = try await slope(order[stepsTaken].map { pairs[$0] })
+        try learned.update(loss: loss, gradient: gradient)
+        if stepsTaken.isMultiple(of: order.stepsPerEpoch) || isFinished { try await addScore() }
+    }
+
+    /// Measures the validation queries, if there are any.
+    private mutating func addScore() async throws {
+        guard !split.validation.isEmpty else { return }
+        learned.add(score: try await score(learned.values, of: split.validation).meanNDCG)
     }
 
     /// Loss of a batch, and its slope for every value of the adapter.
     private func slope(_ batch: [Pair]) async throws -> (loss: Double, gradient: [Float]) {
-        let (values, options, threads) = (values, options, threads)
+        let (values, options, threads) = (learned.values, options, threads)
         var rows = BatchRows()
         let examples = batch.map { pair in
             ContrastiveExample(
@@ -178,7 +175,7 @@ public struct AdapterTraining: Sendable {
     // MARK: - Results
 
     /// The values of the best step; the last one's where no queries choose.
-    private var result: [Float] { split.validation.isEmpty ? values : bestValues }
+    private var result: [Float] { split.validation.isEmpty ? learned.values : learned.bestValues }
 
     /// Scores of the held-out queries without the adapter and with that of the best step.
     public func comparison() async throws -> Comparison {
@@ -213,19 +210,11 @@ public struct AdapterTraining: Sendable {
     // MARK: - Interruptions
 
     /// Everything that the rest of the training depends on, by name.
-    public var state: [String: [Float]] {
-        ["values": values, "best": bestValues, "mean": optimizer.mean, "square": optimizer.square]
-    }
+    public var state: [String: [Float]] { learned.state }
 
     /// Goes on from the state of an earlier run of the same training. Throws `mismatch` for that of another one.
     public mutating func resume(_ history: TrainingHistory, _ state: [String: [Float]]) throws(TrainingError) {
-        let lists = ["values", "best", "mean", "square"].compactMap { state[$0] }
-        guard lists.count == 4, lists.allSatisfy({ $0.count == values.count }), history.losses.count <= stepCount,
-            lists.allSatisfy({ $0.allSatisfy(\.isFinite) })
-        else { throw .mismatch("the state is that of another training") }
-        (values, bestValues, self.history) = (lists[0], lists[1], history)
-        optimizer = AdamW(
-            step: history.losses.count, mean: lists[2], square: lists[3], options: options.optimizer)
+        try learned.resume(history, state, stepLimit: stepCount)
     }
 }
 

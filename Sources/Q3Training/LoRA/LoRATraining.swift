@@ -17,14 +17,11 @@ public struct LoRATraining: Sendable {
     private let engine: LoRAEngine
     private let options: LoRAOptions
     private let order: BatchOrder
-    private let rate: LearningRate
     private let hasValidation: Bool
     private let isReranker: Bool
-    private var optimizer: AdamW
-    private var values: [Float]
-    private var bestValues: [Float]
+    private var learned: LearnedParameters
     /// Losses so far, and the scores on the validation queries.
-    public private(set) var history = TrainingHistory()
+    public var history: TrainingHistory { learned.history }
     /// How long the last step took.
     public private(set) var lastTime = LoRAStepTime()
     /// How long all steps of this run took.
@@ -114,18 +111,18 @@ public struct LoRATraining: Sendable {
         hasValidation = !split.validation.isEmpty
         order = BatchOrder(
             count: task.exampleCount, batchSize: options.batchSize, epochs: options.epochs, seed: options.seed)
-        rate = LearningRate(
+        let rate = LearningRate(
             peak: options.learningRate, warmup: options.warmup, stepCount: order.stepCount, decay: options.decay)
-        values = try start?.parameters(in: shape) ?? LoRAAdapter.start(shape, seed: options.seed)
-        bestValues = values
-        optimizer = AdamW(count: values.count, options: options.optimizer)
+        learned = LearnedParameters(
+            try start?.parameters(in: shape) ?? LoRAAdapter.start(shape, seed: options.seed), rate: rate,
+            optimizer: options.optimizer)
     }
 
     /// Steps of the whole training.
     public var stepCount: Int { order.stepCount }
 
     /// Steps taken.
-    public var stepsTaken: Int { history.losses.count }
+    public var stepsTaken: Int { learned.stepCount }
 
     /// Whether all steps are taken.
     public var isFinished: Bool { stepsTaken >= stepCount }
@@ -143,27 +140,22 @@ public struct LoRATraining: Sendable {
 
     /// Takes the next step, and measures the validation queries when it is time. Throws `TrainingError.notFinite`.
     public mutating func step() async throws {
-        if hasValidation, history.scores.isEmpty {
-            _ = history.add(score: try await scores(of: .validation, values).meanNDCG)
-        }
-        let step = stepsTaken
-        let (engine, values, batch, limit) = (engine, values, order[step], options.gradientLimit)
+        if history.scores.isEmpty { try await addScore() }
+        let (engine, values, batch, limit) = (engine, learned.values, order[stepsTaken], options.gradientLimit)
         let (loss, gradient, time) = try await InferenceThread.shared().run {
             let (loss, gradient, time) = try engine.slope(of: batch, parameters: values)
             return (loss, LoRAEngine.limited(gradient, to: limit), time)
         }
         lastTime = time
         totalTime += time
-        try history.add(loss: loss)
-        guard gradient.allSatisfy(\.isFinite) else {
-            throw TrainingError.notFinite(what: "the gradient", step: step + 1)
-        }
-        optimizer.update(&self.values, gradient: gradient, learningRate: rate[step])
-        guard self.values.allSatisfy(\.isFinite) else {
-            throw TrainingError.notFinite(what: "the adapter", step: step + 1)
-        }
-        guard hasValidation, stepsTaken.isMultiple(of: scoringSteps) || isFinished else { return }
-        if history.add(score: try await scores(of: .validation, self.values).meanNDCG) { bestValues = self.values }
+        try learned.update(loss: loss, gradient: gradient)
+        if stepsTaken.isMultiple(of: scoringSteps) || isFinished { try await addScore() }
+    }
+
+    /// Measures the validation queries, if there are any.
+    private mutating func addScore() async throws {
+        guard hasValidation else { return }
+        learned.add(score: try await scores(of: .validation, learned.values).meanNDCG)
     }
 
     private func scores(of part: LoRAPart, _ values: [Float]) async throws -> QueryScores {
@@ -180,10 +172,10 @@ public struct LoRATraining: Sendable {
     // MARK: - Results
 
     /// The values of the best step; the last one's where no queries choose.
-    private var chosen: [Float] { hasValidation ? bestValues : values }
+    private var chosen: [Float] { hasValidation ? learned.bestValues : learned.values }
 
     /// Without B, the model is as it was.
-    private var unchanged: [Float] { [Float](repeating: 0, count: values.count) }
+    private var unchanged: [Float] { [Float](repeating: 0, count: learned.values.count) }
 
     /// Scores of the held-out queries without the adapter and with that of the best step.
     public func comparison() async throws -> Comparison {
@@ -228,18 +220,10 @@ public struct LoRATraining: Sendable {
     // MARK: - Interruptions
 
     /// Everything that the rest of the training depends on, by name.
-    public var state: [String: [Float]] {
-        ["values": values, "best": bestValues, "mean": optimizer.mean, "square": optimizer.square]
-    }
+    public var state: [String: [Float]] { learned.state }
 
     /// Goes on from the state of an earlier run of the same training. Throws `mismatch` for that of another one.
     public mutating func resume(_ history: TrainingHistory, _ state: [String: [Float]]) throws(TrainingError) {
-        let lists = ["values", "best", "mean", "square"].compactMap { state[$0] }
-        guard lists.count == 4, lists.allSatisfy({ $0.count == values.count }), history.losses.count <= stepCount,
-            lists.allSatisfy({ $0.allSatisfy(\.isFinite) })
-        else { throw .mismatch("the state is that of another training") }
-        (values, bestValues, self.history) = (lists[0], lists[1], history)
-        optimizer = AdamW(
-            step: history.losses.count, mean: lists[2], square: lists[3], options: options.optimizer)
+        try learned.resume(history, state, stepLimit: stepCount)
     }
 }
