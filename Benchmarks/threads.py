@@ -4,7 +4,7 @@
     Benchmarks/threads.py --q3 PROGRAM --model FILE [--threads 2 8 32] [--tokens 16 64 512] [--precision fast] [--rounds 3]
 
 The first number of threads is what the others are compared with: tokens per second, medians of runs that take turns, and their
-ratio. Vectors of some texts have to be the same bytes for all. Nothing else should run meanwhile. With fewer processors than
+ratio. Every run must give the same bytes for the same texts. Run nothing else at the same time. With fewer processors than
 threads this measures what waiting costs; whether many processors are used is counted by the test WorkShareTests.
 """
 import argparse

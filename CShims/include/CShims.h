@@ -167,7 +167,7 @@ size_t q3_attention_scratch_bytes(size_t head_dim);
 /* === The kernels of one instruction set === */
 
 typedef struct {
-    /* Packs 16 rows from `first_row` on for `use`, and fetches meanwhile. `panel` is 64-byte aligned. */
+    /* Packs 16 rows, from `first_row` on, for `use`, and prefetches the rows after them. `panel` is 64-byte aligned. */
     void (*pack)(const q3_matrix *w, size_t first_row, q3_use use, q3_fetch fetch, void *panel);
     /* out[t, r] = (add ? out[t, r] : 0) + Σ_k panel[r, k] · a[t, k], r in 0..<16, t in first..<first + tokens; first is a multiple
      * of 8, out[0] belongs to token `first`. */

@@ -31,7 +31,7 @@ public struct ClassifierFile: Sendable, Codable {
         case format, version, kind, model, fingerprint, dimensions, instruct, labels, temperature, rows, rowLabels
     }
 
-    /// Throws `ClassifierError` for what is no classifier, of a newer version, or damaged.
+    /// Throws `ClassifierError` for a file that is not a classifier, has a newer version, or is damaged.
     public init(from decoder: any Decoder) throws {
         guard let values = try? decoder.container(keyedBy: Key.self),
             (try? values.decode(String.self, forKey: .format)) == Self.format

@@ -88,7 +88,7 @@ public func q3_cluster(
         if let start = unsafe given.start {
             options.start = try (0..<options.count).map { index throws(Fault) in
                 guard let row = unsafe Int(exactly: start[index]), 0..<rows.count ~= row else {
-                    throw .argument("start[\(index)] is no row of the vectors")
+                    throw .argument("start[\(index)] is not a row of the vectors")
                 }
                 return row
             }

@@ -128,7 +128,7 @@ private func rowsOfPositives(
         answers.append(
             try (from..<to).map { place throws(Fault) in
                 guard let row = unsafe Int(exactly: start[Int(place)]), 0..<passages ~= row else {
-                    throw .argument("positives[\(place)] is no passage")
+                    throw .argument("positives[\(place)] is not a passage")
                 }
                 return row
             })

@@ -12,7 +12,7 @@ package enum Merger {
         package var method = MergeMethod.slerp
         /// How much each model counts, above 0; nil for equal weights.
         package var weights: [Double]?
-        /// The least cosine that tensors of two fine-tunes of one base have; 0 merges whatever has the same shapes.
+        /// The least cosine that tensors of two fine-tunes of one base have; 0 merges all tensors of the same shapes.
         package var leastCosine = 0.5
         /// What matrices are stored as; nil for the type of the first model.
         package var type: FileType?

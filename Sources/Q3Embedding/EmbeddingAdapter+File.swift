@@ -19,7 +19,7 @@ extension EmbeddingAdapter {
 
     /// Opens the file of an adapter for the model that it was made for.
     ///
-    /// Throws `GGUFError` for a file that cannot be read, `EmbeddingError.badAdapter` for one that is no adapter, and
+    /// Throws `GGUFError` for a file that cannot be read, `EmbeddingError.badAdapter` for one that is not an adapter, and
     /// `otherModel` where it was made for another model. Reads the whole model once, for its fingerprint.
     public init(path: String, for embedder: Embedder) throws {
         try self.init(path: path)
@@ -38,7 +38,7 @@ extension EmbeddingAdapter {
         else { throw fault("it is another kind of GGUF file; 'q3 tune adapter' makes adapters") }
         guard try metadata.uint32(Key.version) == 1 else { throw fault("it is of a newer q3; update q3") }
         guard let model = Fingerprint(try metadata.string(Key.model)) else {
-            throw fault("\(Key.model) is no fingerprint")
+            throw fault("\(Key.model) is not a fingerprint")
         }
         guard let scope = Scope(rawValue: try metadata.string(Key.scope)) else {
             throw fault("\(Key.scope) is unknown")

@@ -27,7 +27,7 @@ public enum EmbeddingError: Error, Sendable, Equatable {
     case missingRanges(type: EmbeddingType)
     /// Vectors or ranges of different sizes were mixed.
     case sizeMismatch(expected: Int, got: Int)
-    /// A file that is no adapter, or one whose parts do not fit together.
+    /// A file that is not an adapter, or whose parts do not fit together.
     case badAdapter(path: String, fault: String)
     /// An adapter that was made for another model; both fingerprints.
     case otherModel(adapter: String, expected: String, got: String)
@@ -67,7 +67,7 @@ extension EmbeddingError: CustomStringConvertible {
         case .sizeMismatch(let expected, let got):
             "a vector of \(got) dimensions where \(expected) were expected"
         case .badAdapter(let path, let fault):
-            "\(path.escapedForTerminal) is no adapter that can be used: \(fault)"
+            "\(path.escapedForTerminal) is not a usable adapter: \(fault)"
         case .otherModel(let adapter, let expected, let got):
             "\(adapter.escapedForTerminal) was made for the model \(expected), and this one is \(got): use that model, or make "
                 + "an adapter for this one with 'q3 tune adapter'"

@@ -65,7 +65,7 @@ extension TrainingError: CustomStringConvertible {
             "what was learned changes nothing (by \(largest) at most): train longer or with a larger learning rate, and see "
                 + "whether the data has anything to learn"
         case .badCheckpoint(let path, let fault):
-            "\(path) is no state of a training that can be used (\(fault)); delete it to start over"
+            "\(path) is not a usable training state (\(fault)); delete it to start over"
         case .states(let path, let fault): "\(path), the states of the layers below: \(fault)"
         case .cannotWrite(let path, let fault): "cannot write \(path): \(fault)"
         case .mismatch(let what): what

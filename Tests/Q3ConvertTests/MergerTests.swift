@@ -1,4 +1,4 @@
-// Merged models: the values of the formula, and what is no fine-tune of one base.
+// Merged models: the values of the formula, and files that are not fine-tunes of one base.
 import Q3Embedding
 import Q3GGUF
 import Q3System

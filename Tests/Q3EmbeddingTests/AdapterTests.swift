@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func `values that are no numbers are refused`() {
+    @Test func `values that are not numbers are refused`() {
         #expect(throws: EmbeddingError.self) {
             try EmbeddingAdapter(model: Self.model, dimensions: 1, rank: 1, scope: .queries, down: [.nan], up: [0])
         }
@@ -71,7 +71,7 @@ import Testing
         #expect(try file.metadata.required("adapter.model_fingerprint", as: String.self) == "\(Self.model)")
     }
 
-    @Test func `files that are no adapters are named`() throws {
+    @Test func `files that are not adapters are named`() throws {
         let folder = try TemporaryFolder()
         #expect(throws: GGUFError.self) { try EmbeddingAdapter(path: folder.file("none.gguf")) }
         #expect(throws: EmbeddingError.self) { try EmbeddingAdapter(path: Fixture.path("tiny-embed-F32.gguf")) }

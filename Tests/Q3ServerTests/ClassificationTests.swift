@@ -14,7 +14,7 @@ import Testing
 enum SampleClassifier {
     static let labels = ["bread", "gravity", "sätze"]
 
-    /// A head whose weights are no multiples of each other, over the first 32 values of vectors.
+    /// A head whose weights are not multiples of each other, over the first 32 values of vectors.
     static func file(
         fingerprint: String? = nil, instruct: String? = nil, dimensions: Int = 32
     ) throws -> ClassifierFile {

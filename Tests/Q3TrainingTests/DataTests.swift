@@ -49,7 +49,7 @@ import Testing
         #expect(throws: TrainingError.contradiction(place: "query 1", passage: "x")) { try data.check(for: .embedding) }
     }
 
-    @Test func `parts are disjoint, of the size asked for, and the same whatever the order`() throws {
+    @Test func `parts are disjoint, of the size asked for, and the same in any order`() throws {
         let data = data(200)
         let split = try DataSplit(of: data)
         #expect(split.heldOut.count == 40 && split.validation.count == 16 && split.training.count == 144)

@@ -60,7 +60,7 @@ struct LoRATests {
         return training
     }
 
-    @Test func `a training has the same bits whatever threads, memory and interruptions`() async throws {
+    @Test func `a training has the same bits with any threads, memory and interruptions`() async throws {
         let whole = try await run(training(validation: 0.25))
         #expect(whole.history.losses.count == whole.stepCount)
         var options = Self.options
@@ -152,7 +152,7 @@ struct LoRATests {
         await #expect(throws: TrainingError.self) { _ = try await begun.result() }
     }
 
-    @Test func `a loss that is no number ends the training`() async throws {
+    @Test func `a loss that is not a number ends the training`() async throws {
         var options = Self.options
         (options.learningRate, options.warmup, options.gradientLimit, options.epochs) = (1e30, 0, nil, 20)
         let begun = try await training(options)

@@ -23,7 +23,7 @@ import Testing
         #expect(LearningRate(peak: 2, warmup: 0, stepCount: 4, decay: .constant)[3] == 2)
     }
 
-    @Test func `the first best score counts, and a loss that is no number ends the training`() throws {
+    @Test func `the first best score counts, and a loss that is not a number ends the training`() throws {
         var history = TrainingHistory()
         let first = history.add(score: 0.5)
         try history.add(loss: 2)

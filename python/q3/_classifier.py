@@ -227,7 +227,7 @@ class Classifier:
         Raises
         ------
         BadClassifierError
-            For a file that is no classifier, of a newer version, or damaged; and for another model than the one that it was
+            For a file that is not a classifier, has a newer version, or is damaged; and for another model than the one that it was
             made for.
         """
         try:

@@ -81,7 +81,7 @@ def _numbers(inputs: Inputs, what: str) -> np.ndarray | None:
         except ValueError as error:
             raise ValueError(f"{what} has vectors of several sizes; all must come from one model") from error
         if matrix.dtype.kind not in "fiu":
-            return None  # the message of what is no text names the place
+            return None  # the check of the texts names the place
     else:
         return None
     if matrix.dtype.kind not in "fiu":

@@ -44,7 +44,7 @@ class BadModelError(Q3Error, OSError):
 
 
 class BadClassifierError(Q3Error, ValueError):
-    """A file that is no classifier, is damaged, or was made for another model."""
+    """A file that is not a classifier, is damaged, or was made for another model."""
 
 
 class BadIndexError(Q3Error, OSError):

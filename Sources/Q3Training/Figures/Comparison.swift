@@ -42,7 +42,7 @@ public struct Comparison: Sendable {
     /// What the figures say.
     public var verdict: Verdict { gain.low > 0 ? .gain : gain.high < 0 ? .loss : .noGain }
 
-    /// Below so many queries an interval is wide whatever was learned.
+    /// With fewer queries than this an interval is always wide.
     public static let fewQueries = 50
 
     private static let draws = 10_000

@@ -178,7 +178,7 @@ public struct LoRAAdapter: Sendable, Equatable {
         }
     }
 
-    /// Reads an adapter of PEFT for a model. Throws `ConvertError` for a folder that is none, or whose adapter is of a
+    /// Reads an adapter of PEFT for a model. Throws `ConvertError` for a folder without an adapter, or whose adapter is of a
     /// kind that is not supported, and `TrainingError.mismatch` for one with other matrices than a Qwen3 layer's.
     public init(folder path: String) throws {
         let adapter = try LowRankAdapter(folder: path)
@@ -193,7 +193,7 @@ public struct LoRAAdapter: Sendable, Equatable {
             guard parts.count == 3, parts[0] == "layers", let layer = Int(parts[1]),
                 let projection = Projection.allCases.first(where: { $0.module == parts[2] })
             else {
-                throw TrainingError.mismatch("\(path): \(name.escapedForTerminal) is no matrix of a Qwen3 layer")
+                throw TrainingError.mismatch("\(path): \(name.escapedForTerminal) is not a matrix of a Qwen3 layer")
             }
             let (down, up) = try adapter.factors(of: name)
             factors[Key(layer: layer, projection: projection)] = Factors(

@@ -3,7 +3,7 @@
 
     Tests/EndToEnd/Analysis/limits.py Q3 [--rows 1000000] [--dimensions 64]
 
-Needs numpy and four minutes on two cores. Limits the address space (RLIMIT_AS), so that whatever asks for more fails.
+Needs numpy and four minutes on two cores. Limits the address space (RLIMIT_AS), so that asking for more fails.
 """
 import argparse
 import pathlib

@@ -252,7 +252,7 @@ def test_bad_input_is_named():
         q3.Classifier.train(good, ["a"] * 4)
     with pytest.raises(ValueError, match="3 labels for 4 rows"):
         q3.Classifier.train(good, ["a", "b", "c"])
-    with pytest.raises(ValueError, match="is no passage"):
+    with pytest.raises(ValueError, match="is not a passage"):
         q3.mine_negatives(good, good, [0, 1, 2, 9])
     with pytest.raises(ValueError, match="expected one of ratio"):
         q3.mine_bitext(good, good, margin="product")
