@@ -67,7 +67,7 @@ extension EmbeddingError: CustomStringConvertible {
         case .sizeMismatch(let expected, let got):
             "a vector of \(got) dimensions where \(expected) were expected"
         case .badAdapter(let path, let fault):
-            "\(path.escapedForTerminal) is not a usable adapter: \(fault)"
+            "\(path.escapedForTerminal) holds no adapter that q3 can use: \(fault)"
         case .otherModel(let adapter, let expected, let got):
             "\(adapter.escapedForTerminal) was made for the model \(expected), and this one is \(got): use that model, or make "
                 + "an adapter for this one with 'q3 tune adapter'"
