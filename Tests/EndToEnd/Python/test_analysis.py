@@ -256,7 +256,7 @@ def test_bad_input_is_named():
         q3.mine_negatives(good, good, [0, 1, 2, 9])
     with pytest.raises(ValueError, match="expected one of ratio"):
         q3.mine_bitext(good, good, margin="product")
-    with pytest.raises(ValueError, match="no row of the vectors"):
+    with pytest.raises(ValueError, match="is not a row of the vectors"):
         q3.cluster(good, 2, init=[0, 4])
     with pytest.raises(ValueError, match="expected as many"):
         q3.score_bitext(good, good[:2])
