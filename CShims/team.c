@@ -1,4 +1,8 @@
 /* The thread team: one region per operation, items taken one by one from a queue, so that a slow core delays no other. */
+#ifdef __linux__
+#define _GNU_SOURCE
+#include <sched.h>
+#endif
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -43,8 +47,18 @@ extern void kmp_set_blocktime(int milliseconds);
 
 static void enter(void *queue) { work(queue, (unsigned)omp_get_thread_num()); }
 
+/* Threads beyond the processors that the caller may run on only wait for a turn, and every operation waits for them. */
+static unsigned threads_that_can_run(unsigned threads) {
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && (unsigned)CPU_COUNT(&set) < threads) return (unsigned)CPU_COUNT(&set);
+#endif
+    return threads;
+}
+
 void q3_parallel(unsigned threads, size_t count, void (*body)(void *context, size_t item, unsigned thread), void *context) {
     work_queue queue = {0, count, body, context};
+    if (count > 1) threads = threads_that_can_run(threads);
     if (threads < 2 || count < 2) {
         work(&queue, 0);
         return;

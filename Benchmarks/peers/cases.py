@@ -52,6 +52,7 @@ CASES = [
     Case("Q8_0, 512 tokens", "Q8_0", "tokens:512", 2.0, beside=EIGHT_BITS),
     Case("F16, 512 tokens", "F16", "tokens:512", 3.0, beside=("PyTorch f32",) + SIXTEEN_BITS),
     Case("Q4_K_M exact, 512 tokens", "Q4_K_M", "tokens:512", 1.8, precision="exact"),
+    Case("Q4_K_M fine, 512 tokens", "Q4_K_M", "tokens:512", 1.4, precision="fine"),
     Case("Q4_K_M, 256 instructed queries", "Q4_K_M", "queries", 5.0),
     Case("Q8_0 reranker, 1 x 100 x 150", "rerank-Q8_0", "rerank", 3.5, rounds=2, tune=False),
     Case("Q4_K_M, 2048 tokens", "Q4_K_M", "tokens:2048", 3.0, rounds=3, tune=False, beside=FOUR_BITS),

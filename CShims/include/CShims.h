@@ -204,8 +204,8 @@ const q3_kernels *q3_kernels_of(q3_isa isa);
 /* How many of `threads` threads the system lets run at once, the caller among them. libomp ends the process when it cannot have a
  * thread, so this is asked first. */
 unsigned q3_startable_threads(unsigned threads);
-/* Runs body(context, item, thread) for items 0..<count on at most `threads` threads, each taking the next item
- * from one queue. To be entered by one thread only: libomp keeps a team for every caller. */
+/* Runs body(context, item, thread) for items 0..<count on at most `threads` threads, and no more than there are processors for the
+ * caller, each taking the next item from one queue. To be entered by one thread only: libomp keeps a team for every caller. */
 void q3_parallel(unsigned threads, size_t count, void (*body)(void *context, size_t item, unsigned thread), void *context);
 
 /* === Whole operations on the team === */
