@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """`encode` of q3's Python package beside sentence-transformers' on the 0.6B shape: tokens per second of one call.
 
-    encode.py --q3 PROGRAM [--documents 128] [--tokens 128] [--rounds 1] [--folder results/encode] [--make-only] [ENGINE ...]
+    encode.py --q3 PROGRAM [--documents 128] [--tokens 128 | --texts FILE] [--rounds 1] [--folder results/encode] [--make-only]
+              [ENGINE ...]
+
+--texts takes the first documents from a file, one a line, in place of random ones of so many tokens each.
 
 Engines: q3-f16, q3-q8_0, either with -fast behind, torch-float32, torch-bfloat16, onnx, openvino; those whose packages are missing
 say so. The checkpoint has random weights of the shape of Qwen3-Embedding-0.6B and the fixtures' small tokenizer: the vocabulary
@@ -53,11 +56,22 @@ def make_checkpoint(folder):
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
 
 
-def make_documents(count, tokens):
-    """Texts of so many tokens, together with the end mark that q3 puts behind them."""
+def read_tokenizer():
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(TINY / "tokenizer.json"))
+    return Tokenizer.from_file(str(TINY / "tokenizer.json"))
+
+
+def read_documents(path, count):
+    documents = path.read_text().splitlines()[:count]
+    if len(documents) < count:
+        raise SystemExit(f"{path} has {len(documents)} lines, --documents asks for {count}")
+    return documents
+
+
+def make_documents(count, tokens):
+    """Texts of so many tokens, together with the end mark that q3 puts behind them."""
+    tokenizer = read_tokenizer()
     chance = random.Random(1)
     letters = "abcdefghijklmnopqrstuvwxyz"
     documents = []
@@ -147,6 +161,7 @@ def main():
     parser.add_argument("--q3", help="the program q3, which converts the checkpoint")
     parser.add_argument("--documents", type=int, default=128)
     parser.add_argument("--tokens", type=int, default=128)
+    parser.add_argument("--texts", type=pathlib.Path, help="a file of texts, one a line")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--folder", type=pathlib.Path, default=HERE / "results" / "encode")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -164,7 +179,12 @@ def main():
             subprocess.run([arguments.q3, "convert", folder / "checkpoint", "-o", folder / f"{kind}.gguf", "--type", kind], check=True)
     if arguments.make_only:
         arguments.documents, arguments.rounds = 8, 0
-    documents = make_documents(arguments.documents, arguments.tokens)
+    if arguments.texts:
+        documents = read_documents(arguments.texts, arguments.documents)
+    else:
+        documents = make_documents(arguments.documents, arguments.tokens)
+    tokens = sum(len(encoding.ids) + 1 for encoding in read_tokenizer().encode_batch(documents))  # with the end mark
+    print(f"{len(documents)} documents, {tokens} tokens", flush=True)
     work = json.dumps([documents, arguments.rounds]) + "\n"
     speeds = {}
     for engine in arguments.engines or ENGINES:
@@ -176,7 +196,7 @@ def main():
         if arguments.make_only:
             continue
         seconds = statistics.median(json.loads(done.stdout.splitlines()[-1]))
-        speeds[engine] = arguments.documents * arguments.tokens / seconds
+        speeds[engine] = tokens / seconds
         first = next(iter(speeds.values()))
         print(f"{engine}: {seconds:.1f} s, {speeds[engine]:.0f} tokens/s, {first / speeds[engine]:.2f} times as long as {next(iter(speeds))}", flush=True)
     if not arguments.make_only:
