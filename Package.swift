@@ -233,7 +233,7 @@ let package = Package(
         .testTarget(
             name: "CLITests",
             dependencies: [
-                "q3", "Q3GGUF", "Q3Input", "Q3Model", "Q3Server", "Q3System", "TestSupport",
+                "q3", "Q3Embedding", "Q3GGUF", "Q3Input", "Q3Model", "Q3Server", "Q3System", "TestSupport",
                 server("Logging", "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: swift),

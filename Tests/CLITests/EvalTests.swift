@@ -1,5 +1,7 @@
 // q3 eval end to end: its figures beside those of vectors and scores from q3 embed and q3 rerank, and bad data.
+import Q3Embedding
 import Q3GGUF
+import Q3Model
 import Q3System
 import TestSupport
 import Testing
@@ -86,6 +88,58 @@ private struct MTEBResult: Decodable {
     /// Best first by score, of equal scores the last id.
     private func ranking(_ scores: [Float]) -> [String] {
         zip(scores, Self.documents.map(\.id)).sorted { $0.0 == $1.0 ? $0.1 > $1.1 : $0.0 > $1.0 }.map(\.1)
+    }
+
+    /// An adapter of the model that adds half of every vector's values, turned by one place, to itself.
+    private func adapter(_ folder: TemporaryFolder, _ scope: EmbeddingAdapter.Scope) throws -> String {
+        let embedder = try Embedder(path: Self.model)
+        let count = embedder.dimensions
+        var (down, up) = ([Float](repeating: 0, count: count * count), [Float](repeating: 0, count: count * count))
+        for row in 0..<count { (down[row * count + row], up[row * count + (row + 1) % count]) = (0.5, 1) }
+        let path = folder.file("\(scope).gguf")
+        try EmbeddingAdapter(
+            model: Fingerprint(of: embedder.model), dimensions: count, rank: count, scope: scope, down: down, up: up
+        ).write(to: path)
+        return path
+    }
+
+    @Test func `an adapter changes what it changes in a search`() throws {
+        let folder = try TemporaryFolder()
+        try write(folder)
+        let (queries, everything) = (try adapter(folder, .queries), try adapter(folder, .everything))
+        let texts = Self.documents.map { $0.title.isEmpty ? $0.text : "\($0.title) \($0.text)" }
+            .map { String($0.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()) }
+        let judged = Self.queries.prefix(2)
+        for (file, documents) in [(queries, []), (everything, ["--adapter", everything])] {
+            let corpus = try vectors(texts, documents)
+            let asked = try vectors(judged.map(\.text), ["--query", "--adapter", file])
+            let expected =
+                zip(asked, judged).reduce(0) { sum, pair in
+                    let scores = corpus.map { zip($0, pair.0).reduce(Float(0)) { $0 + $1.0 * $1.1 } }
+                    return sum + ndcg(ranking(scores), Self.grades[pair.1.id] ?? [:])
+                } / 2
+            let got = try result(
+                Tool.run(["eval", "retrieval", folder.path, "-m", Self.model, "--json", "--adapter", file]))
+            #expect(abs(try #require(got.scores["test"]?.first?.values["ndcg_at_10"]) - expected) < 1e-9)
+        }
+        let table = try Tool.run(["eval", "retrieval", folder.path, "-m", Self.model, "--adapter", queries])
+        #expect(table.text.contains("adapter       \(queries)"), "\(table.text)")
+
+        // Both texts of a pair are queries there.
+        try folder.write(
+            "pairs.tsv", "sentence1\tsentence2\tscore\na b\tc d\t1\nbread\tbreads\t3\nsea\tdesk\t2\n".utf8)
+        let pairs = ["eval", "sts", folder.file("pairs.tsv"), "-m", Self.model, "--json"]
+        let (plain, changed) = (
+            try result(Tool.run(pairs)), try result(Tool.run(pairs + ["--adapter", queries]))
+        )
+        let name = "cosine_pearson"
+        #expect(plain.scores["test"]?.first?.values[name] != changed.scores["test"]?.first?.values[name])
+
+        let none = try Tool.run(pairs + ["--adapter", queries, "--instruct", ""])
+        #expect(none.status == 64 && none.messages.contains("changes queries alone"), "\(none.messages)")
+        let other = try Tool.run(
+            ["eval", "sts", folder.file("pairs.tsv"), "-m", Fixture.path("tiny-embed-F16.gguf"), "--adapter", queries])
+        #expect(other.status == 65 && other.messages.contains("was made for the model"), "\(other.messages)")
     }
 
     @Test func `retrieval and reranking`() throws {

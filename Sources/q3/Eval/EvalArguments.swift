@@ -2,9 +2,11 @@
 import ArgumentParser
 import Q3Embedding
 import Q3Eval
+import Q3Model
 
 struct EvalArguments: ParsableArguments {
     @OptionGroup var model: ModelArguments
+    @OptionGroup var adapted: AdapterArguments
 
     @Option(help: "What the texts are for, in a sentence; '' for no instruction. (default: the task's)")
     var instruct: String?
@@ -47,6 +49,19 @@ struct EvalArguments: ParsableArguments {
 
     func openEmbedder() throws -> Embedder {
         try model.embedder()
+    }
+
+    /// The adapter, as `q3 search` applies it: to texts with an instruction, and where it was made so to all. Throws for one
+    /// that would change no text of the task, whose queries are embedded as `prompt` says.
+    func adapter(for embedder: Embedder, queries prompt: Prompt) throws -> EmbeddingAdapter? {
+        let adapter = try adapted.load(for: embedder)
+        if let adapter, !adapter.changes(prompt) {
+            throw Failure(
+                .usage,
+                "\(adapted.adapter ?? "") changes queries alone, and here no text has an instruction; give one with --instruct, "
+                    + "or leave the adapter out")
+        }
+        return adapter
     }
 
     /// The name of the data: the last part of its path, without an ending.

@@ -19,9 +19,11 @@ struct EvalReport {
         self.arguments = arguments
         taskName = arguments.taskName(of: data)
         file = try arguments.output.map {
-            try OutputFile(path: $0, inputs: inputs + [try? modelPath(arguments.model.model)])
+            try OutputFile(
+                path: $0, inputs: inputs + [try? modelPath(arguments.model.model), arguments.adapted.adapter])
         }
         note("model", arguments.model.model ?? BuiltInModel.name)
+        if let adapter = arguments.adapted.adapter { note("adapter", adapter) }
     }
 
     /// Says how the scores were computed.

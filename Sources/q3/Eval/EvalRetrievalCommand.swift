@@ -27,6 +27,7 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
               q3 eval retrieval Benchmarks/packages --truncate
               q3 eval retrieval scifact -m embedding.gguf
               q3 eval retrieval scifact -m embedding.gguf --reranker reranker.gguf
+              q3 eval retrieval laws -m embedding.gguf --adapter laws-adapter.gguf
               q3 eval retrieval packages -m embedding.gguf -o packages.json \\
                 --instruct "Given what a program does, retrieve its description"
             """)
@@ -75,17 +76,15 @@ struct EvalRetrievalCommand: AsyncParsableCommand {
             }
         }
         let progress = RunProgress()
-        var texts = try TextVectors(
-            arguments, embedder: embedder, progress: progress, textCount: data.queries.count + data.documentIDs.count)
         let task = TaskInstruction.retrieval(dataset: arguments.taskName(of: folder))
         let instruction = try arguments.instruction(task, for: embedder)
+        // A model that takes no instructions has a prompt of its own, whatever the task.
+        let queryTask = embedder.takesInstructions ? instruction : task
+        var texts = try TextVectors(
+            arguments, embedder: embedder, progress: progress, textCount: data.queries.count + data.documentIDs.count,
+            queries: queryTask)
 
-        let queries = try await texts.vectors(
-            of: data.queries.map(\.text),
-            as: embedder.takesInstructions ? instruction : task  // then the model's own prompt, whatever the task
-        ) {
-            data.queries[$0].name
-        }
+        let queries = try await texts.vectors(of: data.queries.map(\.text), as: queryTask) { data.queries[$0].name }
         let (corpus, documents) = try await embed(
             data, with: &texts, as: instruction.flatMap { $0.isSymmetric ? $0 : nil }, keepingTexts: rerankModel != nil)
         var rankings = try await search(corpus, queries, data)

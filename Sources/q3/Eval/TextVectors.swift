@@ -17,12 +17,22 @@ struct TextVectors {
     private var doneCount = 0
     private var tokenCount = 0
 
-    init(_ arguments: EvalArguments, embedder: Embedder, progress: RunProgress, textCount: Int) throws {
+    /// `queries` is what the texts are embedded as that an adapter of queries changes.
+    init(
+        _ arguments: EvalArguments, embedder: Embedder, progress: RunProgress, textCount: Int,
+        queries: TaskInstruction?
+    ) throws {
         self.embedder = embedder
         self.progress = progress
         self.textCount = textCount
         dimensions = try embedder.dimensions(requested: arguments.dimensions)
-        options = EmbeddingOptions(dimensions: dimensions, truncates: arguments.truncate)
+        let adapter = try arguments.adapter(for: embedder, queries: Self.prompt(queries))
+        if let adapter { try embedder.check(adapter, keeping: dimensions) }
+        options = EmbeddingOptions(dimensions: dimensions, truncates: arguments.truncate, adapter: adapter)
+    }
+
+    private static func prompt(_ instruction: TaskInstruction?) -> Prompt {
+        instruction.map { .query(task: $0.text) } ?? .document
     }
 
     /// Vectors of all texts. `place` names the text of that index where it is wrong.
@@ -59,7 +69,7 @@ struct TextVectors {
     ) -> Windows<Items, Result<Embedding, EmbeddingError>?> where Items.Element: Sendable {
         let (total, doneCount, tokenCount) = (Double(max(textCount, 1)), doneCount, tokenCount)
         return embedder.results(
-            for: items, text: text, as: instruction.map { .query(task: $0.text) } ?? .document, options: options,
+            for: items, text: text, as: Self.prompt(instruction), options: options,
             progress: { [progress] value, last in
                 progress.show(
                     Progress(completed: tokenCount + value.completed, total: tokenCount + value.total),
@@ -106,9 +116,10 @@ extension EvalArguments {
     ) async throws -> [Vectors] {
         let embedder = try openEmbedder()
         let progress = RunProgress()
-        var texts = try TextVectors(
-            self, embedder: embedder, progress: progress, textCount: lists.reduce(0) { $0 + $1.texts.count })
         let instruction = try instruction(task, for: embedder)
+        var texts = try TextVectors(
+            self, embedder: embedder, progress: progress, textCount: lists.reduce(0) { $0 + $1.texts.count },
+            queries: instruction)
         var vectors: [Vectors] = []
         for list in lists {
             vectors.append(try await texts.vectors(of: list.texts, as: instruction) { list.places[$0] })
