@@ -38,13 +38,8 @@ struct CheckpointTensors {
             let name = prefix + tensor.checkpointName
             known.insert(name)
             let values = try Self.tensor(name, tensor.shape(in: config).reversed(), of: folder)
-            let module = String(tensor.checkpointName.dropLast(".weight".count))
-            // Only matrices of layers: the token embeddings serve as the output too, and norms have no rank.
-            if let adapter, tensor.layer != nil, !tensor.part.isNorm, strayModules.remove(module) != nil {
-                tensors.append(try adapter.merged(values, of: module, as: tensor.name))
-            } else {
-                tensors.append(TensorSource(values, as: tensor.name))
-            }
+            let source = TensorSource(values, as: tensor.name)
+            tensors.append(try adapter?.merged(source, as: tensor, removing: &strayModules) ?? source)
         }
         if folder.config.isClassifier {
             known.insert(Self.classifier.checkpointName)
@@ -56,7 +51,7 @@ struct CheckpointTensors {
             throw ConvertError.unknownTensor(folder: folder.path, name: stranger)
         }
         if let stray = strayModules.sorted().first {
-            throw ConvertError.strayAdapter(folder: folder.path, module: stray)
+            throw ConvertError.strayAdapter(model: folder.path, module: stray)
         }
         return tensors
     }

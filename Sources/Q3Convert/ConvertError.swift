@@ -27,7 +27,7 @@ package enum ConvertError: Error, Sendable, Equatable {
     /// Shapes with the slowest axis first, as the folder has them.
     case badShape(tensor: String, got: [Int], expected: [Int], by: String)
     /// The adapter changes something that the model does not have, or that is not merged.
-    case strayAdapter(folder: String, module: String)
+    case strayAdapter(model: String, module: String)
     case missingToken(folder: String, token: String)
     /// A language model was asked for where there is none.
     case embeddingsAreNotCausal
@@ -38,6 +38,8 @@ package enum ConvertError: Error, Sendable, Equatable {
     /// The error of opening the new file.
     case unrunnable(folder: String, fault: String)
 
+    /// A file of the result cannot be written.
+    case cannotWrite(path: String, code: Int32)
     /// Models that are not fine-tunes of one base.
     case notMergeable(String)
 
@@ -87,10 +89,12 @@ extension ConvertError: CustomStringConvertible {
             "\(folder.escapedForTerminal) has a tensor \(name.escapedForTerminal), which no Qwen3 model has that q3 computes"
         case .badShape(let tensor, let got, let expected, let config):
             "tensor \(tensor.escapedForTerminal) has shape \(got), its \(config) expects \(expected)"
-        case .strayAdapter(let folder, let module):
-            "the adapter changes \(module.escapedForTerminal), which is not a matrix of a layer of \(folder.escapedForTerminal)"
+        case .strayAdapter(let model, let module):
+            "the adapter changes \(module.escapedForTerminal), which is not a matrix of a layer of \(model.escapedForTerminal)"
         case .missingToken(let folder, let token):
             "the tokenizer of \(folder.escapedForTerminal) has no token \(token.escapedForTerminal)"
+        case .cannotWrite(let path, let code):
+            "cannot write \(path.escapedForTerminal): \(SystemError(code: code))"
         case .notMergeable(let fault): fault
         case .threadCount(let count):
             "\(count) threads are not possible; ask for at least 1"

@@ -1,6 +1,7 @@
 // A PEFT LoRA adapter, merged into the weights that it changes: W + scale · B · A.
 import Q3GGUF
 import Q3Kernels
+import Q3Model
 import Q3System
 
 /// The matrices of an adapter folder. They are held as f32; they are small beside the model.
@@ -20,6 +21,8 @@ package struct LowRankAdapter {
         let alpha: Double
         let isRankStabilized: Bool?
         let bias: String?
+        let baseName: String?
+        let task: String?
         /// How training began; some ways change the model's own weights.
         let start: Setting?
         /// The variants that are on, by name.
@@ -31,6 +34,8 @@ package struct LowRankAdapter {
             case rank = "r"
             case alpha = "lora_alpha"
             case isRankStabilized = "use_rslora"
+            case baseName = "base_model_name_or_path"
+            case task = "task_type"
             case start = "init_lora_weights"
         }
 
@@ -47,6 +52,9 @@ package struct LowRankAdapter {
             alpha = try values.decode(Double.self, forKey: .alpha)
             isRankStabilized = try values.decodeIfPresent(Bool.self, forKey: .isRankStabilized)
             bias = try values.decodeIfPresent(String.self, forKey: .bias)
+            // Nothing that is computed depends on these two, so that they may be anything.
+            baseName = try? values.decodeIfPresent(String.self, forKey: .baseName)
+            task = try? values.decodeIfPresent(String.self, forKey: .task)
             start = try values.decodeIfPresent(Setting.self, forKey: .start)
             let settings = try decoder.container(keyedBy: AnyKey.self)
             variants = try Self.unsupported.filter {
@@ -102,8 +110,12 @@ package struct LowRankAdapter {
         }
     }
 
-    private let path: String
+    let path: String
     private let file: SafetensorsFile
+    /// The name or path of the model that it changes, as its training wrote it.
+    package let baseName: String?
+    /// PEFT's name of what the model is for, such as FEATURE_EXTRACTION.
+    let task: String?
     /// Rows of every A.
     package let rank: Int
     /// What B · A is multiplied with.
@@ -118,8 +130,8 @@ package struct LowRankAdapter {
         let weights = "adapter_model.safetensors"
         guard JSONFile.exists(weights, in: path) else { throw ConvertError.missingFile(folder: path, name: weights) }
         file = try SafetensorsFile(path: "\(path)/\(weights)")
-        rank = config.rank
-        scale = config.scale
+        (rank, scale) = (config.rank, config.scale)
+        (baseName, task) = (config.baseName, config.task)
         var modules: [String: String] = [:]
         for name in file.names {
             guard let module = ["A", "B"].compactMap({ name.cut(suffix: ".lora_\($0).weight") }).first else {
@@ -145,47 +157,62 @@ package struct LowRankAdapter {
     /// Names of the modules that it changes.
     package var moduleNames: Set<String> { Set(modules.keys) }
 
-    /// The matrix of a module with the adapter's change, if there is one.
-    func merged(_ matrix: SafetensorsFile.Tensor, of module: String, as name: String) throws -> TensorSource {
-        let base = TensorSource(matrix, as: name)
-        guard let own = modules[module] else { return base }
-        let (outputs, inputs) = (matrix.shape[0], matrix.shape[1])
+    /// A matrix of a model with the adapter's change, if there is one; its module is then removed from those that are left.
+    func merged(
+        _ base: TensorSource, as tensor: Qwen3Schema.Tensor, removing left: inout Set<String>
+    ) throws -> TensorSource {
+        let module = String(tensor.checkpointName.dropLast(".weight".count))
+        // Only matrices of layers: the token embeddings serve as the output too, and norms have no rank.
+        guard tensor.layer != nil, !tensor.part.isNorm, base.shape.count == 2, let own = modules[module],
+            left.remove(module) != nil
+        else { return base }
+        let (outputs, inputs) = (base.shape[1], base.shape[0])
         let down = try values("\(own).lora_A.weight", [rank, inputs])
         let up = try values("\(own).lora_B.weight", [outputs, rank]).map { $0 * Float(scale) }
         let update = Update(down: down, up: up, rank: rank, inputs: inputs, outputs: outputs)
-        let codec = WeightCodec()
-        return unsafe TensorSource(name: name, shape: base.shape, type: .f32) { offset, memory in
+        return unsafe TensorSource(name: base.name, shape: base.shape, type: .f32) { offset, memory in
             let sums = unsafe memory.bindMemory(to: Float.self)
             let first = offset / MemoryLayout<Float>.size
-            let valueByteCount = base.type.bytesPerBlock
-            var bytes = [UInt8](repeating: 0, count: sums.count * valueByteCount)
-            unsafe try bytes.withUnsafeMutableBytes { bytes in
-                unsafe try base.read(first * valueByteCount, bytes)
-                unsafe codec.decode(bytes.readOnly, typeID: base.type.rawValue, into: sums)
+            for (index, value) in try base.values(first..<first + sums.count).enumerated() {
+                unsafe sums[index] = value
             }
             unsafe Self.add(update, from: first, to: sums)
         }
     }
 
-    /// A [rank, inputs] and B [outputs, rank] of a module that is changed, as they stand in the file.
-    package func factors(of module: String) throws -> (down: [Float], up: [Float]) {
+    /// The fingerprint of the model that it was trained on, where q3 wrote it.
+    package var fingerprint: String? { file.metadata[LowRankAdapterFolder.fingerprintKey] }
+
+    /// What PEFT has before the names of bare models: nothing, or "model." in a model with a head.
+    var modulePrefix: String { modules.values.contains { $0.hasPrefix("base_model.model.model.") } ? "model." : "" }
+
+    /// Outputs and inputs of a module that is changed.
+    package func size(of module: String) throws -> (outputs: Int, inputs: Int) {
         guard let own = modules[module] else { throw ConvertError.missingTensor(folder: path, name: module) }
-        func matrix(_ name: String) throws -> [Float] {
+        func shape(_ factor: String, _ expected: (_ shape: [Int]) -> [Int]) throws -> [Int] {
+            let name = "\(own).lora_\(factor).weight"
             guard let tensor = try file.tensor(named: name) else {
                 throw ConvertError.missingTensor(folder: path, name: name)
             }
-            guard tensor.shape.count == 2 else {
+            let expected = expected(tensor.shape)
+            guard tensor.shape == expected else {
                 throw ConvertError.badShape(
-                    tensor: name, got: tensor.shape, expected: [rank, rank], by: "adapter_config.json")
+                    tensor: name, got: tensor.shape, expected: expected, by: "adapter_config.json")
             }
-            return try values(name, tensor.shape)
+            return tensor.shape
         }
-        let (down, up) = (try matrix("\(own).lora_A.weight"), try matrix("\(own).lora_B.weight"))
-        guard down.count.isMultiple(of: rank), up.count.isMultiple(of: rank) else {
-            throw ConvertError.badShape(
-                tensor: own, got: [down.count, up.count], expected: [rank, rank], by: "adapter_config.json")
-        }
-        return (down, up)
+        let down = try shape("A") { [rank, $0.last ?? 0] }
+        let up = try shape("B") { [$0.first ?? 0, rank] }
+        return (up[0], down[1])
+    }
+
+    /// A [rank, inputs] and B [outputs, rank] of a module that is changed, as they stand in the file.
+    package func factors(of module: String) throws -> (down: [Float], up: [Float]) {
+        let (outputs, inputs) = try size(of: module)
+        let own = modules[module] ?? module
+        return (
+            try values("\(own).lora_A.weight", [rank, inputs]), try values("\(own).lora_B.weight", [outputs, rank])
+        )
     }
 
     /// Adds scale · B · A to values of the matrix, of which the first has number `first`.

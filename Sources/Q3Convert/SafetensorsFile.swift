@@ -32,6 +32,8 @@ final class SafetensorsFile: Sendable {
     let path: String
     private let mapping: MappedFile
     private let entries: [ExactText: Entry]
+    /// What whoever wrote the file said of it; none where that is not a list of texts.
+    let metadata: [String: String]
     private let dataStart: Int
 
     /// A hundred times the header of the largest Qwen3 model; reading JSON takes many times its size.
@@ -56,7 +58,8 @@ final class SafetensorsFile: Sendable {
         dataStart = 8 + Int(length)
         let header = unsafe Data(mapping.bytes(in: 8..<dataStart))
         do {
-            entries = try JSONDecoder().decode(Header.self, from: header).entries
+            let header = try JSONDecoder().decode(Header.self, from: header)
+            (entries, metadata) = (header.entries, header.metadata)
         } catch {
             throw fault("its header is not a JSON object of tensors (\(jsonFault(error)))")
         }
@@ -119,11 +122,16 @@ final class SafetensorsFile: Sendable {
 
     private struct Header: Decodable {
         var entries: [ExactText: Entry] = [:]
+        var metadata: [String: String] = [:]
 
         init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: AnyKey.self)
-            for key in values.allKeys where key.stringValue != "__metadata__" {
-                entries[ExactText(key.stringValue)] = try values.decode(Entry.self, forKey: key)
+            for key in values.allKeys {
+                if key.stringValue == "__metadata__" {
+                    metadata = (try? values.decode([String: String].self, forKey: key)) ?? [:]
+                } else {
+                    entries[ExactText(key.stringValue)] = try values.decode(Entry.self, forKey: key)
+                }
             }
         }
     }

@@ -147,13 +147,14 @@ extension ConvertError {
         switch self {
         case .outputIsInput, .notReplaceable, .threadCount, .embeddingsAreNotCausal, .classifierIsNotCausal: .usage
         case .cannotStartThreads: .system
+        case .cannotWrite: .inputOutput
         default: .badData
         }
     }
 
     fileprivate var namesItsFile: Bool {
         switch self {
-        case .outputIsInput, .notReplaceable, .notMergeable: true
+        case .outputIsInput, .notReplaceable, .notMergeable, .cannotWrite: true
         default: false
         }
     }

@@ -7,7 +7,7 @@ struct QuantizeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "quantize",
         abstract: "Writes a model with its weights in another type.",
-        usage: "q3 quantize [--threads N] [--json] IN.gguf OUT.gguf TYPE",
+        usage: "q3 quantize [--lora FOLDER] [--threads N] [--json] IN.gguf OUT.gguf TYPE",
         discussion: """
             Types, from large to small: F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q5_K_S, Q5_1,
             Q5_0, Q4_K_M, Q4_K_S, Q4_1, Q4_0; Q5_K and Q4_K are their M mixes. Mixes give
@@ -23,10 +23,17 @@ struct QuantizeCommand: ParsableCommand {
             the largest difference; the last line is for all tensors. --json prints the
             same on stdout. Memory does not depend on the model's size.
 
+            --lora merges an adapter of 'q3 tune lora' or PEFT into the weights, for a
+            model of which there is no checkpoint; 'q3 convert --lora' takes one.
+
             EXAMPLES
               q3 quantize embedding-f16.gguf embedding-q8.gguf Q8_0
               q3 quantize --json reranker-bf16.gguf reranker-q4.gguf q4_k_m > report.json
+              q3 quantize --lora my-adapter q3-mini mine.gguf q8_0
             """)
+
+    @Option(help: ArgumentHelp("A folder with a PEFT LoRA adapter, to be merged.", valueName: "folder"))
+    var lora: String?
 
     @OptionGroup var conversion: ConversionArguments
 
@@ -41,7 +48,7 @@ struct QuantizeCommand: ParsableCommand {
 
     func run() throws {
         try conversion.run(output: output) { options in
-            try opening(input) { try Quantizer.quantize($0, to: output, as: type, options: options) }
+            try opening(input) { try Quantizer.quantize($0, adapter: lora, to: output, as: type, options: options) }
         }
     }
 }

@@ -100,6 +100,40 @@ import Testing
         #expect(String(decoding: try folder.read("err"), as: UTF8.self).contains("--resume continues"))
         let other = try tune(folder, "--resume")
         #expect(other.status == 64 && other.messages.contains("cannot resume"), "\(other.messages)")
+        // The vectors are the same whatever the training's options are, so none is computed again.
+        #expect(other.messages.contains("48 vectors of the earlier run"), "\(other.messages)")
+    }
+
+    @Test func `vectors are kept in their order, and those of other texts are not taken`() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("a.q3-vectors")
+        var key = SHA256()
+        key.update([1])
+        func open(_ key: SHA256, resumes: Bool = true) throws -> KeptVectors {
+            try KeptVectors(path: path, key: key, dimensions: 2, resumes: resumes)
+        }
+        var kept = try open(key)
+        #expect(kept.next(3) == [])
+        for row in [[1, 2], [3, 4], [5, 6]] as [[Float]] { try kept.append(row) }
+        try kept.flush()
+        // Rows that never reached the disk, as after a power cut.
+        try kept.append([7, 8])
+        kept = try open(key)
+        #expect(kept.next(2) == [[1, 2], [3, 4]] && kept.next(2) == [[5, 6]] && kept.next(1) == [])
+        try kept.append([9, 10])
+        try kept.flush()
+        #expect(try open(key).next(9) == [[1, 2], [3, 4], [5, 6], [9, 10]])
+        // A count that says more than the file holds.
+        var bytes = try folder.read("a.q3-vectors")
+        bytes[48] = 200
+        try folder.write("a.q3-vectors", bytes)
+        #expect(try open(key).next(9).count == 4)
+        var other = SHA256()
+        other.update([2])
+        #expect(try open(other).next(9) == [])
+        #expect(try open(key, resumes: false).next(9) == [])
+        try folder.write("a.q3-vectors", Array("something else that someone may need".utf8))
+        #expect(throws: Failure.self) { try open(key) }
     }
 
     private static let forms: [[String]] = [

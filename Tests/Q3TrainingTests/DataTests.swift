@@ -1,4 +1,5 @@
 // Queries and passages, and the three parts that queries fall into.
+import Q3Linear
 import Testing
 
 @testable import Q3Training
@@ -92,6 +93,21 @@ import Testing
         #expect(throws: TrainingError.leak([.init(training: "query 4", heldOut: "test.jsonl, line 3")])) {
             try DataSplit(of: data)
         }
+    }
+
+    @Test func `held-out queries that are nearly learned from are found by their vectors`() async throws {
+        let split = try DataSplit(of: data(40))
+        // Each query has an axis of its own, but for two held-out ones that lie beside a training query.
+        var rows = (0..<40).map { row in (0..<40).map { Float($0 == row ? 2 : 0) } }
+        let (near, nearest, other) = (split.heldOut[1], split.heldOut[4], split.training[3])
+        for (row, part) in [(near, Float(0.5)), (nearest, Float(0.25))] {
+            rows[row] = rows[other]
+            rows[row][row] = part
+        }
+        let found = try await NearQuery.find(split, queries: VectorMatrix(rows))
+        #expect(found.map(\.heldOut) == [nearest, near] && found.allSatisfy { $0.training == other })
+        #expect(abs(found[1].cosine - 2 / (4 + 0.25 as Double).squareRoot()) < 1e-6)
+        #expect(try await NearQuery.find(split, queries: VectorMatrix(rows), leastCosine: 0.98).count == 1)
     }
 
     @Test func `too few queries are refused`() {

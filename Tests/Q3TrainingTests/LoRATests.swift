@@ -102,8 +102,8 @@ struct LoRATests {
         let (first, last): (Double, Double) = (losses.prefix(4).reduce(0, +), losses.suffix(4).reduce(0, +))
         #expect(last < 0.8 * first)
         let adapter = try await done.result()
-        #expect(adapter.config.contains("CAUSAL_LM"))
-        #expect(adapter.config.contains("\"q_proj\""))
+        #expect(adapter.folder.config.contains("CAUSAL_LM"))
+        #expect(adapter.folder.config.contains("\"q_proj\""))
         #expect(adapter.factors.count == 2 * Projection.allCases.count)
     }
 

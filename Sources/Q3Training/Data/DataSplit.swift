@@ -36,7 +36,8 @@ public struct DataSplit: Sendable, Equatable {
         public init() {}
     }
 
-    /// Splits the queries. Throws `leak` where queries of both given parts are the same, `tooFewQueries`, and `badOption`.
+    /// Splits the queries. Throws `noQueries`, `leak` where queries of both given parts are the same, `tooFewQueries`, and
+    /// `badOption`.
     public init(of data: TrainingData, options: Options = Options()) throws(TrainingError) {
         guard options.heldOut > 0, options.heldOut < 1 else {
             throw .badOption(name: "the held-out part", reason: "must be above 0 and below 1, not \(options.heldOut)")
@@ -45,6 +46,7 @@ public struct DataSplit: Sendable, Equatable {
             throw .badOption(name: "the validation part", reason: "must be 0 to 1, not \(options.validation)")
         }
         let queries = data.queries
+        guard !queries.isEmpty else { throw .noQueries }
         let keys = queries.map { Self.normalized($0.text) }
         let given = queries.indices.filter { queries[$0].part == .heldOut }
         try Self.checkLeaks(queries, keys)

@@ -26,12 +26,15 @@ public struct LoRAAdapter: Sendable, Equatable {
     private let isReranker: Bool
     private let isAllLayers: Bool
     private let baseName: String
+    /// The fingerprint of the model that it was trained on; nil for an adapter that does not say it.
+    public let fingerprint: String?
 
-    init(_ values: [Float], shape: AdapterShape, isReranker: Bool, baseName: String) {
+    init(_ values: [Float], shape: AdapterShape, isReranker: Bool, baseName: String, fingerprint: String) {
         rank = shape.rank
         alpha = shape.alpha
         self.isReranker = isReranker
         self.baseName = baseName
+        self.fingerprint = fingerprint
         isAllLayers = shape.layers.lowerBound == 0
         var factors: [Key: Factors] = [:]
         for (layer, projection) in shape.matrices {
@@ -93,88 +96,42 @@ public struct LoRAAdapter: Sendable, Equatable {
 
     // MARK: - PEFT's folder
 
-    /// PEFT's names of the two factors, which begin with the model that it wraps.
-    private func names(_ key: Key) -> (down: String, up: String) {
-        let stem = "base_model.model.\(isReranker ? "model." : "")layers.\(key.layer).\(key.projection.module)"
-        return ("\(stem).lora_A.weight", "\(stem).lora_B.weight")
-    }
-
     private var keys: [Key] {
         factors.keys.sorted {
             ($0.layer, $0.projection.module) < ($1.layer, $1.projection.module)
         }
     }
 
-    /// `adapter_config.json`. Where not all layers are changed the modules are named one by one: PEFT's own option for
+    /// What PEFT's folder says. Where not all layers are changed the modules are named one by one: PEFT's own option for
     /// that, layers_to_transform, finds no layer in a model without a head.
-    var config: String {
-        let modules =
-            isAllLayers
-            ? Projection.allCases.filter { p in factors.keys.contains { $0.projection == p } }
+    var folder: LowRankAdapterFolder {
+        var folder = LowRankAdapterFolder(
+            rank: rank, alpha: alpha,
+            modules: keys.compactMap { key in
+                factors[key].map {
+                    .init(
+                        name: "layers.\(key.layer).\(key.projection.module)", outputs: $0.outputs, inputs: $0.inputs)
+                }
+            })
+        if isAllLayers {
+            folder.targets = Projection.allCases.filter { p in factors.keys.contains { $0.projection == p } }
                 .map { String($0.module.split(separator: ".")[1]) }
-            : keys.map { "layers.\($0.layer).\($0.projection.module)" }
-        let list = modules.map { "    \(JSONText.quoted($0))" }.joined(separator: ",\n")
-        return """
-            {
-              "alpha_pattern": {},
-              "auto_mapping": null,
-              "base_model_name_or_path": \(JSONText.quoted(baseName)),
-              "bias": "none",
-              "fan_in_fan_out": false,
-              "inference_mode": true,
-              "init_lora_weights": true,
-              "lora_alpha": \(alpha == alpha.rounded() ? "\(Int(alpha))" : "\(alpha)"),
-              "lora_dropout": 0.0,
-              "modules_to_save": null,
-              "peft_type": "LORA",
-              "r": \(rank),
-              "rank_pattern": {},
-              "target_modules": [
-            \(list)
-              ],
-              "task_type": "\(isReranker ? "CAUSAL_LM" : "FEATURE_EXTRACTION")",
-              "use_dora": false,
-              "use_rslora": false
-            }
-
-            """
-    }
-
-    /// `adapter_model.safetensors`.
-    var safetensors: [UInt8] {
-        var header: [String] = [#""__metadata__":{"format":"pt"}"#]
-        var data: [UInt8] = []
-        func add(_ name: String, _ shape: [Int], _ values: [Float]) {
-            let start = data.count
-            unsafe values.withUnsafeBytes { data += unsafe [UInt8]($0) }
-            header.append(
-                "\(JSONText.quoted(name)):{\"dtype\":\"F32\",\"shape\":[\(shape[0]),\(shape[1])],"
-                    + "\"data_offsets\":[\(start),\(data.count)]}")
         }
-        for key in keys {
-            guard let factors = factors[key] else { continue }
-            let (down, up) = names(key)
-            add(down, [rank, factors.inputs], factors.down)
-            add(up, [factors.outputs, rank], factors.up)
-        }
-        var text = Array("{\(header.joined(separator: ","))}".utf8)
-        while !text.count.isMultiple(of: 8) { text.append(UInt8(ascii: " ")) }
-        let length = UInt64(text.count).littleEndian
-        return unsafe withUnsafeBytes(of: length) { unsafe [UInt8]($0) } + text + data
+        if isReranker { (folder.modulePrefix, folder.task) = ("model.", "CAUSAL_LM") }
+        (folder.baseName, folder.fingerprint) = (baseName, fingerprint)
+        return folder
     }
 
     /// Writes the two files into a folder that is there; each appears when it is whole. Throws
     /// `TrainingError.cannotWrite`.
     public func write(to folder: String) throws(TrainingError) {
-        for (name, bytes) in [("adapter_model.safetensors", safetensors), ("adapter_config.json", Array(config.utf8))] {
-            let path = "\(folder)/\(name)"
-            do throws(SystemError) {
-                let file = try AtomicFile(path: path)
-                unsafe try file.write(bytes.span.bytes)
-                try file.commit()
-            } catch {
-                throw .cannotWrite(path: path, fault: "\(error)")
-            }
+        let values = keys.compactMap { factors[$0] }
+        do {
+            try self.folder.write(to: folder) { (values[$0].down, values[$0].up) }
+        } catch ConvertError.cannotWrite(let path, let code) {
+            throw .cannotWrite(path: path, fault: "\(SystemError(code: code))")
+        } catch {
+            throw .cannotWrite(path: folder, fault: "\(error)")
         }
     }
 
@@ -186,7 +143,8 @@ public struct LoRAAdapter: Sendable, Equatable {
         alpha = adapter.scale * Double(adapter.rank)
         isReranker = false
         isAllLayers = false
-        baseName = ""
+        baseName = adapter.baseName ?? ""
+        fingerprint = adapter.fingerprint
         var factors: [Key: Factors] = [:]
         for name in adapter.moduleNames {
             let parts = name.split(separator: ".", maxSplits: 2)

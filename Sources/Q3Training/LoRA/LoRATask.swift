@@ -18,6 +18,9 @@ package protocol LoRATask: Sendable {
     /// called on the inference thread.
     func loss(of examples: [Int], states: [Float], threads: Int) -> (value: Double, gradient: [Double])
 
+    /// The text of each query; none where a query is no text of its own.
+    var queryTexts: [Int] { get }
+
     /// The texts that the scores of a part need.
     func texts(of part: LoRAPart) -> [Int]
 
@@ -90,6 +93,8 @@ package struct EmbeddingTask: LoRATask {
     }
 
     package var exampleCount: Int { examples.count }
+
+    package var queryTexts: [Int] { queryLists }
 
     /// Rows of the batch's queries and passages among `texts(of:)`: queries come first.
     private func rows(of batch: [Int]) -> (queries: [Int], passages: [Int]) {
@@ -235,6 +240,8 @@ package struct RerankTask: LoRATask {
     }
 
     package var exampleCount: Int { examples.count }
+
+    package var queryTexts: [Int] { [] }
 
     package func texts(of batch: [Int]) -> [Int] { batch.map { examples[$0].list }.uniqued() }
 

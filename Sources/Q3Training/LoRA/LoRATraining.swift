@@ -17,8 +17,11 @@ public struct LoRATraining: Sendable {
     private let engine: LoRAEngine
     private let options: LoRAOptions
     private let order: BatchOrder
-    private let hasValidation: Bool
+    private let split: DataSplit
+    private var hasValidation: Bool { !split.validation.isEmpty }
     private let isReranker: Bool
+    /// Of the model.
+    private let fingerprint: String
     private var learned: LearnedParameters
     /// Losses so far, and the scores on the validation queries.
     public var history: TrainingHistory { learned.history }
@@ -58,7 +61,8 @@ public struct LoRATraining: Sendable {
             data, split: split, queryIDs: queries, passageIDs: passages, negatives: options.negatives,
             loss: options.loss)
         try await self.init(
-            embedder.model, task: task, key: "\(Fingerprint(of: embedder.model))", split: split, isReranker: false,
+            embedder.model, task: task, fingerprint: "\(Fingerprint(of: embedder.model))", split: split,
+            isReranker: false,
             cutCount: cutCount, statesPath: statesPath, start: start, options: options, progress: progress)
     }
 
@@ -85,12 +89,13 @@ public struct LoRATraining: Sendable {
             return input.ids
         }
         try await self.init(
-            reranker.model, task: task, key: "\(Fingerprint(of: reranker.model))", split: split, isReranker: true,
+            reranker.model, task: task, fingerprint: "\(Fingerprint(of: reranker.model))", split: split,
+            isReranker: true,
             cutCount: cutCount, statesPath: statesPath, start: start, options: options, progress: progress)
     }
 
     private init(
-        _ model: Qwen3Model, task: any LoRATask, key: String, split: DataSplit, isReranker: Bool, cutCount: Int,
+        _ model: Qwen3Model, task: any LoRATask, fingerprint: String, split: DataSplit, isReranker: Bool, cutCount: Int,
         statesPath: String, start: LoRAAdapter?, options: LoRAOptions, progress: (@Sendable (Progress) -> Void)?
     ) async throws {
         let count = model.config.layerCount
@@ -99,7 +104,8 @@ public struct LoRATraining: Sendable {
             rank: options.rank, alpha: options.alpha, layers: first..<count, projections: options.projections,
             config: model.config)
         let states = try await TrunkStates(
-            path: statesPath, model: model, key: key, lists: task.lists, layerCount: first, type: options.stateType,
+            path: statesPath, model: model, key: fingerprint, lists: task.lists, layerCount: first,
+            type: options.stateType,
             progress: progress)
         tokenCount = states.tokenCounts.reduce(0, +)
         engine = try await InferenceThread.shared().run {
@@ -107,8 +113,9 @@ public struct LoRATraining: Sendable {
         }
         self.options = options
         self.isReranker = isReranker
+        self.fingerprint = fingerprint
         self.cutCount = cutCount
-        hasValidation = !split.validation.isEmpty
+        self.split = split
         order = BatchOrder(
             count: task.exampleCount, batchSize: options.batchSize, epochs: options.epochs, seed: options.seed)
         let rate = LearningRate(
@@ -171,6 +178,24 @@ public struct LoRATraining: Sendable {
 
     // MARK: - Results
 
+    /// Held-out queries that are nearly one that is learned from, by the vectors of the model as it is; none of a reranker,
+    /// which has no vectors of queries.
+    public func nearQueries() async throws -> [NearQuery] {
+        let (engine, unchanged) = (engine, unchanged)
+        let texts = engine.task.queryTexts
+        guard !texts.isEmpty else { return [] }
+        let own = texts.uniqued()
+        let states = try await InferenceThread.shared().run { try engine.states(of: own, parameters: unchanged) }
+        let columns = states.count / own.count
+        let rows = Dictionary(uniqueKeysWithValues: zip(own, 0...))
+        let vectors = try VectorMatrix(
+            texts.map { text in
+                let row = rows[text] ?? 0
+                return Array(states[row * columns..<(row + 1) * columns])
+            })
+        return try await NearQuery.find(split, queries: vectors, threads: options.threads)
+    }
+
     /// The values of the best step; the last one's where no queries choose.
     private var chosen: [Float] { hasValidation ? learned.bestValues : learned.values }
 
@@ -214,7 +239,8 @@ public struct LoRATraining: Sendable {
     public func result(baseName: String = "") async throws -> LoRAAdapter {
         let change = try await largestChange()
         guard change > Self.leastChange else { throw TrainingError.changesNothing(largestChange: change) }
-        return LoRAAdapter(chosen, shape: engine.shape, isReranker: isReranker, baseName: baseName)
+        return LoRAAdapter(
+            chosen, shape: engine.shape, isReranker: isReranker, baseName: baseName, fingerprint: fingerprint)
     }
 
     // MARK: - Interruptions

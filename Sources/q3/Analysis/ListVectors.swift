@@ -3,9 +3,10 @@ import Q3Embedding
 import Q3Input
 import Q3Linear
 
-/// Vectors of all texts, in their order.
+/// Vectors of all texts, in their order. `each` gets every vector when it is there.
 func listVectors(
-    of texts: [String], as prompt: Prompt, with embedder: Embedder, options: EmbeddingOptions
+    of texts: [String], as prompt: Prompt, with embedder: Embedder, options: EmbeddingOptions,
+    each: @Sendable ([Float]) throws -> Void = { _ in }
 ) async throws -> VectorMatrix {
     let progress = RunProgress()
     let source = RecordStream(try RecordReader<String>(.arguments(texts), parser: .documents(column: nil)))
@@ -19,6 +20,7 @@ func listVectors(
         guard let embedding = try rejections.output(of: record, result) else { continue }
         progress.count(tokens: embedding.tokenCount, fraction: record.fraction)
         try builder.append(embedding.vector)
+        try each(embedding.vector)
     }
     progress.finish()
     return builder.finish()

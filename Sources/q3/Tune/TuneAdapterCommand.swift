@@ -122,6 +122,8 @@ struct TuneAdapterCommand: AsyncParsableCommand {
         _ = try data.split(read)
         let found = try await vectors(for: read)
         let split = try DataSplit(of: found.data, options: data.splitOptions)
+        let near = try await NearQuery.find(split, queries: found.queries, threads: model.computing.threads)
+        TuneDataArguments.say(near, found.data)
         var options = options
         if let matryoshka {
             options.loss.dimensions = ([found.passages.dimensions] + matryoshka.values).map { ($0, 1) }
@@ -141,24 +143,26 @@ struct TuneAdapterCommand: AsyncParsableCommand {
             try state.save { (training.history, training.state) }
         }
         progress.finish()
-        try await report(training, found, split, options, since: start)
+        let isWritten = try await report(training, found, split, options, near, since: start)
         state.remove()
+        found.kept.remove()
+        guard isWritten else {
+            throw Failure(
+                .noHits, "no gain: no step was better than the model as it is, so \(run.output) was not written")
+        }
     }
 
-    /// Figures, the adapter, its card and its plot.
+    /// Figures, the adapter, its card and its plot; false, and no adapter, where no step was better than none.
     private func report(
         _ training: AdapterTraining, _ found: TuneVectors, _ split: DataSplit, _ options: AdapterOptions,
-        since start: ContinuousClock.Instant
-    ) async throws {
+        _ near: [NearQuery], since start: ContinuousClock.Instant
+    ) async throws -> Bool {
         let comparison = try await training.comparison()
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         let summary = TuneSummary(history: training.history, comparison: comparison, seconds: seconds)
         try summary.say()
         try run.writePlot(training.history, title: "Adapter of rank \(rank)")
-        if training.history.best?.step == 0 {
-            throw Failure(
-                .noHits, "no gain: no step was better than the model as it is, so \(run.output) was not written")
-        }
+        if training.history.best?.step == 0 { return false }
         let notes = summary.notes.merging(optionNotes(options)) { first, _ in first }
         let adapter = try training.adapter(for: found.fingerprint, instruction: data.instruct, notes: notes)
         try adapter.write(to: run.output)
@@ -167,10 +171,11 @@ struct TuneAdapterCommand: AsyncParsableCommand {
             summary: "A change to the vectors of \(documents ? "queries and documents" : "queries"), for the model "
                 + "\(model.model?.lastPathPart ?? BuiltInModel.name) (fingerprint \(found.fingerprint)). Use it with "
                 + "`q3 embed`, `q3 search` or `q3 serve` and `--adapter \(run.output.lastPathPart)`.")
-        card.add("Data", table: data.cardRows(found.data, split) + [("Searched", found.source)])
+        card.add("Data", table: data.cardRows(found.data, split, near) + [("Searched", found.source)])
         card.add("Options", table: optionNotes(options).sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
         try run.writeCard(card)
         Terminal.say("the adapter is in \(run.output), its card in \(run.cardPath)")
+        return true
     }
 
     private func optionNotes(_ options: AdapterOptions) -> [String: String] {

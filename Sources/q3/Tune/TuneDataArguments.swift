@@ -97,6 +97,17 @@ struct TuneDataArguments: ParsableArguments {
         return split
     }
 
+    /// Names held-out queries that are nearly one that is learned from: their figures say less.
+    static func say(_ near: [NearQuery], _ data: TrainingData) {
+        guard !near.isEmpty else { return }
+        let shown = near.prefix(3).map { pair in
+            "\(data.queries[pair.heldOut].place) and \(data.queries[pair.training].place) (\(pair.cosine.fixed(3)))"
+        }
+        Terminal.say(
+            "\(near.count) held-out queries are nearly one that is learned from, with a cosine of "
+                + "\(NearQuery.leastCosine) or more: \(shown.joined(separator: ", "))\(near.count > 3 ? ", ..." : "")")
+    }
+
     /// Everything that the data of a run depends on.
     func add(to job: inout ResumableJob) throws {
         for (index, path) in paths.enumerated() where InputFolder.isFile(path) {

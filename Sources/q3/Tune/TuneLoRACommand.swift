@@ -1,6 +1,6 @@
 // q3 tune lora: LoRA matrices on the last layers of an embedding model or a reranker.
 #if Training
-public import ArgumentParser
+import ArgumentParser
 import Q3Convert
 import Q3Embedding
 import Q3GGUF
@@ -8,7 +8,7 @@ import Q3Input
 import Q3Model
 import Q3Reranking
 import Q3System
-public import Q3Training
+import Q3Training
 
 struct TuneLoRACommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -29,8 +29,10 @@ struct TuneLoRACommand: AsyncParsableCommand {
             limited by patience and not by memory.
 
             FOLDER gets PEFT's adapter_config.json and adapter_model.safetensors, and a
-            model card. Make a model of it from the checkpoint that it belongs to:
+            model card. Make a model of it from the checkpoint that it belongs to, or
+            where there is none from the file:
               q3 convert Qwen3-Embedding-0.6B --lora FOLDER -o mine.gguf --type q8_0
+              q3 quantize MODEL mine.gguf q8_0 --lora FOLDER
 
             A run that is interrupted goes on with --resume, to the same bits. Exit status
             1 says that no step was better than the model as it is: nothing was written.
@@ -45,8 +47,8 @@ struct TuneLoRACommand: AsyncParsableCommand {
     @OptionGroup var model: ModelArguments
     @OptionGroup var data: TuneDataArguments
 
-    @Option(help: ArgumentHelp("The last layers to train, or all.", valueName: "n"))
-    var layers = LayerCount(value: 4)
+    @Option(help: ArgumentHelp("The last layers to train, or all. (default: 4, or all of fewer)", valueName: "n"))
+    var layers: LayerCount?
 
     @Option(help: ArgumentHelp("Rows of a LoRA matrix.", valueName: "n"))
     var rank = 16
@@ -129,7 +131,7 @@ struct TuneLoRACommand: AsyncParsableCommand {
 
     private var options: LoRAOptions {
         var options = LoRAOptions()
-        (options.layers, options.rank, options.alpha) = (layers.value, rank, alpha ?? 2 * Double(rank))
+        (options.rank, options.alpha) = (rank, alpha ?? 2 * Double(rank))
         if let targets { options.projections = targets.values }
         (options.epochs, options.batchSize, options.learningRate) = (epochs, batchSize, learningRate)
         (options.warmup, options.decay, options.optimizer.weightDecay) = (warmup, schedule, weightDecay)
@@ -141,20 +143,14 @@ struct TuneLoRACommand: AsyncParsableCommand {
         return options
     }
 
-    /// The model by what it is made for.
-    private enum Tuned {
-        case embedder(Embedder)
-        case reranker(Reranker)
-
-        var model: Qwen3Model {
-            switch self {
-            case .embedder(let embedder): embedder.model
-            case .reranker(let reranker): reranker.model
-            }
-        }
+    /// The last layers that are trained, nil for all; without --layers a small model has all trained.
+    private func trainedLayers(of model: Qwen3Model) -> Int? {
+        if let layers { return layers.value }
+        let usual = LoRAOptions().layers
+        return usual.flatMap { $0 < model.config.layerCount ? $0 : nil }
     }
 
-    private func open() throws -> Tuned {
+    private func open() throws -> TunedModel {
         try opening(model.model, copying: model.noMmap) { file in
             if try ModelRole(of: file, asked: model.options.role).kind == .reranker {
                 return .reranker(try Reranker(file: file, options: model.options))
@@ -175,13 +171,14 @@ struct TuneLoRACommand: AsyncParsableCommand {
         }
         let split = try data.split(pairs)
         var options = options
+        options.layers = trainedLayers(of: tuned.model)
         if let matryoshka {
             options.loss.dimensions = ([tuned.model.config.hiddenSize] + matryoshka.values).map { ($0, 1) }
         }
-        let job = try job(tuned.model)
+        let job = try job(tuned.model, options)
         let state = TuneState(output: place.output, job: job)
         let statesPath = states ?? "\(place.output).q3-states"
-        let trunk = TrunkProgress(tuned.model, layers: layers.value)
+        let trunk = TrunkProgress(tuned.model, layers: options.layers)
         var training = try await training(tuned, pairs, split, statesPath, options, trunk)
         trunk.finish()
         if training.cutCount > 0 {
@@ -193,6 +190,8 @@ struct TuneLoRACommand: AsyncParsableCommand {
         Terminal.say(
             "\(training.parameterCount) numbers to learn, \(training.stepCount) steps, \(training.tokenCount) tokens of texts"
         )
+        let near = try await training.nearQueries()
+        TuneDataArguments.say(near, pairs)
         let progress = TuneProgress(stepCount: training.stepCount, firstStep: training.stepsTaken)
         let steps = try log.map { try StepLog(path: $0, trunk: trunk) }
         try state.save(isDue: true) { (training.history, training.state) }
@@ -204,13 +203,17 @@ struct TuneLoRACommand: AsyncParsableCommand {
         }
         progress.finish()
         try steps?.finish()
-        try await report(training, tuned, pairs, split, options, folder, since: began)
+        let isWritten = try await report(training, tuned, pairs, split, options, near, folder, since: began)
         state.remove()
         if states == nil { unsafe unlink(statesPath) }
+        guard isWritten else {
+            throw Failure(
+                .noHits, "no gain: no step was better than the model as it is, so \(place.output) has no adapter")
+        }
     }
 
     private func training(
-        _ tuned: Tuned, _ pairs: TrainingData, _ split: DataSplit, _ path: String, _ options: LoRAOptions,
+        _ tuned: TunedModel, _ pairs: TrainingData, _ split: DataSplit, _ path: String, _ options: LoRAOptions,
         _ trunk: TrunkProgress
     ) async throws -> LoRATraining {
         let first = try start.map { try LoRAAdapter(folder: $0) }
@@ -226,21 +229,19 @@ struct TuneLoRACommand: AsyncParsableCommand {
         }
     }
 
-    /// Figures, the adapter, its card and its plot.
+    /// Figures, the adapter, its card and its plot; false, and no adapter, where no step was better than none.
     private func report(
-        _ training: LoRATraining, _ tuned: Tuned, _ pairs: TrainingData, _ split: DataSplit, _ options: LoRAOptions,
-        _ folder: OutputFolder, since began: ContinuousClock.Instant
-    ) async throws {
+        _ training: LoRATraining, _ tuned: TunedModel, _ pairs: TrainingData, _ split: DataSplit,
+        _ options: LoRAOptions,
+        _ near: [NearQuery], _ folder: OutputFolder, since began: ContinuousClock.Instant
+    ) async throws -> Bool {
         let comparison = try await training.comparison()
         let seconds = (ContinuousClock.now - began) / .seconds(1)
         let summary = TuneSummary(history: training.history, comparison: comparison, seconds: seconds)
         try summary.say()
         Terminal.say(training.speed)
-        try place.writePlot(training.history, title: "LoRA of rank \(rank) on \(layers.text) layers")
-        if training.history.best?.step == 0 {
-            throw Failure(
-                .noHits, "no gain: no step was better than the model as it is, so \(place.output) has no adapter")
-        }
+        try place.writePlot(training.history, title: "LoRA of rank \(rank) on \(Self.text(options.layers)) layers")
+        if training.history.best?.step == 0 { return false }
         let name = try tuned.model.file.metadata.optionalString(Qwen3Schema.Key.name) ?? ""
         let adapter = try await training.result(baseName: baseName ?? name)
         try folder.create()
@@ -249,17 +250,21 @@ struct TuneLoRACommand: AsyncParsableCommand {
             title: place.output.lastPathPart,
             summary:
                 "A LoRA adapter for \(model.model?.lastPathPart ?? BuiltInModel.name), in PEFT's format. Make a model of "
-                + "it with `q3 convert CHECKPOINT --lora \(place.output.lastPathPart) -o mine.gguf`.")
-        card.add("Data", table: data.cardRows(pairs, split))
+                + "it with `q3 convert CHECKPOINT --lora \(place.output.lastPathPart) -o mine.gguf`, or where there is no "
+                + "checkpoint with `q3 quantize MODEL.gguf mine.gguf q8_0 --lora \(place.output.lastPathPart)`.")
+        card.add("Data", table: data.cardRows(pairs, split, near))
         card.add("Options", table: job(options).sorted { $0.name < $1.name })
         try place.writeCard(card)
         Terminal.say("the adapter is in \(place.output), its card in \(place.cardPath)")
+        return true
     }
+
+    private static func text(_ layers: Int?) -> String { layers.map { "\($0)" } ?? "all" }
 
     /// Options by name.
     private func job(_ options: LoRAOptions) -> [(name: String, value: String)] {
         [
-            ("--layers", layers.text), ("--rank", "\(rank)"), ("--alpha", "\(options.alpha)"),
+            ("--layers", Self.text(options.layers)), ("--rank", "\(rank)"), ("--alpha", "\(options.alpha)"),
             (
                 "--targets",
                 Projection.allCases.filter(options.projections.contains).map(\.rawValue).joined(separator: ",")
@@ -275,7 +280,7 @@ struct TuneLoRACommand: AsyncParsableCommand {
     }
 
     /// Everything that the bytes of the adapter depend on.
-    private func job(_ model: Qwen3Model) throws -> ResumableJob {
+    private func job(_ model: Qwen3Model, _ options: LoRAOptions) throws -> ResumableJob {
         var job = ResumableJob()
         job.add("the model's fingerprint", "\(try Fingerprint(of: model))")
         try data.add(to: &job)

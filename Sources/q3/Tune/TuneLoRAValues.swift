@@ -1,13 +1,14 @@
-// Values of q3 tune lora's options.
+// Values of q3 tune lora's options, and the model that it tunes.
 #if Training
 public import ArgumentParser
+import Q3Embedding
+import Q3Model
+import Q3Reranking
 public import Q3Training
 
 /// A number of layers, or "all".
 struct LayerCount: ExpressibleByArgument {
     let value: Int?
-
-    init(value: Int?) { self.value = value }
 
     init?(argument: String) {
         if argument == "all" {
@@ -17,9 +18,6 @@ struct LayerCount: ExpressibleByArgument {
             value = number
         }
     }
-
-    var text: String { value.map { "\($0)" } ?? "all" }
-    var defaultValueDescription: String { text }
 }
 
 /// Names of matrices with commas between.
@@ -31,6 +29,19 @@ struct TargetList: ExpressibleByArgument {
         let found = names.compactMap { Projection(rawValue: String($0)) }
         guard !found.isEmpty, found.count == names.count else { return nil }
         values = Set(found)
+    }
+}
+
+/// A model by what it is made for.
+enum TunedModel {
+    case embedder(Embedder)
+    case reranker(Reranker)
+
+    var model: Qwen3Model {
+        switch self {
+        case .embedder(let embedder): embedder.model
+        case .reranker(let reranker): reranker.model
+        }
     }
 }
 

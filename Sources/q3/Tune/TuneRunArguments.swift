@@ -53,7 +53,9 @@ extension TuneDataArguments {
     }
 
     /// What a model card says of the data.
-    func cardRows(_ data: TrainingData, _ split: DataSplit) -> [(name: String, value: String)] {
+    func cardRows(
+        _ data: TrainingData, _ split: DataSplit, _ near: [NearQuery]
+    ) -> [(name: String, value: String)] {
         var rows = [("Pairs", input.input.map(\.lastPathPart).joined(separator: ", "))]
         if !test.isEmpty { rows.append(("Measured on", test.map(\.lastPathPart).joined(separator: ", "))) }
         return rows + [
@@ -61,6 +63,7 @@ extension TuneDataArguments {
             ("Queries that chose the best step", "\(split.validation.count)"),
             ("Held-out queries", "\(split.heldOut.count)"),
             ("Held-out queries with an answer that was learned from", "\(split.sharedAnswers.count)"),
+            ("Held-out queries that are nearly one that was learned from", "\(near.count)"),
             ("Passages", "\(data.passages.count)"), ("Instruction", instruct ?? "that of the pairs, else web search"),
         ]
     }

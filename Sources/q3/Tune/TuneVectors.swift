@@ -20,6 +20,8 @@ struct TuneVectors {
     let fingerprint: Fingerprint
     /// What is searched, for the model card.
     let source: String
+    /// Those that were embedded for this training.
+    let kept: KeptVectors
 }
 
 extension TuneAdapterCommand {
@@ -37,38 +39,73 @@ extension TuneAdapterCommand {
         var data = read
         let passages: VectorMatrix
         let source: String
+        let kept: KeptVectors
         if let index {
             (data, passages) = try await indexed(read, index, fingerprint)
             source = "the index \(index)"
+            kept = try self.kept(data, fingerprint, passages.dimensions, hasPassages: false)
         } else if let vectors {
             passages = try await stored(read, vectors, embedder)
             source = vectors
+            kept = try self.kept(data, fingerprint, passages.dimensions, hasPassages: false)
         } else {
-            passages = try await listVectors(
-                of: read.passages, as: .document, with: embedder, options: limits(embedder))
+            let limits = EmbeddingOptions(
+                dimensions: try embedder.dimensions(requested: dimensions), truncates: truncate)
+            kept = try self.kept(data, fingerprint, limits.dimensions ?? embedder.dimensions, hasPassages: true)
+            passages = try await embed(read.passages, as: .document, embedder, limits, kept)
             source = "the passages of the data"
         }
-        let kept = EmbeddingOptions(dimensions: passages.dimensions, truncates: truncate)
-        let queries = try await queryVectors(data, embedder, kept)
+        let options = EmbeddingOptions(dimensions: passages.dimensions, truncates: truncate)
+        let queries = try await queryVectors(data, embedder, options, kept)
         return TuneVectors(
-            data: data, queries: queries, passages: try passages.normalized(), fingerprint: fingerprint, source: source)
+            data: data, queries: queries, passages: try passages.normalized(), fingerprint: fingerprint, source: source,
+            kept: kept)
     }
 
-    private func limits(_ embedder: Embedder) throws -> EmbeddingOptions {
-        EmbeddingOptions(dimensions: try embedder.dimensions(requested: dimensions), truncates: truncate)
+    /// The vectors that an interrupted run of the same texts left, and the place for further ones.
+    private func kept(
+        _ data: TrainingData, _ fingerprint: Fingerprint, _ dimensions: Int, hasPassages: Bool
+    ) throws -> KeptVectors {
+        var hash = SHA256()
+        let texts =
+            ["\(fingerprint)", "\(truncate)"] + (hasPassages ? data.passages : [])
+            + data.queries.flatMap { [task(of: $0), $0.text] }
+        for text in texts {
+            // With its length, so that no two lists of texts run together.
+            hash.update(Array("\(text.utf8.count) \(text)".utf8))
+        }
+        return try KeptVectors(
+            path: "\(run.output).q3-vectors", key: hash, dimensions: dimensions, resumes: run.resume)
+    }
+
+    private func task(of query: TrainingData.Query) -> String {
+        query.instruction ?? data.instruct ?? Prompt.defaultTask
+    }
+
+    /// Vectors of texts: those that are kept, then the others.
+    private func embed(
+        _ texts: [String], as prompt: Prompt, _ embedder: Embedder, _ options: EmbeddingOptions, _ kept: KeptVectors
+    ) async throws -> VectorMatrix {
+        let earlier = kept.next(texts.count)
+        guard earlier.count < texts.count else { return try VectorMatrix(earlier) }
+        let others = try await listVectors(
+            of: Array(texts.dropFirst(earlier.count)), as: prompt, with: embedder, options: options, each: kept.append)
+        try kept.flush()
+        guard !earlier.isEmpty else { return others }
+        return try VectorMatrix(earlier + (0..<others.count).map { others[$0] })
     }
 
     /// Queries with the same instruction are embedded together.
     private func queryVectors(
-        _ data: TrainingData, _ embedder: Embedder, _ options: EmbeddingOptions
+        _ data: TrainingData, _ embedder: Embedder, _ options: EmbeddingOptions, _ kept: KeptVectors
     ) async throws -> VectorMatrix {
         var rows = [[Float]](repeating: [], count: data.queries.count)
-        let tasks = data.queries.map { $0.instruction ?? self.data.instruct ?? Prompt.defaultTask }
+        let tasks = data.queries.map { task(of: $0) }
         var seen: Set<ExactText> = []
         for task in tasks where seen.insert(ExactText(task)).inserted {
             let own = tasks.indices.filter { tasks[$0].hasBytes(of: task) }
-            let vectors = try await listVectors(
-                of: own.map { data.queries[$0].text }, as: .query(task: task), with: embedder, options: options)
+            let vectors = try await embed(
+                own.map { data.queries[$0].text }, as: .query(task: task), embedder, options, kept)
             for (number, row) in own.enumerated() { rows[row] = vectors[number] }
         }
         return try VectorMatrix(rows)

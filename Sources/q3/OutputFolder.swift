@@ -1,5 +1,4 @@
-// The folder that q3 tune lora writes into: checked before the work, made when there is something to write.
-#if Training
+// The folder of a LoRA adapter that is written: checked before the work, made when there is something to write.
 import Q3System
 
 /// A folder that is there, or can be made.
@@ -28,4 +27,3 @@ struct OutputFolder {
         }
     }
 }
-#endif
