@@ -78,6 +78,9 @@ public struct Bitext: Sendable {
         self.left = left
         self.right = right
         self.options = options
+        try await MemoryNeed.check(
+            AnalysisMemory.bitext(left: left.count, right: right.count, neighbors: options.neighbors),
+            startingThreads: options.threads)
         forward = try await Self.side(left, right, options, part: 0)
         backward = try await Self.side(right, left, options, part: 0.5)
     }
@@ -92,6 +95,8 @@ public struct Bitext: Sendable {
         let hits = try await NearestRows.find(
             options.neighbors, of: others, to: rows, threads: options.threads, progress: show)
         var (neighbors, means): ([[Int]], [Double]) = ([], [])
+        neighbors.reserveCapacity(hits.count)
+        means.reserveCapacity(hits.count)
         for near in hits {
             neighbors.append(near.map(\.index))
             var sum = 0.0
@@ -117,6 +122,7 @@ public struct Bitext: Sendable {
         let bestRight = forward.neighbors.enumerated().map { row, near in best(near) { score(row, $0) } }
         let bestLeft = backward.neighbors.enumerated().map { row, near in best(near) { score($0, row) } }
         var found: [BitextPair] = []
+        found.reserveCapacity(left.count + right.count)
         if options.retrieval != .backward {
             for (row, best) in bestRight.enumerated() {
                 guard let best else { continue }
@@ -131,12 +137,12 @@ public struct Bitext: Sendable {
         }
         found.sort { $0.score != $1.score ? $0.score > $1.score : ($0.left, $0.right) < ($1.left, $1.right) }
         if options.retrieval == .max {
-            var (lefts, rights): (Set<Int>, Set<Int>) = ([], [])
-            found = found.filter { pair in
-                guard !lefts.contains(pair.left), !rights.contains(pair.right) else { return false }
-                lefts.insert(pair.left)
-                rights.insert(pair.right)
-                return true
+            var lefts = [Bool](repeating: false, count: left.count)
+            var rights = [Bool](repeating: false, count: right.count)
+            found.removeAll { pair in
+                guard !lefts[pair.left], !rights[pair.right] else { return true }
+                (lefts[pair.left], rights[pair.right]) = (true, true)
+                return false
             }
         }
         return options.threshold.map { least in found.filter { $0.score >= least } } ?? found

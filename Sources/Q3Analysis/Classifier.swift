@@ -51,6 +51,7 @@ public struct Classifier: Sendable {
         _ vectors: VectorMatrix, labels: [String], kind: ClassifierKind = .logistic, strength: Double = 1,
         threads: Int? = nil
     ) async throws -> Classifier {
+        try MemoryNeed.check(AnalysisMemory.training(rows: labels.count, dimensions: 1, labels: 0, kind: .neighbors))
         let (numbers, names) = try numbers(of: labels)
         return try await train(vectors, numbers: numbers, names: names, kind, strength, threads)
     }
@@ -71,6 +72,9 @@ public struct Classifier: Sendable {
         guard kind == .logistic else {
             return Classifier(kind: kind, labels: names, rows: vectors, rowLabels: numbers)
         }
+        try await MemoryNeed.check(
+            fitByteCount(rows: vectors.count, dimensions: vectors.dimensions, labels: names.count),
+            startingThreads: threads)
         let model = try await LogisticRegression.fit(
             vectors, labels: numbers, penalty: 1 / strength, classCount: names.count, threads: threads)
         return Classifier(
@@ -78,10 +82,20 @@ public struct Classifier: Sendable {
             rowLabels: Array(names.indices))
     }
 
+    /// Bytes that a logistic regression takes beside its rows.
+    static func fitByteCount(rows: Int, dimensions: Int, labels: Int) -> Int {
+        LogisticRegression.byteCount(rows: rows, dimensions: dimensions, classes: labels)
+    }
+
     /// The probability of each label for each row of unit length: [rows][labels]. A row has the same bits whatever other rows there
     /// are, and with any number of threads. Throws `LinearError` for other dimensions, and `CancellationError`.
     public func probabilities(of vectors: VectorMatrix, threads: Int? = nil) async throws -> [[Double]] {
-        try await logits(of: vectors, threads).map { Self.softmax($0, temperature: temperature) }
+        if vectors.count > Self.fewRows {
+            try await MemoryNeed.check(
+                AnalysisMemory.probabilities(rows: vectors.count, labels: labels.count, kind: kind),
+                startingThreads: threads)
+        }
+        return try await logits(of: vectors, threads).map { Self.softmax($0, temperature: temperature) }
     }
 
     /// The logits that `probabilities` is the softmax of.
@@ -109,7 +123,7 @@ public struct Classifier: Sendable {
                     found.withLock { $0[block] = part }
                 }
             }
-            return found.withLock { $0 }.flatMap { $0 }
+            return found.withLock { $0 }.concatenated()
         }
         try rows.check(vectors)
         let limit = kind == .neighbors ? Self.neighborCount : rows.count

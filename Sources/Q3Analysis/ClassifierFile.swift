@@ -31,7 +31,8 @@ public struct ClassifierFile: Sendable, Codable {
         case format, version, kind, model, fingerprint, dimensions, instruct, labels, temperature, rows, rowLabels
     }
 
-    /// Throws `ClassifierError` for a file that is not a classifier, has a newer version, or is damaged.
+    /// Throws `ClassifierError` for a file that is not a classifier, has a newer version, or is damaged, and
+    /// `LinearError.outOfMemory`.
     public init(from decoder: any Decoder) throws {
         guard let values = try? decoder.container(keyedBy: Key.self),
             (try? values.decode(String.self, forKey: .format)) == Self.format
@@ -49,6 +50,8 @@ public struct ClassifierFile: Sendable, Codable {
                 rows: VectorMatrix(values.decode([[Float]].self, forKey: .rows)),
                 rowLabels: values.decode([Int].self, forKey: .rowLabels),
                 temperature: values.decode(Double.self, forKey: .temperature))
+        } catch LinearError.outOfMemory(let byteCount, let available, let limit) {
+            throw LinearError.outOfMemory(byteCount: byteCount, available: available, limit: limit)
         } catch {
             throw ClassifierError.damaged
         }
@@ -68,6 +71,38 @@ public struct ClassifierFile: Sendable, Codable {
         try values.encode(classifier.temperature, forKey: .temperature)
         try values.encode((0..<classifier.rows.count).map { classifier.rows[$0] }, forKey: .rows)
         try values.encode(classifier.rowLabels, forKey: .rowLabels)
+    }
+}
+
+extension ClassifierFile {
+    /// The same JSON piece by piece: an encoder would take about fifty bytes of memory for each number.
+    package func writeJSON(_ write: (String) throws -> Void) throws {
+        var separator = "{"
+        func field(_ key: Key, _ value: String) throws {
+            try write("\(separator)\(JSONText.quoted(key.rawValue)):\(value)")
+            separator = ","
+        }
+        func list(_ key: Key, _ count: Int, _ value: (Int) -> String) throws {
+            try field(key, "[")
+            for index in 0..<count { try write("\(index > 0 ? "," : "")\(value(index))") }
+            try write("]")
+        }
+        try field(.format, JSONText.quoted(Self.format))
+        try field(.version, "\(Self.version)")
+        try field(.kind, JSONText.quoted(classifier.kind.rawValue))
+        if let model { try field(.model, JSONText.quoted(model)) }
+        if let fingerprint { try field(.fingerprint, JSONText.quoted(fingerprint)) }
+        try field(.dimensions, "\(dimensions)")
+        if let instruct { try field(.instruct, JSONText.quoted(instruct)) }
+        try field(.temperature, "\(classifier.temperature)")
+        try list(.labels, classifier.labels.count) { JSONText.quoted(classifier.labels[$0]) }
+        try list(.rowLabels, classifier.rowLabels.count) { "\(classifier.rowLabels[$0])" }
+        try list(.rows, classifier.rows.count) { row in
+            var text = JSONText()
+            text.append(classifier.rows[row])
+            return "[\(String(decoding: text.bytes, as: UTF8.self))]"
+        }
+        try write("}\n")
     }
 }
 

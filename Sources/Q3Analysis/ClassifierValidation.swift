@@ -11,6 +11,7 @@ extension Classifier {
         _ vectors: VectorMatrix, labels: [String], kind: ClassifierKind = .logistic, strength: Double = 1,
         folds: Int = 5, seed: UInt64 = 0, threads: Int? = nil
     ) async throws -> ClassifierValidation? {
+        try MemoryNeed.check(AnalysisMemory.training(rows: labels.count, dimensions: 1, labels: 0, kind: .neighbors))
         let (truth, names) = try numbers(of: labels)
         return try await validate(
             vectors, numbers: truth, names: names, kind, strength, folds: folds, seed: seed, threads: threads)
@@ -25,6 +26,10 @@ extension Classifier {
         for (row, label) in truth.enumerated() { members[label].append(row) }
         let folds = min(folds, members.map(\.count).min() ?? 0)
         guard folds > 1 else { return nil }
+        try await MemoryNeed.check(
+            AnalysisMemory.training(
+                rows: truth.count, dimensions: vectors.dimensions, labels: names.count, kind: kind, folds: folds),
+            startingThreads: threads)
         // Each label is spread over all folds.
         var random = SeededGenerator(seed: seed)
         var foldOf = [Int](repeating: 0, count: truth.count)

@@ -11,6 +11,8 @@ public struct ClusterMap: Sendable {
 
     /// Projects rows on their first two principal components (PCA). Throws `LinearError` and `CancellationError`.
     public init(_ vectors: VectorMatrix, threads: Int? = nil) async throws {
+        try await MemoryNeed.check(
+            AnalysisMemory.map(rows: vectors.count, dimensions: vectors.dimensions), startingThreads: threads)
         let plane = try await PrincipalAxes(vectors, count: 2, threads: threads)
         var places: [SIMD2<Double>] = []
         places.reserveCapacity(vectors.count)

@@ -17,9 +17,11 @@ public struct ClusterMerge: Sendable, Equatable {
 /// The tree of clusters.
 public enum ClusterTree {
     /// Merges the two clusters whose middles, weighed by their rows, are nearest until one is left: as many merges as clusters
-    /// less one. Of equally near ones the first. In memory for the square of the clusters' number.
-    public static func merges(centers: VectorMatrix, sizes: [Int]) -> [ClusterMerge] {
+    /// less one. Of equally near ones the first. In memory for the centers in double precision. Throws `outOfMemory`.
+    public static func merges(centers: VectorMatrix, sizes: [Int]) throws(LinearError) -> [ClusterMerge] {
         precondition(centers.count == sizes.count, "a size for each center")
+        // The sums, of which each merge makes one and ends two; lists and slots of a dictionary for each cluster and merge.
+        try MemoryNeed.check(centers.count * (MemoryNeed.array(centers.dimensions, of: 8) + 300))
         var sums: [[Double]?] = (0..<centers.count).map { row in centers[row].map { Double($0) * Double(sizes[row]) } }
         var counts = sizes
         var open = Array(0..<centers.count)

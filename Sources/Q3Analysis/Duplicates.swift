@@ -54,12 +54,16 @@ public struct Duplicates: Sendable {
     public static func find(
         in vectors: VectorMatrix, options: DuplicateOptions = DuplicateOptions()
     ) async throws -> Duplicates {
+        try await MemoryNeed.check(
+            AnalysisMemory.duplicates(rows: vectors.count, dimensions: vectors.dimensions),
+            startingThreads: options.threads)
         // Equal rows would be pairs by the million: they are put together first and looked at once.
         let copies = try EqualRows(vectors)
         let unique = copies.rows.count == vectors.count ? vectors : try vectors.rows(copies.rows)
         let threshold = options.threshold
         let bounds = try await HeadBounds.pair(unique, unique, threshold: threshold, threads: options.threads).left
         let walk = try TileWalk(left: bounds.rows, right: bounds.rows, isTriangle: true, threads: options.threads)
+        try MemoryNeed.check(2 * DisjointSets.byteCount(vectors.count))
         let found = Mutex((sets: DisjointSets(count: unique.count), pairs: PairList(limit: options.pairLimit)))
         let keepsPairs = options.pairLimit > 0
         _ = try await walk.run(
@@ -91,17 +95,17 @@ public struct Duplicates: Sendable {
                         if keepsPairs { found.pairs.add(pair) }
                     }
                 }
-            }, end: { _ in }, progress: options.progress)
-        return found.withLock { found in
+            }, end: { _ in }, progress: options.progress,
+            checkpoint: {
+                if let shortage = found.withLock({ $0.pairs.shortage }) { throw shortage }
+            })
+        return try found.withLock { found in
             var sets = DisjointSets(count: vectors.count)
-            for group in found.sets.groups() {
-                for row in group.dropFirst() { sets.merge(copies.rows[group[0]], copies.rows[row]) }
-            }
-            for group in copies.groups {
-                for row in group.dropFirst() { sets.merge(group[0], row) }
-            }
-            let pairs = keepsPairs ? copies.expanding(found.pairs, of: vectors) : found.pairs
-            return Duplicates(groups: sets.groups(), pairs: pairs.sorted, hasMorePairs: pairs.hasMore)
+            for row in 0..<unique.count { sets.merge(copies.rows[found.sets.root(of: row)], copies.rows[row]) }
+            for row in 0..<vectors.count { sets.merge(copies.firstRow(equalTo: row), row) }
+            let pairs = keepsPairs ? try copies.expanding(found.pairs, of: vectors) : found.pairs
+            if let shortage = pairs.shortage { throw shortage }
+            return Duplicates(groups: try sets.groups(), pairs: pairs.sorted, hasMorePairs: pairs.hasMore)
         }
     }
 
@@ -112,6 +116,9 @@ public struct Duplicates: Sendable {
     ) async throws -> [SimilarPair?] {
         try vectors.check(others)
         let threshold = options.threshold
+        try await MemoryNeed.check(
+            AnalysisMemory.matches(rows: vectors.count, others: others.count, dimensions: vectors.dimensions),
+            startingThreads: options.threads)
         let bounds = try await HeadBounds.pair(vectors, others, threshold: threshold, threads: options.threads)
         let walk = try TileWalk(left: bounds.left.rows, right: bounds.right.rows, threads: options.threads)
         return try await walk.run(
@@ -127,7 +134,7 @@ public struct Duplicates: Sendable {
                     }
                 }
             }, end: { $0 }, progress: options.progress
-        ).flatMap { $0 }
+        ).concatenated()
     }
 }
 
@@ -139,6 +146,8 @@ struct PairList {
     var hasMore = false
     /// The worst pair that is kept, once there are enough.
     private var worst: SimilarPair?
+    /// Why pairs are no longer kept.
+    private(set) var shortage: LinearError?
 
     init(limit: Int) { self.limit = limit }
 
@@ -148,6 +157,16 @@ struct PairList {
     mutating func add(_ pair: SimilarPair) {
         if pairs.count >= limit { hasMore = true }
         if let worst, !SimilarPair.precedes(pair, worst) { return }
+        guard shortage == nil else { return }
+        if pairs.count == pairs.capacity {
+            do throws(LinearError) {
+                // Twice as many beside the old ones, and what sorting copies.
+                try MemoryNeed.check(3 * max(pairs.capacity, 1024) * MemoryLayout<SimilarPair>.stride)
+            } catch {
+                shortage = error
+                return
+            }
+        }
         pairs.append(pair)
         guard pairs.count >= 2 * limit + 1024 else { return }
         pairs = sorted
@@ -161,84 +180,5 @@ struct PairList {
             let (a, b) = rows(index)
             add(SimilarPair(first: min(a, b), second: max(a, b), similarity: similarity))
         }
-    }
-}
-
-/// Rows with equal values.
-private struct EqualRows {
-    /// The first row of each value.
-    let rows: [Int]
-    /// All rows of a value, for those that are there more than once.
-    let groups: [[Int]]
-    /// The group of each of `rows` that has one.
-    private var groupOfUnique: [Int: Int] = [:]
-
-    init(_ vectors: VectorMatrix) throws {
-        var firsts: [UInt64: [Int]] = [:]
-        firsts.reserveCapacity(vectors.count)
-        var (rows, groups): ([Int], [[Int]]) = ([], [])
-        for row in 0..<vectors.count {
-            let hash = vectors.bitHash(row)
-            if let unique = firsts[hash]?.first(where: { vectors.isEqual(rows[$0], row) }) {
-                if let group = groupOfUnique[unique] {
-                    groups[group].append(row)
-                } else {
-                    groupOfUnique[unique] = groups.count
-                    groups.append([rows[unique], row])
-                }
-            } else {
-                firsts[hash, default: []].append(rows.count)
-                rows.append(row)
-            }
-        }
-        (self.rows, self.groups) = (rows, groups)
-    }
-
-    /// Pairs of unique rows as pairs of all rows, and those among equal rows.
-    func expanding(_ found: PairList, of vectors: VectorMatrix) -> PairList {
-        guard rows.count < vectors.count else { return found }
-        var expanded = PairList(limit: found.limit)
-        for pair in found.sorted {
-            let (left, right) = (members(pair.first), members(pair.second))
-            expanded.add(left.count * right.count, pair.similarity) { index in
-                (left[index / right.count], right[index % right.count])
-            }
-        }
-        for group in groups {
-            let similarity = Float(vectors.dot(group[0], vectors, group[0]))
-            // Row by row: (0, 1), (0, 2), ..., (1, 2), ...
-            var (row, start) = (0, 0)
-            expanded.add(group.count * (group.count - 1) / 2, similarity) { index in
-                while index - start >= group.count - 1 - row {
-                    start += group.count - 1 - row
-                    row += 1
-                }
-                return (group[row], group[row + 1 + index - start])
-            }
-        }
-        if found.hasMore { expanded.hasMore = true }
-        return expanded
-    }
-
-    /// All rows that equal a unique one.
-    private func members(_ unique: Int) -> [Int] { groupOfUnique[unique].map { groups[$0] } ?? [rows[unique]] }
-}
-
-extension VectorMatrix {
-    fileprivate func bitHash(_ row: Int) -> UInt64 {
-        let values = unsafe start(of: row)
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for index in 0..<dimensions {
-            // Negative zero is equal to zero.
-            let bits = unsafe values[index] == 0 ? 0 : values[index].bitPattern
-            hash = (hash ^ UInt64(bits)) &* 0x9E37_79B9_7F4A_7C15
-            hash ^= hash >> 29
-        }
-        return hash
-    }
-
-    fileprivate func isEqual(_ row: Int, _ other: Int) -> Bool {
-        let (a, b) = unsafe (start(of: row), start(of: other))
-        return (0..<dimensions).allSatisfy { unsafe a[$0] == b[$0] }
     }
 }

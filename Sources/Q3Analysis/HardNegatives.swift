@@ -70,10 +70,15 @@ public enum HardNegatives {
         precondition(positives.count == queries.count, "positives for each query")
         let most = positives.map(\.count).max() ?? 0
         let range = options.range(positives: most)
+        try await MemoryNeed.check(
+            AnalysisMemory.negatives(
+                queries: queries.count, passages: passages.count, positives: most, options: options),
+            startingThreads: options.threads)
         let nearest = try await NearestRows.find(
             range + most, of: passages, to: queries, threads: options.threads, progress: options.progress)
         var random = options.samplingSeed.map { SeededGenerator(seed: $0) }
         var mined: [MinedNegatives] = []
+        mined.reserveCapacity(nearest.count)
         for (query, hits) in nearest.enumerated() {
             var candidates = hits.map { ScoredPassage(row: $0.index, score: $0.score) }
             var answers = positives[query].map {

@@ -20,6 +20,12 @@ struct HeadBounds {
     /// The rows themselves, which bound most closely.
     init(whole rows: VectorMatrix) { self.rows = rows }
 
+    /// Bytes of the shortest heads of rows that are compared with others. Longer ones are asked for when the rows have chosen them.
+    static func byteCount(rows: Int, others: Int, dimensions: Int) -> Int {
+        let isSampled = max(rows, others) > 2 * sampleCount
+        return isSampled && dimensions > widths[0] ? MemoryNeed.rows(rows, dimensions: widths[0]) : 0
+    }
+
     private init(_ vectors: VectorMatrix, width: Int) throws(LinearError) {
         var builder = try VectorMatrixBuilder(dimensions: width, capacity: vectors.count)
         var head = [Float](repeating: 0, count: width)

@@ -49,6 +49,9 @@ public struct SphericalKMeans: Sendable {
         _ vectors: VectorMatrix, options: KMeansOptions = KMeansOptions()
     ) async throws -> SphericalKMeans {
         let count = min(options.start?.count ?? options.count, vectors.count)
+        try await MemoryNeed.check(
+            AnalysisMemory.clusters(rows: vectors.count, dimensions: vectors.dimensions, count: count),
+            startingThreads: options.threads)
         let first =
             if let start = options.start { start } else {
                 try await startRows(vectors, count, options.seed, options.threads)
@@ -59,8 +62,8 @@ public struct SphericalKMeans: Sendable {
         var (rounds, isSettled) = (0, false)
         while true {
             let nearest = try await assign(vectors, centers, options.threads)
-            let changed = zip(nearest, clusters).count { $0.cluster != $1 }
-            clusters = nearest.map(\.cluster)
+            let changed = zip(nearest, clusters).count { Int($0.cluster) != $1 }
+            clusters = nearest.map { Int($0.cluster) }
             similarities = nearest.map(\.similarity)
             options.progress?(rounds, changed)
             isSettled = changed == 0
@@ -73,7 +76,7 @@ public struct SphericalKMeans: Sendable {
     }
 
     private struct Nearest: Sendable {
-        var cluster = 0
+        var cluster: UInt32 = 0
         var similarity = -Float.infinity
     }
 
@@ -86,11 +89,11 @@ public struct SphericalKMeans: Sendable {
             visit: { best, tile in
                 for row in 0..<tile.left.count {
                     if let found = tile.largest(inRow: row, above: best[row].similarity) {
-                        best[row] = Nearest(cluster: found.right, similarity: found.product)
+                        best[row] = Nearest(cluster: UInt32(found.right), similarity: found.product)
                     }
                 }
             }, end: { best in best })
-        return blocks.flatMap { $0 }
+        return blocks.concatenated()
     }
 
     /// Normalized sums of the rows of each cluster, in the order of the rows: a center at a time, so that threads change nothing.
@@ -102,6 +105,7 @@ public struct SphericalKMeans: Sendable {
         let empty = members.indices.filter { members[$0].isEmpty }
         var farthest: [Int] = []
         if !empty.isEmpty {
+            try MemoryNeed.check(2 * MemoryNeed.array(similarities.count, of: MemoryLayout<Int>.stride))
             farthest = similarities.indices.sorted {
                 (similarities[$0], $0) < (similarities[$1], $1)
             }
@@ -130,6 +134,9 @@ public struct SphericalKMeans: Sendable {
 
     private static func members(_ clusters: [Int], count: Int) -> [[Int]] {
         var members = [[Int]](repeating: [], count: count)
+        var sizes = [Int](repeating: 0, count: count)
+        for cluster in clusters { sizes[cluster] += 1 }
+        for cluster in 0..<count { members[cluster].reserveCapacity(sizes[cluster]) }
         for (row, cluster) in clusters.enumerated() { members[cluster].append(row) }
         return members
     }
@@ -141,14 +148,14 @@ public struct SphericalKMeans: Sendable {
     ) async throws -> [Int] {
         guard count > 0 else { return [] }
         var random = SeededGenerator(seed: seed)
-        let sampleCount = min(vectors.count, max(20 * count, 10_000))
+        let sampleCount = sampleCount(of: vectors.count, count)
         let places = (0..<sampleCount).map { $0 * vectors.count / sampleCount }
         let sample = sampleCount == vectors.count ? vectors : try vectors.rows(places)
         var chosen = [Int.random(in: 0..<sampleCount, using: &random)]
         // Of few clusters each start matters: the best of some draws is taken, as scikit-learn does. Of many, rows are drawn a
         // tile's width at a time, as in k-means|| (Bahmani et al., 2012).
-        let isFew = count <= 100
-        let trials = isFew ? 2 + Int(log(Double(count))) : FloatTile.rightMultiple
+        let isFew = isFew(count)
+        let trials = trials(count)
         let infinite = [Float](repeating: .infinity, count: sampleCount)
         var distances = try await Self.nearer(infinite, of: sample, with: chosen, threads)[0]
         while chosen.count < count {
@@ -176,6 +183,29 @@ public struct SphericalKMeans: Sendable {
         return chosen.map { places[$0] }
     }
 
+    private static func isFew(_ count: Int) -> Bool { count <= 100 }
+
+    /// Rows that are drawn at once.
+    private static func trials(_ count: Int) -> Int {
+        isFew(count) ? 2 + Int(log(Double(count))) : FloatTile.rightMultiple
+    }
+
+    /// Rows among which the first centers are drawn.
+    private static func sampleCount(of rows: Int, _ count: Int) -> Int { min(rows, max(20 * count, 10_000)) }
+
+    /// Bytes that `fit` takes at once.
+    static func byteCount(rows: Int, dimensions: Int, count: Int) -> Int {
+        let (sample, trials) = (sampleCount(of: rows, count), trials(max(count, 1)))
+        let copy = sample < rows ? MemoryNeed.rows(sample, dimensions: dimensions) : 0
+        // Places, two lists of distances, and those with each drawn row, as parts and as a whole.
+        let start = copy + sample * (8 + 2 * 4 + 2 * 4 * trials)
+        // The nearest center of each row as parts and as a whole; clusters, old and new, and similarities.
+        let round = rows * (2 * MemoryLayout<Nearest>.stride + 2 * 8 + 4)
+        let centers = 2 * MemoryNeed.rows(count, dimensions: dimensions)
+        let sums = count * (MemoryNeed.array(dimensions, of: 4) + 64)
+        return max(start, round) + centers + sums
+    }
+
     /// The distances of all rows to the nearest center, if each of some rows were one more.
     private static func nearer(
         _ distances: [Float], of sample: VectorMatrix, with rows: [Int], _ threads: Int?
@@ -191,7 +221,7 @@ public struct SphericalKMeans: Sendable {
                     }
                 }
             }, end: { $0 })
-        return rows.indices.map { index in blocks.flatMap { $0[index] } }
+        return rows.indices.map { index in blocks.map { $0[index] }.concatenated() }
     }
 }
 

@@ -119,6 +119,12 @@ private func rowsOfPositives(
     guard let offsets = unsafe offsets else { throw .argument("offsets is NULL") }
     guard unsafe offsets[0] == 0 else { throw .argument("offsets[0] is \(unsafe offsets[0]), expected 0") }
     var answers: [[Int]] = []
+    do throws(LinearError) {
+        try MemoryNeed.check(queries * (MemoryNeed.array(1, of: 8) + 8) + max(0, unsafe Int(offsets[queries])) * 8)
+    } catch {
+        throw Fault(error)
+    }
+    answers.reserveCapacity(queries)
     for query in 0..<queries {
         let (from, to) = unsafe (offsets[query], offsets[query + 1])
         guard from <= to else { throw .argument("offsets decrease after \(query)") }

@@ -27,7 +27,7 @@ enum Process {
         guard Team.startableThreads(5) == 5 else {
             throw Fault(
                 status: q3_status(Q3_NO_RESOURCES),
-                message: "the system lets no thread run; raise the limit (ulimit -u)")
+                message: "the system lets no thread run; raise the limit (ulimit -u), or that on memory (ulimit -v)")
         }
     }
 

@@ -52,6 +52,13 @@ package struct LogisticRegression: Sendable {
         return LogisticRegression(classCount: classCount, stride: stride, weights: weights)
     }
 
+    /// Bytes that `fit` takes beside its rows.
+    package static func byteCount(rows: Int, dimensions: Int, classes: Int) -> Int {
+        let weights = MemoryNeed.array(classes * ((dimensions + 7) / 8 + 1), of: MemoryLayout<Lane>.stride)
+        return SoftmaxLoss.byteCount(rows: rows, dimensions: dimensions, classes: classes)
+            + weights * Minimizer.pointCount
+    }
+
     /// The likeliest class of each row, the smallest of equals.
     package func classes(of vectors: Vectors) -> [Int] {
         (0..<vectors.count).map { row in

@@ -5,6 +5,8 @@ enum Minimizer {
     typealias Point = [SIMD8<Double>]
 
     private static let memory = 10
+    /// Points that are in memory at once: the steps with their changes, and those of one iteration.
+    static let pointCount = 2 * (memory + 1) + 8
     private static let iterationLimit = 1000
     /// The part of a value that its rounding may hide: its products are in f32.
     private static let valueError = 1e-6

@@ -9,6 +9,8 @@ package enum NearestRows {
         progress: (@Sendable (Double) -> Void)? = nil
     ) async throws -> [[TopK.Hit]] {
         let walk = try TileWalk(left: queries, right: corpus, threads: threads)
+        let need = byteCount(limit, of: corpus.count, to: queries.count)
+        try await MemoryNeed.check(need, startingThreads: threads)
         return try await walk.run(
             start: { rows in rows.map { _ in TopK(limit) } },
             visit: { best, tile in
@@ -20,7 +22,12 @@ package enum NearestRows {
                 }
             },
             end: { best in best.map(\.hits) }, progress: progress
-        ).flatMap { $0 }
+        ).concatenated()
+    }
+
+    /// Bytes of what `find` returns, and of what it keeps until then.
+    package static func byteCount(_ limit: Int, of corpus: Int, to queries: Int) -> Int {
+        queries * (MemoryNeed.array(min(limit, corpus), of: MemoryLayout<TopK.Hit>.stride) + 16)
     }
 
     /// Rows that may be among the `limit` nearest in exact arithmetic, in the order of the rows: the nearest by products in f32,

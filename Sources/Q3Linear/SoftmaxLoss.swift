@@ -40,6 +40,7 @@ package struct SoftmaxLoss: Sendable {
         self.classes = classes
         self.classCount = classCount
         self.threads = try TileWalk.threadCount(threads)
+        try MemoryNeed.check(Self.byteCount(rows: rows.count, dimensions: rows.dimensions, classes: classCount))
         var columns: [VectorMatrix] = []
         for first in stride(from: 0, to: rows.count, by: Self.blockRows) {
             columns.append(try Self.transposed(rows, first..<min(first + Self.blockRows, rows.count)))
@@ -48,6 +49,13 @@ package struct SoftmaxLoss: Sendable {
         memory = try BlockMemory(
             threads: self.threads, slots: min(2 * self.threads, max(columns.count, 1)), blockRows: Self.blockRows,
             classes: classCount, dimensions: rows.dimensions, columns: rows.columns)
+    }
+
+    /// Bytes that are kept beside the rows, but for what each thread works in: the rows once more as columns.
+    package static func byteCount(rows: Int, dimensions: Int, classes: Int) -> Int {
+        let block = MemoryNeed.rows(dimensions, dimensions: min(blockRows, max(rows, 1)))
+        let slopes = classes * VectorMatrix.padded(dimensions) * MemoryLayout<Float>.stride
+        return (rows + blockRows - 1) / blockRows * (block + 4096) + 4 * slopes
     }
 
     private static func transposed(_ rows: VectorMatrix, _ taken: Range<Int>) throws(LinearError) -> VectorMatrix {

@@ -83,11 +83,11 @@ package struct TileWalk: Sendable {
     /// right rows, and `end` makes of the state what is kept; the results come in the order of the blocks.
     ///
     /// `progress` is called on any thread with the part that is done. Throws `CancellationError` where the task is cancelled, after
-    /// the blocks that are at work.
+    /// the blocks that are at work, and there what `checkpoint` throws.
     package func run<State, Result: Sendable>(
         start: @escaping @Sendable (_ left: Range<Int>) -> State,
         visit: @escaping @Sendable (inout State, Tile) -> Void, end: @escaping @Sendable (State) -> Result,
-        progress: (@Sendable (Double) -> Void)? = nil
+        progress: (@Sendable (Double) -> Void)? = nil, checkpoint: (@Sendable () throws -> Void)? = nil
     ) async throws -> [Result] {
         let blocks = (left.count + leftRows - 1) / leftRows
         let results = Mutex([Result?](repeating: nil, count: blocks))
@@ -99,6 +99,7 @@ package struct TileWalk: Sendable {
         let group = max(threads, min(threads * 16, threads * Int(Self.groupWork / blockWork)))
         for first in Swift.stride(from: 0, to: blocks, by: group) {
             try Task.checkCancellation()
+            try checkpoint?()
             let count = min(group, blocks - first)
             try await thread.run { [self] in
                 let memory = try TileMemory(

@@ -50,6 +50,11 @@ import Q3System
         (count + FloatTile.rightMultiple - 1) / FloatTile.rightMultiple * FloatTile.rightMultiple
     }
 
+    /// Values of a row with its padding.
+    static func padded(columns: Int) -> Int {
+        (columns + FloatTile.columnMultiple - 1) / FloatTile.columnMultiple * FloatTile.columnMultiple
+    }
+
     /// The dot product of two rows, of this and of another matrix of the same dimensions (a precondition). Products of floats
     /// are exact in double precision, and their sum nearly is.
     package func dot(_ row: Int, _ other: VectorMatrix, _ otherRow: Int) -> Double {
@@ -118,7 +123,7 @@ public struct VectorMatrixBuilder {
     public init(dimensions: Int, capacity: Int = 0) throws(LinearError) {
         guard 1...VectorMatrix.dimensionLimit ~= dimensions else { throw .badDimensions(dimensions) }
         self.dimensions = dimensions
-        columns = (dimensions + FloatTile.columnMultiple - 1) / FloatTile.columnMultiple * FloatTile.columnMultiple
+        columns = VectorMatrix.padded(columns: dimensions)
         let (floats, overflow) = VectorMatrix.padded(max(capacity, 16)).multipliedReportingOverflow(by: columns)
         guard !overflow else { throw .outOfMemory(byteCount: .max) }
         memory = try FloatMemory(count: floats)
@@ -155,14 +160,16 @@ public struct VectorMatrixBuilder {
 }
 
 /// Zeroed floats straight from the system, which gives pages only where they are written.
-@safe final class FloatMemory: @unchecked Sendable {
-    let count: Int
-    let base: UnsafeMutablePointer<Float>
+@safe package final class FloatMemory: @unchecked Sendable {
+    package let count: Int
+    package let base: UnsafeMutablePointer<Float>
 
-    init(count: Int) throws(LinearError) {
+    package init(count: Int) throws(LinearError) {
         self.count = max(count, 16)
         let (byteCount, overflow) = self.count.multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
         guard !overflow else { throw .outOfMemory(byteCount: .max) }
+        // What is left after it must be enough for small objects, whose end would be that of the process.
+        try MemoryNeed.check(byteCount)
         let map = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0)
         guard let map = unsafe map, unsafe map != MAP_FAILED else { throw .outOfMemory(byteCount: byteCount) }
         unsafe base = map.bindMemory(to: Float.self, capacity: self.count)

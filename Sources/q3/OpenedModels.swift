@@ -5,10 +5,10 @@ import Q3Reranking
 
 extension ModelArguments {
     /// The model for vectors. Throws where there is an instruction that it cannot take.
-    func embedder(instruct: String? = nil) throws -> Embedder {
+    func embedder(instruct: String? = nil, givenAs places: String = "--instruct") throws -> Embedder {
         let embedder = try opening(model, copying: noMmap) { try Embedder(file: $0, options: options) }
         embedder.role.announce(use: .embedding, of: embedder.model)
-        try embedder.check(instruct: instruct)
+        try embedder.check(instruct: instruct, givenAs: places)
         return embedder
     }
 
@@ -22,8 +22,8 @@ extension ModelArguments {
 
 extension Embedder {
     /// Throws where a model that takes no instructions is given one.
-    func check(instruct: String?) throws {
+    func check(instruct: String?, givenAs places: String = "--instruct") throws {
         guard instruct != nil, !takesInstructions else { return }
-        throw Failure(.usage, "this model takes no instructions; leave out --instruct")
+        throw Failure(.usage, "this model takes no instructions; leave out \(places)")
     }
 }

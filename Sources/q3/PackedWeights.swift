@@ -2,6 +2,7 @@
 #if Server
 import Q3GGUF
 import Q3Model
+import Q3System
 
 struct PackedWeights {
     /// The share of the available memory that a server takes for them by itself.

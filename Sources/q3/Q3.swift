@@ -10,13 +10,15 @@ enum Q3 {
     static func main() {
         Interruption.blockSignals()
         Interruption.endWhenPagesAreLost()
+        MemoryLimit.useOneArenaWhereLimited()
         guard FileLimit.current >= FileLimit.least else {
             let said = "the system allows \(FileLimit.current) open files, and q3 needs \(FileLimit.least)"
             exit(report(Failure(.system, "\(said); raise the limit (ulimit -n)")).rawValue)
         }
         // Where the system has no thread to give, tasks would wait for ever: they need two or three, the model one more.
         guard Team.startableThreads(5) == 5 else {
-            exit(report(Failure(.system, "the system lets no thread run; raise the limit (ulimit -u)")).rawValue)
+            let said = "the system lets no thread run; raise the limit (ulimit -u), or that on memory (ulimit -v)"
+            exit(report(Failure(.system, said)).rawValue)
         }
         Task.detached { exit(await run().rawValue) }
         Interruption.waitForSignal()

@@ -101,4 +101,21 @@ import Testing
         #expect(try error(["version": 2]) == .newerVersion(2))
         #expect(try error(["format": "other"]) == .notAClassifier)
     }
+
+    @Test func `a file that is written piece by piece reads as the encoded one`() throws {
+        let head = Classifier(
+            kind: .neighbors, labels: ["a\"b", "c\n"],
+            rows: try VectorMatrix([[1, 0.1], [-3.4e-20, 1e9], [0.25, -0]]),
+            rowLabels: [0, 1, 1], temperature: 0.3)
+        for (model, instruct) in [("a/b.gguf", "do \\ this"), (nil, nil)] as [(String?, String?)] {
+            let file = ClassifierFile(head, model: model, fingerprint: model, dimensions: 2, instruct: instruct)
+            var text = ""
+            try file.writeJSON { text += $0 }
+            let decoded = try JSONDecoder().decode(ClassifierFile.self, from: Data(text.utf8))
+            #expect(decoded.model == model && decoded.fingerprint == model && decoded.instruct == instruct)
+            #expect(decoded.classifier.labels == head.labels && decoded.classifier.rowLabels == head.rowLabels)
+            #expect(decoded.classifier.temperature == 0.3 && decoded.classifier.kind == .neighbors)
+            for row in 0..<3 { #expect(decoded.classifier.rows[row] == head.rows[row]) }
+        }
+    }
 }

@@ -40,20 +40,24 @@ import Testing
         let test = Self.cases[index]
         let folder = try TemporaryFolder()
         try folder.write("membership", test.membership.utf8)
-        for file in test.files {
-            var path = "root"
-            unsafe mkdir(folder.file(path), 0o700)
-            for part in file.path.split(separator: "/").dropLast() {
-                path += "/\(part)"
-                unsafe mkdir(folder.file(path), 0o700)
-            }
-            try folder.write("root/\(file.path)", file.text.utf8)
-        }
+        for file in test.files { try folder.write(below: "root/\(file.path)", file.text) }
         #expect(processorQuota(membership: folder.file("membership"), root: folder.file("root")) == test.quota)
     }
 
     @Test func `there is a processor at least, and no more than the machine has`() {
         #expect(processorCount >= 1)
         #expect(processorCount <= sysconf(CInt(_SC_NPROCESSORS_CONF)))
+    }
+}
+
+extension TemporaryFolder {
+    /// Writes a file, and makes the folders of its path that are not there.
+    func write(below path: String, _ text: String) throws {
+        var folder = ""
+        for part in path.split(separator: "/").dropLast() {
+            folder += folder.isEmpty ? "\(part)" : "/\(part)"
+            unsafe mkdir(file(folder), 0o700)
+        }
+        try write(path, text.utf8)
     }
 }

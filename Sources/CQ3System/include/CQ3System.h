@@ -1,4 +1,4 @@
-/* What Q3System needs from C: SHA-256 with the machine's instructions, and the number of processors. */
+/* What Q3System needs from C: SHA-256 with the machine's instructions, the number of processors, and where threads allocate. */
 #ifndef CQ3SYSTEM_H
 #define CQ3SYSTEM_H
 
@@ -8,6 +8,9 @@
 
 /* Processors that this process may use. */
 unsigned q3_processor_count(void);
+
+/* Lets all threads allocate in one part of the address space, where glibc would take 64 MiB for each; false elsewhere. */
+bool q3_use_one_arena(void);
 
 /* A SHA-256 under way. */
 typedef struct {

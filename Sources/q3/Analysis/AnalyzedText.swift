@@ -28,12 +28,15 @@ struct EmptySet {
     private var indices: [Int] = []
     private var texts: [String] = []
     private var extras: [String] = []
+    private var memory = GrowingMemory(arrayBytes: 3 * MemoryLayout<String>.stride + MemoryLayout<Int>.stride)
 
     var count: Int { indices.count }
 
     init(name: String) { self.name = name }
 
-    mutating func add(_ record: Record<AnalyzedText>, _ content: AnalyzedText) {
+    /// Throws `LinearError.outOfMemory`.
+    mutating func add(_ record: Record<AnalyzedText>, _ content: AnalyzedText) throws {
+        try memory.take(content.text.utf8.count + content.extra.utf8.count + 3 * MemoryNeed.array(16, of: 1))
         switch record.id {
         case .text(let text): ids.append(JSONText.quoted(text))
         case .number(let digits): ids.append(digits)

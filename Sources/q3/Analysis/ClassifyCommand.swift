@@ -62,7 +62,11 @@ struct ClassifyTrainCommand: AsyncParsableCommand {
 
     func run() async throws {
         try OutputPlace.check(output)
-        let set = try await rows.load(extra: labelColumn)
+        let set = try await rows.load(
+            extra: labelColumn,
+            need: {
+                AnalysisMemory.training(rows: $0, dimensions: $1, labels: 2, kind: method, folds: folds)
+            })
         let threads = rows.model.computing.threads
         let validation =
             method == .descriptions
@@ -150,7 +154,11 @@ struct ClassifyPredictCommand: AsyncParsableCommand {
         arguments.dimensions = head.dimensions
         arguments.instruct = head.instruct
         if arguments.model.model == nil { arguments.model.model = head.model }
-        let set = try await arguments.load()
+        let set = try await arguments.load(
+            need: { rows, _ in
+                AnalysisMemory.probabilities(
+                    rows: rows, labels: head.classifier.labels.count, kind: head.classifier.kind)
+            })
         if let made = head.fingerprint, let given = set.fingerprint, made != given {
             throw Failure(
                 .badData,
@@ -161,6 +169,7 @@ struct ClassifyPredictCommand: AsyncParsableCommand {
         let probabilities = try await classifier.probabilities(
             of: set.vectors, threads: arguments.model.computing.threads)
         var unsureCount = 0
+        var lines = OutputLines(file)
         for (row, found) in probabilities.enumerated() {
             let best = found.indices.max { found[$0] == found[$1] ? $0 > $1 : found[$0] < found[$1] } ?? 0
             let isUnsure = found[best] < unsure
@@ -174,8 +183,9 @@ struct ClassifyPredictCommand: AsyncParsableCommand {
                 for (label, probability) in zip(classifier.labels, found) { each.add(label, probability) }
                 object.add("probabilities", each)
             }
-            try file.write(Array("\(object)\n".utf8))
+            try lines.append(object)
         }
+        try lines.flush()
         try file.finish()
         Terminal.say("\(set.count) rows" + (unsure > 0 ? ", \(unsureCount) of them unsure" : ""))
     }

@@ -86,15 +86,12 @@ struct ClusterCommand: AsyncParsableCommand {
     func run() async throws {
         let file = try output.output.map { try OutputFile(path: $0, inputs: rows.paths) }
         let mapFile = try map.map { try OutputFile(path: $0, inputs: rows.paths + [output.output].compactMap { $0 }) }
-        let set = try await rows.load()
+        let set = try await rows.load(need: need)
         let found = try await density ? communities(set) : kMeans(set)
-        let names = ClusterNames.words(
-            of: set.texts ?? [String](repeating: "", count: set.count), clusters: found.clusters)
-        if let file {
-            try write(found, of: set, to: file)
-        } else {
-            try report(found, names, set)
-        }
+        let names =
+            try set.texts.map { try ClusterNames.words(of: $0, clusters: found.clusters) }
+            ?? found.sizes.map { _ in [] }
+        // Drawn first: where there is no memory for it, no file is made.
         if let mapFile, let map {
             let picture = try await ClusterMap(set.vectors, threads: rows.model.computing.threads)
             let svg = picture.svg(
@@ -104,8 +101,13 @@ struct ClusterCommand: AsyncParsableCommand {
             let page =
                 "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Clusters</title>\n<body style=\"margin:0\">\n"
             try mapFile.write(Array((isPage ? page + svg + "</body></html>\n" : svg).utf8))
-            try mapFile.finish()
         }
+        if let file {
+            try write(found, of: set, to: file)
+        } else {
+            try report(found, names, set)
+        }
+        try mapFile?.finish()
         let outliers = found.isOutlier.count { $0 }
         Terminal.say("\(found.sizes.count) clusters of \(set.count) rows, \(outliers) outliers; \(found.note)")
     }
@@ -124,6 +126,19 @@ struct ClusterCommand: AsyncParsableCommand {
         var note: String
     }
 
+    /// What takes the most memory: finding the clusters, keeping what was found of each row, or the map.
+    private func need(rows: Int, dimensions: Int) -> Int {
+        let finding =
+            density
+            ? AnalysisMemory.communities(rows: rows, dimensions: dimensions)
+            : AnalysisMemory.clusters(rows: rows, dimensions: dimensions, count: clusterCount ?? 10)
+        let drawing = map == nil ? 0 : AnalysisMemory.map(rows: rows, dimensions: dimensions)
+        return max(finding, rows * (Self.foundBytes + 12), rows * Self.foundBytes + drawing)
+    }
+
+    /// Bytes of each row in `Found`.
+    private static let foundBytes = MemoryLayout<Int?>.stride + MemoryLayout<Float>.stride + MemoryLayout<Bool>.stride
+
     private func kMeans(_ set: VectorSet) async throws -> Found {
         var options = KMeansOptions()
         options.count = clusterCount ?? 10
@@ -138,6 +153,7 @@ struct ClusterCommand: AsyncParsableCommand {
         }
         let found = try await SphericalKMeans.fit(set.vectors, options: options)
         progress.finish()
+        try MemoryNeed.check(set.count * Self.foundBytes)
         let count = found.centers.count
         var (sizes, middles) = ([Int](repeating: 0, count: count), [Int](repeating: -1, count: count))
         var (sums, squares) = ([Double](repeating: 0, count: count), [Double](repeating: 0, count: count))
@@ -175,6 +191,7 @@ struct ClusterCommand: AsyncParsableCommand {
         try await AnalysisProgress.announce(set.vectors, with: set.vectors, threads: options.threads)
         let found = try await Communities.find(in: set.vectors, options: options)
         progress.finish()
+        try MemoryNeed.check(set.count * Self.foundBytes)
         var clusters = [Int?](repeating: nil, count: set.count)
         var similarities = [Float](repeating: 0, count: set.count)
         for (cluster, members) in found.enumerated() {
@@ -191,13 +208,15 @@ struct ClusterCommand: AsyncParsableCommand {
     }
 
     private func write(_ found: Found, of set: VectorSet, to file: OutputFile) throws {
+        var lines = OutputLines(file)
         for row in 0..<set.count {
             var object = set.object(row, withText: false)
             object.add("cluster", found.clusters[row].map { "\($0)" } ?? "null")
             object.add("similarity", found.similarities[row])
             object.add("outlier", found.isOutlier[row])
-            try file.write(Array("\(object)\n".utf8))
+            try lines.append(object)
         }
+        try lines.flush()
         try file.finish()
     }
 
@@ -225,7 +244,7 @@ struct ClusterCommand: AsyncParsableCommand {
             }
         }
         if json {
-            let merges = ClusterTree.merges(centers: found.centers, sizes: found.sizes.isEmpty ? [1] : found.sizes)
+            let merges = try ClusterTree.merges(centers: found.centers, sizes: found.sizes.isEmpty ? [1] : found.sizes)
             for (index, merge) in merges.enumerated() {
                 var object = JSONObject()
                 object.add("merge", found.sizes.count + index)

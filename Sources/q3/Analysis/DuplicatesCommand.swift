@@ -2,6 +2,7 @@
 import ArgumentParser
 import Q3Analysis
 import Q3Input
+import Q3Linear
 import Q3System
 
 struct DuplicatesCommand: AsyncParsableCommand {
@@ -83,7 +84,10 @@ struct DuplicatesCommand: AsyncParsableCommand {
     func run() async throws {
         let inputs = rows.paths + [against, againstVectors].compactMap { $0 }
         let file = try OutputFile(path: output.output, inputs: inputs)
-        let set = try await rows.load(extra: timeColumn, needsTexts: keep == .longest ? "--keep longest" : nil)
+        let isAlone = against == nil
+        let set = try await rows.load(
+            extra: timeColumn, needsTexts: keep == .longest ? "--keep longest" : nil,
+            need: { isAlone ? AnalysisMemory.duplicates(rows: $0, dimensions: $1) : 0 })
         var options = DuplicateOptions()
         options.threshold = threshold
         options.threads = rows.model.computing.threads
@@ -91,10 +95,13 @@ struct DuplicatesCommand: AsyncParsableCommand {
         let progress = AnalysisProgress("comparing")
         options.progress = progress.show
         if let against {
-            let other = try await rows.load([against], vectors: againstVectors, comparedWith: set)
+            let other = try await rows.load(
+                [against], vectors: againstVectors, comparedWith: set,
+                need: { AnalysisMemory.matches(rows: set.count, others: $0, dimensions: $1) })
             try await AnalysisProgress.announce(set.vectors, with: other.vectors, threads: options.threads)
             let matches = try await Duplicates.overlap(of: set.vectors, with: other.vectors, options: options)
             progress.finish()
+            try MemoryNeed.check(matches.count * 2 * MemoryLayout<SimilarPair>.stride)
             try write(matches.compactMap { $0 }, of: set, in: other, to: file)
         } else {
             try await AnalysisProgress.announce(set.vectors, threads: options.threads)
@@ -108,48 +115,52 @@ struct DuplicatesCommand: AsyncParsableCommand {
     private func write(_ found: Duplicates, of set: VectorSet, to file: OutputFile) throws {
         let extra = found.groups.reduce(0) { $0 + $1.count - 1 }
         if let keep {
-            var dropped: Set<Int> = []
+            var dropped = [Bool](repeating: false, count: set.count)
             for group in found.groups {
                 let kept = try kept(of: group, in: set, keep)
-                dropped.formUnion(group.filter { $0 != kept })
+                for row in group where row != kept { dropped[row] = true }
             }
             try KeptRecords(rows.input, set).write(without: dropped, to: file)
             return Terminal.say("\(set.count - extra) of \(set.count) rows kept")
         }
-        var text = JSONText()
+        var lines = OutputLines(file)
         if pairs {
             for pair in found.pairs {
                 var object = JSONObject()
                 object.add("score", pair.similarity)
                 object.add("first", set.object(pair.first))
                 object.add("second", set.object(pair.second))
-                text.append("\(object)\n")
+                try lines.append(object)
             }
             if found.hasMorePairs { Terminal.say("there are more pairs; these are the \(maxPairs) most similar") }
         } else {
+            // Written piece by piece, as a group may be all rows.
             for group in found.groups {
-                var object = JSONObject()
-                object.add("size", group.count)
-                object.add("members", list: group.map { set.object($0) })
-                text.append("\(object)\n")
+                try lines.append("{\"size\":\(group.count),\"members\":[")
+                for (place, row) in group.enumerated() {
+                    try lines.append("\(place > 0 ? "," : "")\(set.object(row))")
+                }
+                try lines.append("]}\n")
             }
         }
-        try file.write(text.bytes)
+        try lines.flush()
         Terminal.say("\(found.groups.count) groups in \(set.count) rows; \(extra) rows are one too many")
     }
 
     private func write(_ matches: [SimilarPair], of set: VectorSet, in other: VectorSet, to file: OutputFile) throws {
         if keep != nil {
-            try KeptRecords(rows.input, set).write(without: Set(matches.map(\.first)), to: file)
+            var dropped = [Bool](repeating: false, count: set.count)
+            for match in matches { dropped[match.first] = true }
+            try KeptRecords(rows.input, set).write(without: dropped, to: file)
         } else {
-            var text = JSONText()
+            var lines = OutputLines(file)
             for match in matches {
                 var object = set.object(match.first)
                 object.add("score", match.similarity)
                 object.add("match", other.object(match.second))
-                text.append("\(object)\n")
+                try lines.append(object)
             }
-            try file.write(text.bytes)
+            try lines.flush()
         }
         Terminal.say("\(matches.count) of \(set.count) rows have a near-duplicate in \(other.name)")
     }

@@ -1,5 +1,6 @@
 // Writes an input once more without some of its records.
 import Q3Input
+import Q3Linear
 import Q3System
 
 /// Records of lines, JSON lines, CSV and TSV keep their bytes; of other inputs what is known of a row is written.
@@ -12,14 +13,15 @@ struct KeptRecords {
         self.set = set
     }
 
-    /// Writes all rows but `dropped`. Records that were rejected are left out too.
-    func write(without dropped: Set<Int>, to output: OutputFile) throws {
-        let kept = set.indices.indices.filter { !dropped.contains($0) }
+    /// Writes all rows but those that are `dropped`. Records that were rejected are left out too.
+    func write(without dropped: [Bool], to output: OutputFile) throws {
         guard let paths = try linePaths() else {
-            for row in kept { try output.write(Array("\(set.object(row))\n".utf8)) }
-            return
+            var lines = OutputLines(output)
+            for row in dropped.indices where !dropped[row] { try lines.append(set.object(row)) }
+            return try lines.flush()
         }
-        let indices = Set(kept.map { set.indices[$0] })
+        // Indices rise with the rows, and so do those of the records: this is the row that comes next.
+        var row = 0
         var options = input.reading(columns: [])
         options.skipsBlankLines = true
         // Records of all files are counted on, as they were at the first reading.
@@ -44,7 +46,8 @@ struct KeptRecords {
                     header = first
                 }
             }
-            guard indices.contains(record.index) else { continue }
+            while row < set.count, set.indices[row] < record.index { row += 1 }
+            guard row < set.count, set.indices[row] == record.index, !dropped[row] else { continue }
             guard record.bytes.upperBound <= bytes.count else { throw changed }
             try output.write(Array(bytes[record.bytes]) + [UInt8(ascii: "\n")])
         }
@@ -79,7 +82,11 @@ struct KeptRecords {
         _ = try stream.peek(1)
         // Offsets count the mark at the start of a plain file.
         var bytes = [UInt8](repeating: 0, count: stream.isPlain ? stream.markByteCount : 0)
-        while case let more = try stream.read(), !more.isEmpty { bytes += more }
+        while case let more = try stream.read(), !more.isEmpty {
+            // The bytes so far are copied to twice as many.
+            if bytes.count + more.count > bytes.capacity { try MemoryNeed.check(2 * bytes.capacity) }
+            bytes += more
+        }
         return bytes
     }
 }

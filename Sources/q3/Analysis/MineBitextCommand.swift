@@ -63,7 +63,9 @@ struct MineBitextCommand: AsyncParsableCommand {
         let inputs = rows.paths + [against, againstVectors].compactMap { $0 }
         let file = try OutputFile(path: output.output, inputs: inputs)
         let left = try await rows.load()
-        let right = try await rows.load([against], vectors: againstVectors, comparedWith: left)
+        let right = try await rows.load(
+            [against], vectors: againstVectors, comparedWith: left,
+            need: { rows, _ in AnalysisMemory.bitext(left: left.count, right: rows, neighbors: neighbors) })
         if score, left.count != right.count {
             throw Failure(
                 .badData, "\(left.name) has \(left.count) rows and \(right.name) \(right.count): --score needs as many")
@@ -84,19 +86,19 @@ struct MineBitextCommand: AsyncParsableCommand {
             ? (0..<left.count).map { BitextPair(left: $0, right: $0, score: bitext.score($0, $0)) }
                 .filter { pair in threshold.map { pair.score >= $0 } ?? true }
             : bitext.pairs()
-        var text = JSONText()
+        var lines = OutputLines(file)
         for pair in pairs {
             if json {
                 var object = JSONObject()
                 object.add("score", pair.score)
                 object.add("left", left.object(pair.left))
                 object.add("right", right.object(pair.right))
-                text.append("\(object)\n")
+                try lines.append(object)
             } else {
-                text.append("\(pair.score)\t\(Self.cell(left, pair.left))\t\(Self.cell(right, pair.right))\n")
+                try lines.append("\(pair.score)\t\(Self.cell(left, pair.left))\t\(Self.cell(right, pair.right))\n")
             }
         }
-        try file.write(text.bytes)
+        try lines.flush()
         try file.finish()
         Terminal.say("\(pairs.count) pairs of \(left.count) and \(right.count) rows")
     }

@@ -100,10 +100,17 @@ struct MineNegativesCommand: AsyncParsableCommand {
             queries: pairs.queries, passages: pairs.passages, count: count, hasScores: outputScores)
         let written: Int
         if let file {
-            let lines = writer.lines(mined, format)
-            for line in lines { try file.write(Array("\(line)\n".utf8)) }
+            var lines = OutputLines(file)
+            var count = 0
+            for (query, found) in mined.enumerated() {
+                for line in writer.lines(of: query, found, format) {
+                    try lines.append(line)
+                    count += 1
+                }
+            }
+            try lines.flush()
             try file.finish()
-            written = lines.count
+            written = count
         } else {
             written = try writer.writeBEIR(mined, to: output.output ?? "", inputs: pairs.paths)
         }

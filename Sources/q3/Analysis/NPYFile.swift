@@ -1,4 +1,5 @@
 // Reads a matrix from NumPy's .npy format.
+import Q3Analysis
 import Q3Embedding
 import Q3Input
 import Q3Linear
@@ -36,8 +37,11 @@ enum NPYFile {
 
     static func isName(_ path: String) -> Bool { path.lowercased().hasSuffix(".npy") }
 
-    /// The rows, each cut to its first `dimensions` values where a number is given.
-    static func read(_ path: String, dimensions: Int? = nil) throws -> VectorMatrix {
+    /// The rows, each cut to its first `dimensions` values where a number is given. Memory for them and for `need` is asked for
+    /// first. Throws `Failure`, and `LinearError.outOfMemory`.
+    static func read(
+        _ path: String, dimensions: Int? = nil, need: (_ rows: Int, _ dimensions: Int) -> Int = { _, _ in 0 }
+    ) throws -> VectorMatrix {
         let stream = try ByteStream(path: path, decodes: false)
         var ahead: [UInt8] = []
         func take(_ count: Int) throws -> [UInt8] {
@@ -72,6 +76,10 @@ enum NPYFile {
         guard 1...header.columnCount ~= kept else {
             throw Failure(.usage, "--dimensions \(kept): \(path) has \(header.columnCount) values in a row")
         }
+        // So many rows no file has; a header that says so comes through a pipe, whose length nobody knows.
+        guard header.rowCount < 1 << 40 else { throw LinearError.outOfMemory(byteCount: .max) }
+        let rows = AnalysisMemory.vectors(rows: header.rowCount, dimensions: kept)
+        try MemoryNeed.check(rows + need(header.rowCount, kept))
         var builder = try VectorMatrixBuilder(dimensions: kept, capacity: header.rowCount)
         // Many rows at a time: what is left of a read is moved once for all of them.
         let group = max(1, (4 << 20) / rowBytes)

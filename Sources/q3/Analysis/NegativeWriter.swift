@@ -18,20 +18,16 @@ struct NegativeWriter {
     let count: Int
     let hasScores: Bool
 
-    /// Lines of JSON; for any format but BEIR's.
-    func lines(_ mined: [MinedNegatives], _ format: NegativeFormat) -> [JSONObject] {
-        mined.enumerated().flatMap { query, found -> [JSONObject] in
-            switch format {
-            case .triplet: triplets(query, found)
-            case .nTuple:
-                found.negatives.count == count ? found.positives.map { tuple(query, $0, found.negatives) } : []
-            case .labeledPair: labeledPairs(query, found)
-            case .labeledList:
-                found.negatives.isEmpty ? [] : found.positives.map { list(query, $0, found.negatives) }
-            case .swift: found.negatives.isEmpty ? [] : found.positives.map { messages(query, $0, found.negatives) }
-            case .swift3: found.negatives.isEmpty ? [] : found.positives.map { responses(query, $0, found.negatives) }
-            case .beir: []
-            }
+    /// Lines of JSON for a query; in any format but BEIR's.
+    func lines(of query: Int, _ found: MinedNegatives, _ format: NegativeFormat) -> [JSONObject] {
+        switch format {
+        case .triplet: triplets(query, found)
+        case .nTuple: found.negatives.count == count ? found.positives.map { tuple(query, $0, found.negatives) } : []
+        case .labeledPair: labeledPairs(query, found)
+        case .labeledList: found.negatives.isEmpty ? [] : found.positives.map { list(query, $0, found.negatives) }
+        case .swift: found.negatives.isEmpty ? [] : found.positives.map { messages(query, $0, found.negatives) }
+        case .swift3: found.negatives.isEmpty ? [] : found.positives.map { responses(query, $0, found.negatives) }
+        case .beir: []
         }
     }
 
@@ -115,22 +111,29 @@ struct NegativeWriter {
         }
         for (name, texts) in [("corpus.jsonl", passages), ("queries.jsonl", queries)] {
             let file = try OutputFile(path: "\(folder)/\(name)", inputs: inputs)
+            var lines = OutputLines(file)
             for (row, text) in texts.enumerated() {
                 var object = JSONObject()
                 object.add("_id", quoted: "\(row)")
                 if name == "corpus.jsonl" { object.add("title", quoted: "") }
                 object.add("text", quoted: text)
-                try file.write(Array("\(object)\n".utf8))
+                try lines.append(object)
             }
+            try lines.flush()
             try file.finish()
         }
         let file = try OutputFile(path: "\(folder)/qrels/train.tsv", inputs: inputs)
-        var lines = ["query-id\tcorpus-id\tscore"]
+        var lines = OutputLines(file)
+        var count = 0
+        try lines.append("query-id\tcorpus-id\tscore\n")
         for (query, found) in mined.enumerated() {
-            lines += found.positives.map { "\(query)\t\($0.row)\t1" } + found.negatives.map { "\(query)\t\($0.row)\t0" }
+            for (passages, grade) in [(found.positives, 1), (found.negatives, 0)] {
+                for passage in passages { try lines.append("\(query)\t\(passage.row)\t\(grade)\n") }
+                count += passages.count
+            }
         }
-        try file.write(Array((lines.joined(separator: "\n") + "\n").utf8))
+        try lines.flush()
         try file.finish()
-        return lines.count - 1
+        return count
     }
 }

@@ -37,21 +37,29 @@ struct VectorSetArguments: ParsableArguments {
     /// Files that the output must not overwrite.
     var paths: [String] { input.input + [vectors].compactMap { $0 } }
 
-    /// Reads the rows of --input. `extra` names a column that each record must have; `needsTexts` says what for.
-    func load(extra: String? = nil, needsTexts: String? = nil) async throws -> VectorSet {
-        try await load(input.input, vectors: vectors, extra: extra, needsTexts: needsTexts)
+    /// What a command takes in memory beside so many rows of so many values; see `AnalysisMemory`.
+    typealias Need = (_ rows: Int, _ dimensions: Int) -> Int
+
+    /// Reads the rows of --input. `extra` names a column that each record must have; `needsTexts` says what for. Where a file says
+    /// how many rows it has, memory for them and for `need` is asked for before they are read.
+    func load(extra: String? = nil, needsTexts: String? = nil, need: @escaping Need = { _, _ in 0 }) async throws
+        -> VectorSet
+    {
+        try await load(input.input, vectors: vectors, extra: extra, needsTexts: needsTexts, need: need)
     }
 
     /// Reads the rows of other files in the same way, and checks that they can be compared with `first`.
-    func load(_ files: [String], vectors: String?, comparedWith first: VectorSet) async throws -> VectorSet {
-        let other = try await load(files, vectors: vectors, knownFingerprint: first.fingerprint)
+    func load(
+        _ files: [String], vectors: String?, comparedWith first: VectorSet, need: @escaping Need = { _, _ in 0 }
+    ) async throws -> VectorSet {
+        let other = try await load(files, vectors: vectors, need: need)
         try first.check(other)
         return other
     }
 
     func load(
         _ files: [String], vectors: String? = nil, extra: String? = nil, needsTexts: String? = nil,
-        prompt: Prompt? = nil, knownFingerprint: String? = nil
+        prompt: Prompt? = nil, need: @escaping Need = { _, _ in 0 }
     ) async throws -> VectorSet {
         if files.count == 1, vectors != nil, NPYFile.isName(files[0]) || Self.isIndex(files[0]) {
             throw Failure(.usage, "vectors for \(files[0]) are given, which has vectors itself; they go with texts")
@@ -64,14 +72,14 @@ struct VectorSetArguments: ParsableArguments {
                     "\(files[0]) has vectors and no texts, which \(needsTexts ?? "this") needs; give the texts with --input and the "
                         + "file with --vectors")
             }
-            set = try npy(files[0])
+            set = try npy(files[0], need)
         } else if files.count == 1, Self.isIndex(files[0]) {
             guard extra == nil else { throw Failure(.usage, "an index has no column \"\(extra ?? "")\"; give a file") }
             set = try await index(files[0])
         } else if let mixed = files.first(where: { NPYFile.isName($0) || Self.isIndex($0) }), files.count > 1 {
             throw Failure(.usage, "\(mixed) must be the only --input: vectors of several inputs are not mixed")
         } else {
-            set = try await texts(files, vectors: vectors, extra: extra, prompt: prompt)
+            set = try await texts(files, vectors: vectors, extra: extra, prompt: prompt, need)
         }
         guard set.count > 0 else { throw Failure(.badData, "\(set.name) has no rows: there is nothing to compare") }
         do {
@@ -87,7 +95,7 @@ struct VectorSetArguments: ParsableArguments {
     }
 
     private func texts(
-        _ files: [String], vectors: String?, extra: String?, prompt: Prompt?
+        _ files: [String], vectors: String?, extra: String?, prompt: Prompt?, _ need: @escaping Need
     ) async throws -> VectorSet {
         var arguments = input
         arguments.input = files
@@ -98,7 +106,7 @@ struct VectorSetArguments: ParsableArguments {
             source, options: options, parser: .texts(column: arguments.textColumn, extra: extra),
             note: { Terminal.say($0) })
         var rejections = Rejections(strict: arguments.strict || vectors != nil)
-        if let vectors { return try texts(reader, files, vectorsAt: vectors, &rejections) }
+        if let vectors { return try texts(reader, files, vectorsAt: vectors, need, &rejections) }
         let embedder = try model.embedder(instruct: instruct)
         let kept = try embedder.dimensions(requested: dimensions)
         var builder = try VectorMatrixBuilder(dimensions: kept)
@@ -114,7 +122,7 @@ struct VectorSetArguments: ParsableArguments {
             progress.count(tokens: embedding?.tokenCount ?? 0, fraction: record.fraction)
             guard let embedding, let content = try? record.content.get() else { continue }
             try builder.append(embedding.vector)
-            set.add(record, content)
+            try set.add(record, content)
         }
         progress.finish()
         if rejections.count > 0 { Terminal.say("\(rejections.count) records were left out, see above") }
@@ -123,13 +131,14 @@ struct VectorSetArguments: ParsableArguments {
 
     /// Texts whose vectors are there already, a row for each record.
     private func texts(
-        _ reader: RecordReader<AnalyzedText>, _ files: [String], vectorsAt path: String, _ rejections: inout Rejections
+        _ reader: RecordReader<AnalyzedText>, _ files: [String], vectorsAt path: String, _ need: Need,
+        _ rejections: inout Rejections
     ) throws -> VectorSet {
         var set = EmptySet(name: files.first ?? "stdin")
         while let record = try reader.next() {
-            if let content = try rejections.content(of: record) { set.add(record, content) }
+            if let content = try rejections.content(of: record) { try set.add(record, content) }
         }
-        let rows = try NPYFile.read(path, dimensions: dimensions)
+        let rows = try NPYFile.read(path, dimensions: dimensions, need: need)
         guard rows.count == set.count else {
             throw Failure(
                 .badData,

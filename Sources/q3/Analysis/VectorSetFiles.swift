@@ -9,8 +9,9 @@ import Q3Index
 
 extension VectorSetArguments {
     /// Vectors alone, with the ids beside them.
-    func npy(_ path: String) throws -> VectorSet {
-        let rows = try NPYFile.read(path, dimensions: dimensions)
+    func npy(_ path: String, _ need: Need) throws -> VectorSet {
+        // An id and an index for each row.
+        let rows = try NPYFile.read(path, dimensions: dimensions) { need($0, $1) + $0 * 24 }
         var set = VectorSet(
             name: path, vectors: rows, ids: [String?](repeating: nil, count: rows.count), indices: Array(0..<rows.count)
         )
@@ -26,9 +27,13 @@ extension VectorSetArguments {
             let reader = try RecordReader<String>(
                 .files([records]), options: options, parser: .documents(column: "text"))
             var (ids, texts): ([String?], [String]) = ([], [])
+            var memory = Self.memoryOfStrings
             while let record = try reader.next() {
-                texts.append(try EvalData.content(of: record))
-                ids.append(record.id.map { JSONText.quoted($0.text) })
+                let text = try EvalData.content(of: record)
+                let id = record.id.map { JSONText.quoted($0.text) }
+                try memory.take(text.utf8.count + (id?.utf8.count ?? 0))
+                texts.append(text)
+                ids.append(id)
             }
             (set.ids, set.texts) = (ids, texts)
         }
@@ -42,8 +47,18 @@ extension VectorSetArguments {
 
     private static func all(_ reader: RecordReader<String>) throws -> [String] {
         var texts: [String] = []
-        while let record = try reader.next() { texts.append(try EvalData.content(of: record)) }
+        var memory = memoryOfStrings
+        while let record = try reader.next() {
+            let text = try EvalData.content(of: record)
+            try memory.take(text.utf8.count)
+            texts.append(text)
+        }
         return texts
+    }
+
+    /// For two strings in each row: where they lie, and what the heap needs beside their bytes.
+    private static var memoryOfStrings: GrowingMemory {
+        GrowingMemory(arrayBytes: 2 * (MemoryLayout<String>.stride + MemoryNeed.array(16, of: 1)))
     }
 
     func index(_ path: String) async throws -> VectorSet {
@@ -56,6 +71,7 @@ extension VectorSetArguments {
         }
         var builder = try VectorMatrixBuilder(dimensions: kept, capacity: try await index.status().chunks)
         var (ids, texts): ([String?], [String]) = ([], [])
+        var memory = Self.memoryOfStrings
         var last = 0
         while true {
             let page = try await index.chunks(after: last, count: 1000)
@@ -63,6 +79,7 @@ extension VectorSetArguments {
             last = end.id
             for chunk in page {
                 try builder.append(Array(chunk.vector.prefix(kept)))
+                try memory.take(chunk.name.utf8.count + chunk.text.utf8.count)
                 ids.append(JSONText.quoted("\(chunk.name):\(chunk.lines.lowerBound)"))
                 texts.append(chunk.text)
             }

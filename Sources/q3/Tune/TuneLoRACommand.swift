@@ -166,9 +166,7 @@ struct TuneLoRACommand: AsyncParsableCommand {
         let folder = try OutputFolder(place.output)
         let pairs = try data.load()
         let tuned = try open()
-        if case .embedder(let embedder) = tuned, data.instruct != nil, !embedder.takesInstructions {
-            throw Failure(.usage, "this model takes no instructions; leave out --instruct")
-        }
+        if case .embedder(let embedder) = tuned { try embedder.check(instruct: data.instruct) }
         let split = try data.split(pairs)
         var options = options
         options.layers = trainedLayers(of: tuned.model)

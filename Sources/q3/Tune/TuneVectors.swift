@@ -27,14 +27,8 @@ struct TuneVectors {
 extension TuneAdapterCommand {
     /// Vectors for all queries and passages of the data.
     func vectors(for read: TrainingData) async throws -> TuneVectors {
-        let embedder = try opening(model.model, copying: model.noMmap) {
-            try Embedder(file: $0, options: model.options)
-        }
-        embedder.role.announce(use: .embedding, of: embedder.model)
-        if !embedder.takesInstructions, data.instruct != nil || read.queries.contains(where: { $0.instruction != nil })
-        {
-            throw Failure(.usage, "this model takes no instructions; leave out --instruct and \"instruction\"")
-        }
+        let instruction = data.instruct ?? read.queries.lazy.compactMap(\.instruction).first
+        let embedder = try model.embedder(instruct: instruction, givenAs: "--instruct and \"instruction\"")
         let fingerprint = try Fingerprint(of: embedder.model)
         var data = read
         let passages: VectorMatrix
