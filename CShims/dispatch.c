@@ -1,6 +1,8 @@
 /* Which kernels run, and which types they take. */
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
+#elif defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 #include "arch/kernels.h"
@@ -31,8 +33,23 @@ static const struct {
     [Q3_ISA_AVXVNNI] = {"avxvnni", X86(q3_kernels_avxvnni), false},
     [Q3_ISA_AVX512VNNI] = {"avx512vnni", X86(q3_kernels_avx512vnni), true},
     [Q3_ISA_NEON] = {"neon", ARM(q3_kernels_neon), true},
+    [Q3_ISA_I8MM] = {"i8mm", ARM(q3_kernels_i8mm), true},
 };
 _Static_assert(sizeof isas / sizeof *isas == Q3_ISA_COUNT, "every instruction set has its line");
+
+#if defined(__aarch64__)
+static bool has_i8mm(void) {
+#if defined(__linux__)
+    return getauxval(AT_HWCAP2) & HWCAP2_I8MM;
+#elif defined(__APPLE__)
+    int has = 0; /* M2 and later */
+    size_t size = sizeof has;
+    return sysctlbyname("hw.optional.arm.FEAT_I8MM", &has, &size, NULL, 0) == 0 && has != 0;
+#else
+    return false;
+#endif
+}
+#endif
 
 bool q3_isa_available(q3_isa isa) {
     switch (isa) {
@@ -50,6 +67,7 @@ bool q3_isa_available(q3_isa isa) {
 #else
         return true; /* every Apple silicon Mac has the dot product */
 #endif
+    case Q3_ISA_I8MM: return q3_isa_available(Q3_ISA_NEON) && has_i8mm();
 #endif
     default: return false;
     }

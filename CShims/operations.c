@@ -88,12 +88,14 @@ static void make_panel(q3_team team, const q3_matrix *w, size_t item, size_t tok
 /* What the thread that works on panel `item` likely reads next, in as many steps as `tokens` take, and one more for packing. */
 static q3_fetch fetch_after(q3_team team, const q3_matrix *w, size_t item, size_t tokens) {
     size_t next = item + team.threads;
-    if ((next + 1) * Q3_PANEL_ROWS > w->rows) return (q3_fetch){NULL, NULL, 0};
+    if ((next + 1) * Q3_PANEL_ROWS > w->rows) return (q3_fetch){NULL, NULL, 0, 0};
     bool ready = is_ready(w, next);
     size_t bytes = ready ? q3_kept_panel_bytes(w->type, w->family, w->cols) : Q3_PANEL_ROWS * w->row_bytes;
     const char *from = ready ? (const char *)kept_panel(w, next) : (const char *)w->data + next * bytes;
     size_t steps = ((tokens + Q3_TOKEN_GROUP - 1) / Q3_TOKEN_GROUP + !is_ready(w, item)) * (w->cols / Q3_BLOCK);
-    return (q3_fetch){from, from + bytes, ((bytes + 63) / 64 + steps - 1) / steps};
+    size_t all = (bytes + 63) / 64, lines = (all + steps - 1) / steps, needed = (all + lines - 1) / lines;
+    needed += needed / 4; /* memory may be late */
+    return (q3_fetch){from, from + bytes, lines, steps > needed ? steps - needed : 0};
 }
 
 /* Makes panel `item` of `w` for `tokens`. */

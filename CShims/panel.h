@@ -12,6 +12,7 @@ typedef struct {
     _Alignas(64) uint32_t blocks;
     uint32_t minimums; /* whether any m may differ from 0 */
     uint32_t wide;     /* whether U8 weights exceed 15 */
+    uint32_t powers;   /* whether all d of W16 words are powers of two that q3_adds takes, and no minimum differs from 0 */
     uint32_t width;    /* how weights of U8 and W16 are held: q3_width */
     q3_fetch fetch;    /* what packing and products ask for */
     const void *kept;  /* the blocks, where they do not follow the header */
@@ -30,7 +31,16 @@ static inline const void *q3_blocks(const panel_header *h) { return h->kept ? h-
 /* Memory answers while this panel is worked on. A burst of requests would stop the core until it is served. */
 static inline void q3_fetch_ahead(panel_header *h) {
     if (h->fetch.next >= h->fetch.end) return;
+    if (h->fetch.wait > 0) {
+        h->fetch.wait--;
+        return;
+    }
     for (size_t i = 0; i < h->fetch.lines; i++, h->fetch.next += 64) __builtin_prefetch(h->fetch.next, 0, 2);
+}
+
+/* Whether exponents of such powers of two, 2^-60 to 2^60, may be added to those of activations' scales of that size. */
+static inline bool q3_adds(uint32_t least_exponent, uint32_t largest_exponent) {
+    return least_exponent >= 127 - 60 && largest_exponent <= 127 + 60;
 }
 
 /* Dword g of row r stands at [g][r]: a vector load brings the same K of 16 rows. */
@@ -48,7 +58,9 @@ typedef struct {
 } block_w16; /* K = 2 per dword */
 
 /* How many bytes of a row stand together in W16 panels of bytes: as many as one instruction multiplies. */
-#if defined(__aarch64__)
+#if defined(Q3_I8MM)
+enum { Q3_BYTE_RUN = 8 };
+#elif defined(__aarch64__)
 enum { Q3_BYTE_RUN = 4 };
 #else
 enum { Q3_BYTE_RUN = 2 };

@@ -83,6 +83,7 @@ static const ceiling ceilings[Q3_ISA_COUNT][Q3_FAMILY_COUNT] = {
 #elif defined(__aarch64__)
 
 BURST(dot_bytes, "dotprod", int32x4_t, "w", "sdot %0.4s, %2.16b, %3.16b")
+BURST(matrices_of_bytes, "i8mm", int32x4_t, "w", "smmla %0.4s, %2.16b, %3.16b")
 BURST(dwords_of_words, "neon", int32x4_t, "w", "smlal %0.4s, %2.4h, %3.4h")
 BURST(floats_128, "neon", float32x4_t, "w", "fmla %0.4s, %2.4s, %3.4s")
 
@@ -91,6 +92,13 @@ static const ceiling ceilings[Q3_ISA_COUNT][Q3_FAMILY_COUNT] = {
         {
             [Q3_FAMILY_U8] = {"sdot", 16, dot_bytes},
             [Q3_FAMILY_W16] = {"smlal", 4, dwords_of_words},
+            [Q3_FAMILY_F32] = {"fmla", 4, floats_128},
+            [Q3_FAMILY_S8] = {"sdot", 16, dot_bytes},
+        },
+    [Q3_ISA_I8MM] =
+        {
+            [Q3_FAMILY_U8] = {"sdot", 16, dot_bytes},
+            [Q3_FAMILY_W16] = {"two smmla", 16, matrices_of_bytes}, /* 32 bytes, twice for activations of 14 bits */
             [Q3_FAMILY_F32] = {"fmla", 4, floats_128},
             [Q3_FAMILY_S8] = {"sdot", 16, dot_bytes},
         },

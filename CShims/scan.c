@@ -94,7 +94,8 @@ void q3_scan_rows(q3_isa isa, const int8_t *rows, size_t count, size_t cols, con
     case Q3_ISA_AVXVNNI: scan_avx2(rows, count, cols, query, out); return;
     case Q3_ISA_AVX512VNNI: scan_avx512vnni(rows, count, cols, query, out); return;
 #elif defined(__aarch64__)
-    case Q3_ISA_NEON: scan_neon(rows, count, cols, query, out); return;
+    case Q3_ISA_NEON:
+    case Q3_ISA_I8MM: scan_neon(rows, count, cols, query, out); return;
 #endif
     default: scan_scalar(rows, count, cols, query, out);
     }

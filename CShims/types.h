@@ -72,7 +72,11 @@
 #define Q3_WIDTH_EXACT(use) Q3_WORDS
 #define Q3_WIDTH_SMALL(use) Q3_BYTES
 #define Q3_WIDTH_BYTES(use) Q3_BYTES
+#if defined(__aarch64__) /* where bytes are multiplied faster than words */
+#define Q3_WIDTH_SCALED(use) Q3_SCALED
+#else
 #define Q3_WIDTH_SCALED(use) ((use) == Q3_TO_KEEP ? Q3_SCALED : Q3_WORDS)
+#endif
 #define Q3_WIDTH_ROUNDED(use) Q3_WORDS
 #define Q3_WIDTH_HALVES(use) Q3_WORDS
 #define Q3_WIDTH_NO(use) Q3_WORDS

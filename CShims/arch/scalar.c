@@ -106,7 +106,9 @@ static void scalar_exp(const float *x, float *y, size_t n) {
             } \
         } \
     }
-#define PACK_HALVES(name, unit) PACK_W16_EXACT(name, unit)
+#define PACK_HALVES(name, unit) \
+    PACK_W16_EXACT(name, unit) \
+    header->powers = has_powers(header);
 #define PACK_FLOATS(unpack, unit, source) \
     for (size_t k = 0; k < w->cols / unit; k++) { \
         for (int r = 0; r < 16; r++) { \
@@ -142,6 +144,19 @@ static void scalar_exp(const float *x, float *y, size_t n) {
 #define PACK_S8_BYTES(name, unit) PACK_S8_WORDS(name, unit)
 #define PACK_S8_SCALED(name, unit) PACK_S8_INTEGERS(name, unit)
 #define PACK_S8_HALVES(name, unit) PACK_S8_ROUNDED(name, unit)
+
+/* Every d is a power of two, or NaN. */
+static bool has_powers(const panel_header *header) {
+    const block_w16 *b = (const block_w16 *)(header + 1);
+    uint32_t least = 255, largest = 0;
+    for (size_t i = 0; i < 16 * header->blocks; i++) {
+        uint32_t bits;
+        memcpy(&bits, b[i / 16].d + i % 16, sizeof bits);
+        least = bits >> 23 < least ? bits >> 23 : least;
+        largest = bits >> 23 > largest ? bits >> 23 : largest;
+    }
+    return q3_adds(least, largest);
+}
 
 #include "../generic/pack.inc"
 

@@ -11,6 +11,8 @@
 #define KERNELS q3_kernels_avx512vnni
 #define TILE_ROWS 16
 #define INTEGER_TILE 8
+#define FETCHED_BLOCKS 4
+#define ADD_POWERS true /* vpaddd runs where products do not */
 #define FLOAT_ROWS 6
 #define FLOAT_VECTORS 4
 #define FLOAT_TOKENS 8

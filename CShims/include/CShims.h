@@ -39,6 +39,7 @@ typedef enum {
     Q3_ISA_AVXVNNI, /* AVX2 with vpdpbusd */
     Q3_ISA_AVX512VNNI,
     Q3_ISA_NEON, /* with the dot product extension */
+    Q3_ISA_I8MM, /* NEON with products of byte matrices */
     Q3_ISA_COUNT
 } q3_isa;
 
@@ -59,10 +60,11 @@ typedef struct {
     uint8_t *states; /* [rows / 16], zeros at first */
 } q3_kept;
 
-/* Memory that will be read next, and how many lines of 64 bytes of it to ask for with every block that is worked on. */
+/* Memory that will be read next, how many lines of 64 bytes of it to ask for with every block that is worked on, and for how many blocks
+ * to wait before: what comes too early leaves the cache again. */
 typedef struct {
     const char *next, *end;
-    size_t lines;
+    size_t lines, wait;
 } q3_fetch;
 
 /* A weight matrix as it lies in the mapped file. */

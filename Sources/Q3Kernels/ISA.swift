@@ -4,7 +4,7 @@ internal import CShims
 
 /// An instruction set of the kernels. Results have the same bits on all of them.
 public enum ISA: Sendable, CaseIterable {
-    case scalar, avx2, avxvnni, avx512vnni, neon
+    case scalar, avx2, avxvnni, avx512vnni, neon, i8mm
 
     /// Whether this build has the kernels and this machine can run them.
     package var isAvailable: Bool { q3_isa_available(raw) }
@@ -19,6 +19,7 @@ public enum ISA: Sendable, CaseIterable {
         case .avxvnni: Q3_ISA_AVXVNNI
         case .avx512vnni: Q3_ISA_AVX512VNNI
         case .neon: Q3_ISA_NEON
+        case .i8mm: Q3_ISA_I8MM
         }
     }
 

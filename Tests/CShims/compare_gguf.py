@@ -23,7 +23,7 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / "Tests/Fixtures"))
 from generator import blocks  # noqa: E402
 
-ISAS = ["scalar", "avx2", "avxvnni", "avx512vnni", "neon"]  # in the order of q3_isa
+ISAS = ["scalar", "avx2", "avxvnni", "avx512vnni", "neon", "i8mm"]  # in the order of q3_isa
 MEMBER = 9  # decode in q3_kernels
 
 

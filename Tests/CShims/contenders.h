@@ -13,6 +13,7 @@ typedef struct {
     const char *name;
     const q3_kernels *kernels;
     q3_isa needs;
+    size_t byte_run; /* of its panels of W16 in bytes, where it is not Q3_BYTE_RUN */
     size_t passed, failed;
 } contender;
 
@@ -25,7 +26,10 @@ static contender contenders[] = {
     {.name = "avx512vnni", .kernels = &q3_kernels_avx512vnni, .needs = Q3_ISA_AVX512VNNI},
 };
 #else
-static contender contenders[] = {{.name = "neon", .kernels = &q3_kernels_neon, .needs = Q3_ISA_NEON}};
+static contender contenders[] = {
+    {.name = "neon", .kernels = &q3_kernels_neon, .needs = Q3_ISA_NEON},
+    {.name = "i8mm", .kernels = &q3_kernels_i8mm, .needs = Q3_ISA_I8MM, .byte_run = 8},
+};
 #endif
 
 /* Every contender that this machine runs. */

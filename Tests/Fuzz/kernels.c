@@ -36,7 +36,7 @@ static void run_products(const weight_type *type, q3_family family, size_t cols,
     fill(data + odd, ROWS * row_bytes);
     q3_matrix weights = {data + odd, type->id, family, ROWS, cols, row_bytes, {NULL, NULL}};
     void *panel = take(panel_bytes);
-    q3_kernels_scalar.pack(&weights, 0, use, (q3_fetch){NULL, NULL, 0}, panel);
+    q3_kernels_scalar.pack(&weights, 0, use, (q3_fetch){NULL, NULL, 0, 0}, panel);
     check_dequantized(&weights, panel);
 
     q3_activations all = take_activations(TOKENS, cols);
@@ -56,7 +56,7 @@ static void run_products(const weight_type *type, q3_family family, size_t cols,
         float product[TOKENS * ROWS];
         c->kernels->prepare_row(x, x, 1e-6f, 0, &prepared, work);
         check_prepared(c, 0, &prepared, &last);
-        c->kernels->pack(&weights, 0, use, (q3_fetch){NULL, NULL, 0}, packed);
+        c->kernels->pack(&weights, 0, use, (q3_fetch){NULL, NULL, 0, 0}, packed);
         check_panel(c, family, packed, panel);
         c->kernels->multiply_panel(family, packed, &all, 0, TOKENS, product, ROWS, false);
         check_floats(c, "product", product, expected, TOKENS * ROWS);

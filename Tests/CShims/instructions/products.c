@@ -20,7 +20,7 @@ int main(int argc, char **argv) {
     void *panel = take(q3_panel_bytes(family, COLS));
     for (size_t i = 0; i < COLS; i++) x[i] = (float)(i % 7);
     for (size_t t = 0; t < TOKENS; t++) kernels->prepare_row(x, NULL, 0, t, &a, NULL);
-    kernels->pack(&weights, 0, Q3_TO_KEEP, (q3_fetch){NULL, NULL, 0}, panel);
+    kernels->pack(&weights, 0, Q3_TO_KEEP, (q3_fetch){NULL, NULL, 0, 0}, panel);
     for (int i = 0; i < atoi(argv[3]); i++) kernels->multiply_panel(family, panel, &a, 0, TOKENS, out, 16, false);
     free_taken();
     return 0;
