@@ -64,7 +64,7 @@ import Testing
             "eval retrieval", "eval sts", "eval classification", "eval clustering", "eval bitext", "merge",
         ] + servers + indexes + trainings
     #if Training
-    private static let trainings = ["tune", "tune adapter"]
+    private static let trainings = ["tune", "tune adapter", "tune lora"]
     #else
     private static let trainings: [String] = []
     #endif
