@@ -74,8 +74,8 @@ enum Interruption {
     /// Waits neither for who reads stderr, which may be the pipe that the output is stuck in, nor for who sets the words.
     private static func sayLastWordsAtOnce() {
         var request = pollfd(fd: 2, events: Int16(POLLOUT), revents: 0)
-        guard unsafe poll(&request, 1, 0) > 0, let message = lastWords.withLockIfAvailable({ $0 }) ?? nil else { return }
-        Terminal.say(message)
+        guard unsafe poll(&request, 1, 0) > 0 else { return }
+        if let message = lastWords.withLockIfAvailable({ $0 }) ?? nil { Terminal.say(message) }
     }
 
     /// Runs `body` while no signal ends the process. The body is given the paths of the unfinished files.
