@@ -150,7 +150,6 @@ struct EmbedCommand: AsyncParsableCommand {
             guard !results.hasElementAtHand else { continue }
             if type.needsRanges { held += ready } else { try writer.write(ready) }
             ready = []
-            partFile?.sayWhenInterrupted(rowCount: writer.rowCount)
         }
         if let ranges = try EmbeddingRanges(of: held.lazy.map(\.embedding.vector)) {
             if held.count < 100 {

@@ -104,6 +104,7 @@ final class ResumableOutput: VectorOutput {
             // A part without a job never got a row.
             try resize(to: 0)
             try writeJob(finished: false)
+            sayWhenInterrupted()
             return FinishedRows.none
         }
         if let difference = job.difference(from: earlier) {
@@ -119,7 +120,14 @@ final class ResumableOutput: VectorOutput {
         }
         let (rows, byteCount) = try finishedRows(format, rowByteCount, shard)
         try resize(to: byteCount)
+        sayWhenInterrupted()
         return rows
+    }
+
+    /// Makes an interruption say how to continue; from the first row on, so without their number.
+    private func sayWhenInterrupted() {
+        Interruption.sayWhenInterrupted(
+            "interrupted; the rows in \(partPath) are kept: the same command resumes from them")
     }
 
     private func finishedRows(
@@ -226,12 +234,6 @@ final class ResumableOutput: VectorOutput {
         guard code == 0 else { throw failure(code) }
         syncFolder(of: path)
         Interruption.sayWhenInterrupted(nil)
-    }
-
-    /// Makes an interruption say how to continue.
-    func sayWhenInterrupted(rowCount: Int) {
-        Interruption.sayWhenInterrupted(
-            "interrupted; \(rowCount) rows are in \(partPath): the same command resumes from them")
     }
 
     private func failure(_ code: CInt) -> Failure {
