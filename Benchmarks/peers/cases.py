@@ -67,5 +67,5 @@ CASES = [
       for file, beside in (("Q8_0", EIGHT_BITS), ("F16", SIXTEEN_BITS)) for step in ("auto", "fast") for n in (16, 64, 512, 2048)),
     *(Case(f"{file} {step} packed, {n} tokens", file, f"tokens:{n}", precision=step, rounds=3, llama=False, beside=beside, packed=True)
       for file, beside in (("Q4_K_M", FOUR_BITS), ("Q8_0", EIGHT_BITS), ("F16", SIXTEEN_BITS)) for step in ("auto", "fast")
-      for n in (16, 64)),
+      for n in (16, 64, 512)),
 ]
