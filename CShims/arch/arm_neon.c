@@ -94,7 +94,7 @@ Q3_INLINE void sums_pairs(const int8_t (*w)[16][Q3_BYTE_RUN], const int8_t *halv
                 EACH(p, pairs) sum[i][p] = vshlq_n_s32(sum[i][p], 7);
             }
         }
-        __asm__ volatile("" : : : "memory"); /* weights are loaded again: there are no registers for them meanwhile */
+        __asm__ volatile("" : : : "memory"); /* the compiler must load weights again: they do not fit the registers */
         EACH(eight, end_eight) {
             if (eight < first_eight) continue;
             int8x16_t x[PAIRS_OF_TOKENS];

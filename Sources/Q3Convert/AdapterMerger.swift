@@ -37,8 +37,8 @@ package enum AdapterMerger {
     /// Writes the merged adapter into `folder` as PEFT keeps it; `prepare` makes the folder, when everything is found to be
     /// right. Name and task are those of the first.
     ///
-    /// Throws `ConvertError.notMergeable` for adapters of different bases, modules or sizes, and for changes that have no arc
-    /// between them where `slerp` is asked for; and what reading and writing throws.
+    /// Throws `ConvertError.notMergeable` for adapters of different bases, modules or sizes, and for changes
+    /// that slerp is not defined for; and what reading and writing throws.
     package static func merge(
         _ paths: [String], to folder: String, options: Options = Options(), prepare: () throws -> Void = {}
     ) throws -> Report {
@@ -114,7 +114,7 @@ package enum AdapterMerger {
         }
     }
 
-    /// Throws where there is no arc between changes to interpolate on.
+    /// Throws where slerp is not defined: a change is zero, or two changes are opposite.
     private static func checkArc(
         _ products: [[Double]], _ merged: MergeWeights, _ adapters: [LowRankAdapter], _ module: String
     ) throws {

@@ -32,7 +32,7 @@ final class SafetensorsFile: Sendable {
     let path: String
     private let mapping: MappedFile
     private let entries: [ExactText: Entry]
-    /// What whoever wrote the file said of it; none where that is not a list of texts.
+    /// The header's `__metadata__`; empty where it is missing or has values that are not texts.
     let metadata: [String: String]
     private let dataStart: Int
 

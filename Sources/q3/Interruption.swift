@@ -71,7 +71,7 @@ enum Interruption {
         _exit(status)
     }
 
-    /// Waits neither for who reads stderr, which may be the pipe that the output is stuck in, nor for who sets the words.
+    /// Never waits: stderr may be the pipe that the output is stuck in.
     private static func sayLastWordsAtOnce() {
         var request = pollfd(fd: 2, events: Int16(POLLOUT), revents: 0)
         guard unsafe poll(&request, 1, 0) > 0 else { return }

@@ -1,7 +1,7 @@
-// Held-out queries that are nearly one that is learned from: what a split by letters cannot see.
+// Held-out queries that are almost the same as a training query, in other words.
 public import Q3Linear
 
-/// A held-out query, and the query nearest to it among those that are learned from.
+/// A held-out query, and the training query nearest to it.
 public struct NearQuery: Sendable, Equatable {
     /// The row of the held-out query.
     public let heldOut: Int
